@@ -1,0 +1,1 @@
+"""The checklists that come with Pointsman, as data."""

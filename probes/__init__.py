@@ -1,0 +1,1 @@
+"""ASK: one question each, of the picture or of the wire, answered with a verdict and its evidence."""

@@ -1,0 +1,7 @@
+"""GW: the state of Gateway API objects."""
+
+from __future__ import annotations
+
+from .rule import Rule
+
+GATEWAY_RULES: tuple[Rule, ...] = ()

@@ -1,0 +1,1 @@
+"""Questions asked of a Snapshot of the cluster; no I/O."""

@@ -1,0 +1,1 @@
+"""Questions asked over time: samples from sources, sequential tests over them."""

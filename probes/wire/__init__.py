@@ -1,0 +1,1 @@
+"""Questions asked of an address: HTTP, TLS, DNS."""

@@ -1,0 +1,1 @@
+"""PRACTISE: a whole practice world on loopback: API server, controller, DNS, old and new edge."""

@@ -1,0 +1,1 @@
+"""The scenarios of the practice world, as data."""

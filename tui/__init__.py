@@ -1,0 +1,1 @@
+"""SHOW: the terminal face: screens, widgets and the commands."""
