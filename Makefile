@@ -1,0 +1,58 @@
+# From a fresh clone: `make demo` opens the practice world, `make test` runs the tests. Both set up what they need.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-real check format screenshots bench constraints clean
+
+help:  ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Pointsman needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "setting up $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "adding the development tools (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,screenshots]'
+	@touch $@
+
+demo: $(VENV)/.installed  ## open the practice world (walks through it as text where there is no terminal)
+	@$(BIN)/pointsman demo $(ARGS)
+
+test: $(VENV)/.installed-dev  ## the default tests: no root, no network, no other program
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-real: $(VENV)/.installed-dev  ## the tests that talk to other programs (kubectl, tmux, dig, ...)
+	$(BIN)/python -m pytest -n $(JOBS) -m real $(ARGS)
+
+check: $(VENV)/.installed-dev  ## lint, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev  ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, from the practice world
+	$(BIN)/python screenshots/make.py
+
+bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run
+	$(BIN)/python benchmarks/startup.py
+
+constraints: $(VENV)/.installed-dev  ## write the exact versions in use
+	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
+
+clean:  ## remove what make made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
