@@ -1,0 +1,222 @@
+"""What Pointsman reads of the kinds that are not part of the Gateway API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .objects import Object, Part
+
+# --- Ingress -------------------------------------------------------------------------------------
+
+
+class IngressServicePort(Part):
+    name: str = ""
+    number: int = 0
+
+
+class IngressServiceBackend(Part):
+    name: str = ""
+    port: IngressServicePort = msgspec.field(default_factory=IngressServicePort)
+
+
+class IngressBackend(Part):
+    service: IngressServiceBackend | None = None
+
+
+class IngressPath(Part):
+    path: str = ""
+    path_type: str = ""
+    backend: IngressBackend = msgspec.field(default_factory=IngressBackend)
+
+
+class IngressHttp(Part):
+    paths: tuple[IngressPath, ...] = ()
+
+
+class IngressRule(Part):
+    host: str = ""
+    http: IngressHttp = msgspec.field(default_factory=IngressHttp)
+
+
+class IngressTls(Part):
+    hosts: tuple[str, ...] = ()
+    secret_name: str = ""
+
+
+class IngressSpec(Part):
+    ingress_class_name: str | None = None
+    default_backend: IngressBackend | None = None
+    rules: tuple[IngressRule, ...] = ()
+    tls: tuple[IngressTls, ...] = ()
+
+
+class LoadBalancerIngress(Part):
+    ip: str = ""
+    hostname: str = ""
+
+
+class LoadBalancerStatus(Part):
+    ingress: tuple[LoadBalancerIngress, ...] = ()
+
+
+class BalancedStatus(Part):
+    load_balancer: LoadBalancerStatus = msgspec.field(default_factory=LoadBalancerStatus)
+
+
+class Ingress(Object):
+    spec: IngressSpec = msgspec.field(default_factory=IngressSpec)
+    status: BalancedStatus = msgspec.field(default_factory=BalancedStatus)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts of its rules in their order, each once; a rule without a host gives none."""
+        return tuple(dict.fromkeys(rule.host for rule in self.spec.rules if rule.host))
+
+
+class IngressClassSpec(Part):
+    controller: str = ""
+
+
+class IngressClass(Object):
+    spec: IngressClassSpec = msgspec.field(default_factory=IngressClassSpec)
+
+
+# --- Services and endpoints ----------------------------------------------------------------------
+
+
+class ServicePort(Part):
+    name: str = ""
+    port: int = 0
+    protocol: str = "TCP"
+    app_protocol: str | None = None
+    target_port: int | str | None = None
+
+
+class ServiceSpec(Part):
+    type: str = "ClusterIP"
+    ports: tuple[ServicePort, ...] = ()
+    selector: dict[str, str] = msgspec.field(default_factory=dict)
+    external_name: str = ""
+    external_traffic_policy: str = ""
+
+
+class Service(Object):
+    spec: ServiceSpec = msgspec.field(default_factory=ServiceSpec)
+    status: BalancedStatus = msgspec.field(default_factory=BalancedStatus)
+
+
+class EndpointConditions(Part):
+    """``ready`` None means unknown, which the API says to read as ready."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+    terminating: bool | None = None
+
+
+class Endpoint(Part):
+    addresses: tuple[str, ...] = ()
+    conditions: EndpointConditions = msgspec.field(default_factory=EndpointConditions)
+
+
+class EndpointPort(Part):
+    name: str | None = None
+    port: int | None = None
+    protocol: str | None = None
+
+
+class EndpointSlice(Object):
+    address_type: str = ""
+    endpoints: tuple[Endpoint, ...] = ()
+    ports: tuple[EndpointPort, ...] = ()
+
+    @property
+    def service(self) -> str:
+        """The Service that it belongs to; empty for a slice that was made by hand."""
+        return self.metadata.labels.get("kubernetes.io/service-name", "")
+
+    @property
+    def ready_count(self) -> int:
+        """Endpoints that are ready, or that do not say."""
+        return sum(endpoint.conditions.ready is not False for endpoint in self.endpoints)
+
+
+# --- The rest ------------------------------------------------------------------------------------
+
+
+class Secret(Object):
+    """Metadata only: neither key nor certificate is ever asked for. ``type`` is known offline only."""
+
+    type: str = ""
+
+
+class Namespace(Object):
+    pass
+
+
+class CrdNames(Part):
+    kind: str = ""
+    plural: str = ""
+
+
+class CrdVersion(Part):
+    name: str = ""
+    served: bool = True
+    storage: bool = False
+    # kept whole only until it is known whether this is a policy; see decode.slim_crd
+    schema: Any = None
+
+
+class CrdSpec(Part):
+    group: str = ""
+    names: CrdNames = msgspec.field(default_factory=CrdNames)
+    scope: str = "Namespaced"
+    versions: tuple[CrdVersion, ...] = ()
+
+
+class Crd(Object):
+    spec: CrdSpec = msgspec.field(default_factory=CrdSpec)
+
+    @property
+    def bundle_version(self) -> str:
+        """The Gateway API release that it came from, such as ``v1.4.1``; empty for others."""
+        return self.metadata.annotations.get("gateway.networking.k8s.io/bundle-version", "")
+
+    @property
+    def channel(self) -> str:
+        return self.metadata.annotations.get("gateway.networking.k8s.io/channel", "")
+
+
+class Container(Part):
+    name: str = ""
+    image: str = ""
+    args: tuple[str, ...] = ()
+
+
+class PodSpec(Part):
+    containers: tuple[Container, ...] = ()
+
+
+class PodTemplate(Part):
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+
+
+class WorkloadSpec(Part):
+    replicas: int | None = None
+    template: PodTemplate = msgspec.field(default_factory=PodTemplate)
+
+
+class WorkloadStatus(Part):
+    ready_replicas: int = 0
+
+
+class Workload(Object):
+    """A Deployment: read for the images of controllers."""
+
+    spec: WorkloadSpec = msgspec.field(default_factory=WorkloadSpec)
+    status: WorkloadStatus = msgspec.field(default_factory=WorkloadStatus)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return tuple(container.image for container in self.spec.template.spec.containers)

@@ -1,0 +1,359 @@
+"""What Pointsman reads of each kind: msgspec Structs in the shape of the wire.
+
+Only the fields that something here looks at are declared; the rest (managedFields above all) is dropped
+while decoding. Absent fields get the API's defaults, because practice worlds and files on disk have not
+been through an API server that would fill them in. Field meanings: https://gateway-api.sigs.k8s.io/reference/spec/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .refs import GATEWAY_GROUP, ObjectRef
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
+    """A piece of an object; fields are camelCase on the wire."""
+
+
+class Meta(Part):
+    name: str = ""
+    namespace: str = ""
+    generate_name: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: str | None = None
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    annotations: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # a second copy of the whole object, and the largest string of most objects
+        self.annotations.pop(_LAST_APPLIED, None)
+
+
+class Condition(Part):
+    """One condition. ``observed_generation`` is None where the controller gave none (common in practice)."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: str | None = None
+    observed_generation: int | None = None
+
+
+Conditions = tuple[Condition, ...]
+
+
+class Object(Part):
+    """What every kind has. ``kind`` and ``api_version`` are always set after decoding."""
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: Meta = msgspec.field(default_factory=Meta)
+
+    @property
+    def meta(self) -> Meta:
+        return self.metadata
+
+    @property
+    def group(self) -> str:
+        """The API group; empty for the core API."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def ref(self) -> ObjectRef:
+        name = self.metadata.name or self.metadata.generate_name
+        return ObjectRef(self.kind, self.metadata.namespace, name, group=self.group)
+
+
+# --- Gateway API ---------------------------------------------------------------------------------
+
+
+class GatewayClassSpec(Part):
+    controller_name: str = ""
+    parameters_ref: dict[str, Any] | None = None
+    description: str | None = None
+
+
+class ConditionsStatus(Part):
+    conditions: Conditions = ()
+
+
+class GatewayClass(Object):
+    spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
+    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
+
+
+class SelectorRequirement(Part):
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Part):
+    match_labels: dict[str, str] = msgspec.field(default_factory=dict)
+    match_expressions: tuple[SelectorRequirement, ...] = ()
+
+
+class FromNamespaces(Part):
+    """``from_`` is All, Same, Selector or None; None means the API's default for where it stands."""
+
+    from_: str | None = msgspec.field(name="from", default=None)
+    selector: LabelSelector | None = None
+
+
+class GroupKind(Part):
+    group: str = GATEWAY_GROUP
+    kind: str = ""
+
+
+class AllowedRoutes(Part):
+    namespaces: FromNamespaces = msgspec.field(default_factory=FromNamespaces)
+    kinds: tuple[GroupKind, ...] = ()
+
+
+class AllowedListeners(Part):
+    namespaces: FromNamespaces = msgspec.field(default_factory=FromNamespaces)
+
+
+class SecretRef(Part):
+    group: str = ""
+    kind: str = "Secret"
+    name: str = ""
+    namespace: str | None = None
+
+
+class ListenerTls(Part):
+    mode: str = "Terminate"
+    certificate_refs: tuple[SecretRef, ...] = ()
+
+
+class Listener(Part):
+    """A listener of a Gateway or an entry of a ListenerSet. ``hostname`` None or empty matches every host."""
+
+    name: str = ""
+    hostname: str | None = None
+    port: int = 0
+    protocol: str = ""
+    tls: ListenerTls | None = None
+    allowed_routes: AllowedRoutes = msgspec.field(default_factory=AllowedRoutes)
+
+
+class Address(Part):
+    type: str | None = None
+    value: str = ""
+
+
+class ListenerStatus(Part):
+    name: str = ""
+    attached_routes: int = 0
+    supported_kinds: tuple[GroupKind, ...] = ()
+    conditions: Conditions = ()
+
+
+class GatewaySpec(Part):
+    gateway_class_name: str = ""
+    listeners: tuple[Listener, ...] = ()
+    addresses: tuple[Address, ...] = ()
+    allowed_listeners: AllowedListeners | None = None
+
+
+class GatewayStatus(Part):
+    addresses: tuple[Address, ...] = ()
+    conditions: Conditions = ()
+    listeners: tuple[ListenerStatus, ...] = ()
+
+
+class Gateway(Object):
+    spec: GatewaySpec = msgspec.field(default_factory=GatewaySpec)
+    status: GatewayStatus = msgspec.field(default_factory=GatewayStatus)
+
+
+class ParentRef(Part):
+    """Whom a route (or ListenerSet) wants to attach to. ``namespace`` None means the route's own."""
+
+    group: str = GATEWAY_GROUP
+    kind: str = "Gateway"
+    namespace: str | None = None
+    name: str = ""
+    section_name: str | None = None
+    port: int | None = None
+
+    def target(self, own_namespace: str) -> ObjectRef:
+        """The parent object, with ``section`` where sectionName is set."""
+        namespace = self.namespace or own_namespace
+        return ObjectRef(self.kind, namespace, self.name, self.section_name or "", self.group)
+
+
+class ListenerSetSpec(Part):
+    parent_ref: ParentRef = msgspec.field(default_factory=ParentRef)
+    listeners: tuple[Listener, ...] = ()
+
+
+class ListenerSetStatus(Part):
+    conditions: Conditions = ()
+    listeners: tuple[ListenerStatus, ...] = ()
+
+
+class ListenerSet(Object):
+    spec: ListenerSetSpec = msgspec.field(default_factory=ListenerSetSpec)
+    status: ListenerSetStatus = msgspec.field(default_factory=ListenerSetStatus)
+
+
+class BackendRef(Part):
+    """``namespace`` None means the route's own; ``weight`` is the share among the rule's backends."""
+
+    group: str = ""
+    kind: str = "Service"
+    namespace: str | None = None
+    name: str = ""
+    port: int | None = None
+    weight: int = 1
+
+
+class RequestMirror(Part):
+    backend_ref: BackendRef = msgspec.field(default_factory=BackendRef)
+
+
+class ExtensionRef(Part):
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+
+
+class RouteFilter(Part):
+    type: str = ""
+    request_mirror: RequestMirror | None = None
+    extension_ref: ExtensionRef | None = None
+    request_redirect: dict[str, Any] | None = None
+    url_rewrite: dict[str, Any] | None = None
+
+
+class PathMatch(Part):
+    type: str = "PathPrefix"
+    value: str = "/"
+
+
+class RouteMatch(Part):
+    """HTTP and gRPC matches in one: ``method`` is a string for HTTP and a mapping for gRPC."""
+
+    path: PathMatch | None = None
+    headers: tuple[dict[str, Any], ...] = ()
+    query_params: tuple[dict[str, Any], ...] = ()
+    method: str | dict[str, Any] | None = None
+
+
+class RouteRule(Part):
+    name: str | None = None
+    matches: tuple[RouteMatch, ...] = ()
+    filters: tuple[RouteFilter, ...] = ()
+    backend_refs: tuple[BackendRef, ...] = ()
+
+
+class RouteSpec(Part):
+    parent_refs: tuple[ParentRef, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    rules: tuple[RouteRule, ...] = ()
+    use_default_gateways: str | None = None
+
+
+class RouteParentStatus(Part):
+    """What one controller says of one parentRef; the list is keyed by both."""
+
+    parent_ref: ParentRef = msgspec.field(default_factory=ParentRef)
+    controller_name: str = ""
+    conditions: Conditions = ()
+
+
+class RouteStatus(Part):
+    parents: tuple[RouteParentStatus, ...] = ()
+
+
+class Route(Object):
+    """HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and UDPRoute; ``kind`` says which."""
+
+    spec: RouteSpec = msgspec.field(default_factory=RouteSpec)
+    status: RouteStatus = msgspec.field(default_factory=RouteStatus)
+
+
+class GrantFrom(Part):
+    group: str = ""
+    kind: str = ""
+    namespace: str = ""
+
+
+class GrantTo(Part):
+    group: str = ""
+    kind: str = ""
+    name: str | None = None
+
+
+class ReferenceGrantSpec(Part):
+    from_: tuple[GrantFrom, ...] = msgspec.field(name="from", default=())
+    to: tuple[GrantTo, ...] = ()
+
+
+class ReferenceGrant(Object):
+    spec: ReferenceGrantSpec = msgspec.field(default_factory=ReferenceGrantSpec)
+
+
+class TargetRef(Part):
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+    namespace: str | None = None
+    section_name: str | None = None
+
+
+class PolicySpec(Part):
+    target_ref: TargetRef | None = None
+    target_refs: tuple[TargetRef, ...] = ()
+    target_selectors: tuple[dict[str, Any], ...] = ()
+
+
+class AncestorStatus(Part):
+    """What one controller says of a policy for one ancestor."""
+
+    ancestor_ref: ParentRef = msgspec.field(default_factory=ParentRef)
+    controller_name: str = ""
+    conditions: Conditions = ()
+
+
+class PolicyStatus(Part):
+    """Most policies report per ancestor; Istio, Kuadrant and custom backends in plain ``conditions``."""
+
+    ancestors: tuple[AncestorStatus, ...] = ()
+    conditions: Conditions = ()
+
+
+class Policy(Object):
+    """BackendTLSPolicy, every policy found by discovery, and custom backends (which target nothing)."""
+
+    spec: PolicySpec = msgspec.field(default_factory=PolicySpec)
+    status: PolicyStatus = msgspec.field(default_factory=PolicyStatus)
+
+    @property
+    def targets(self) -> tuple[ObjectRef, ...]:
+        """The named targets; selectors are not resolved here. Targets are in the policy's own namespace
+        unless they say otherwise (GEP-713)."""
+        named = self.spec.target_refs
+        if self.spec.target_ref is not None:
+            named = (self.spec.target_ref, *named)
+        own = self.metadata.namespace
+        return tuple(
+            ObjectRef(ref.kind, ref.namespace or own, ref.name, ref.section_name or "", ref.group)
+            for ref in named
+        )
+
+
+class Undecodable(Object):
+    """An object whose fields have types that the API forbids: listed, never guessed at."""
+
+    problem: str = ""
