@@ -1,0 +1,239 @@
+"""What a face of Pointsman (a screen, text, JSON) is shown of a plan's checks and of a running cutover.
+
+All of it is frozen and cheap to copy; instants are seconds since the epoch, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..probes.verdict import Finding, Verdict
+
+Gate = Literal["before-lower-ttl", "before-switch", "after-switch", "before-retire"]
+GATES: tuple[Gate, ...] = ("before-lower-ttl", "before-switch", "after-switch", "before-retire")
+
+Phase = Literal[
+    "preflight",
+    "lower-ttl",
+    "wait-ttl",
+    "confirm",
+    "switch",
+    "watch",
+    "soak",
+    "done",
+    "rollback",
+    "drain",
+    "rolled-back",
+    "stopped-at-gate",
+    "held",
+]
+Outcome = Literal["", "done", "stopped-at-gate", "rolled-back", "held"]
+StepStatus = Literal["done", "now", "next", "failed", "skipped"]
+Purpose = Literal["lower-ttl", "switch", "roll-back", "raise-ttl"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One item of a checklist, as its YAML says it.
+
+    ``gate`` is the first gate that needs it; the gate before the switch asks all earlier ones again, because
+    a long wait lies between; so do the gates named in ``again``.
+    """
+
+    id: str
+    number: int
+    title: str
+    probe: str
+    gate: Gate
+    why: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    again: tuple[Gate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check answered. ``headline`` is one line; ``findings`` carry the evidence and the command."""
+
+    check: Check
+    verdict: Verdict
+    headline: str
+    findings: tuple[Finding, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    elapsed_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of the cutover. ``undo`` is its inverse in words; ``at`` when it ended (or began, if now)."""
+
+    id: str
+    title: str
+    status: StepStatus
+    detail: str = ""
+    gate: str = ""
+    undo: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A write that waits for (or, for the rollback, may be given) the operator's typed consent.
+
+    ``type_this`` is what has to be typed; ``authorises`` says in one line all that the typing allows.
+    """
+
+    purpose: Purpose
+    hosts: tuple[str, ...]
+    diff: tuple[str, ...]
+    inverse: tuple[str, ...]
+    type_this: str = ""
+    precondition: str = ""
+    authorises: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """One side's counts in the watch. ``buckets`` are the last seconds, oldest first: (requests, errors)."""
+
+    address: str
+    requests: int = 0
+    errors: int = 0
+    not_found: int = 0
+    handshake_failures: int = 0
+    p95_ms: float | None = None
+    buckets: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def error_share(self) -> float | None:
+        """Errors per request, or None before the first request: absent is not zero."""
+        return self.errors / self.requests if self.requests else None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchView:
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+
+    verdict: str
+    since: float
+    until: float
+    new: SideView
+    old: SideView
+    evidence: float = 0.0
+    alarm_at: float = 0.0
+    samples: int = 0
+    min_samples: int = 0
+    detail: str = ""
+
+    @property
+    def ready_in_s(self) -> float:
+        """Seconds from ``since`` that the watch lasts at least."""
+        return max(0.0, self.until - self.since)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRow:
+    """What one name server or resolver says of one host now; ``ttl`` as answered (remaining, if a cache)."""
+
+    server: str
+    kind: Literal["authoritative", "resolver"]
+    host: str
+    answer: Literal["old", "new", "both", "other", "none", "error"]
+    ttl: int | None = None
+    values: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastView:
+    """When the last compliant cache lets go of the old answer; ``tail`` is what DNS cannot know."""
+
+    lets_go_at: float
+    arithmetic: str
+    old_share: float
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A cutover at one instant.
+
+    ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
+    still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell lines
+    that reproduce what was done; ``log`` are the last events in words.
+    """
+
+    run_id: str
+    hosts: tuple[str, ...]
+    phase: Phase
+    steps: tuple[StepView, ...] = ()
+    waiting_for: Confirmation | None = None
+    rollback: Confirmation | None = None
+    watch: WatchView | None = None
+    checks: tuple[CheckResult, ...] = ()
+    checks_running: str = ""
+    caches: tuple[CacheRow, ...] = ()
+    forecast: ForecastView | None = None
+    journal_length: int = 0
+    journal_ok: bool = True
+    finished: bool = False
+    outcome: Outcome = ""
+    can_roll_back: bool = False
+    message: str = ""
+    plan_name: str = ""
+    journal_path: str = ""
+    postponed: bool = False
+    wait_until: float | None = None
+    commands: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    now: float = 0.0
+
+
+# Commands: what an operator can ask of a run. Every typed name is compared in full.
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Consent to the write in ``RunView.waiting_for``; ``typed_host`` must equal its ``type_this``."""
+
+    purpose: Purpose
+    typed_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Go back now; ``typed_host`` must equal ``RunView.rollback.type_this``."""
+
+    typed_host: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunChecksAgain:
+    """Ask the present gate's checks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waive:
+    """Pass a gate in spite of a check: a WARN, or (not for every check) a FAIL; never an UNKNOWN."""
+
+    check_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """No forward step until ``Continue``; a rollback stays possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on after ``Postpone``, or after a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Leave the run as it is: it can be resumed from its journal."""
+
+
+Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Quit
