@@ -1,0 +1,154 @@
+"""What the API server itself fills into objects: identity, generation, default status. Pure functions."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from .kinds import GATEWAY_API, Resource
+
+Json = dict[str, Any]
+
+# Vowels and easily confused digits are left out, as in the real generator of name suffixes.
+_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+# set by the server once; a client's word on them is ignored
+_SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+def timestamp(moment: datetime | None = None) -> str:
+    """RFC 3339 in UTC with whole seconds, as `metadata.creationTimestamp` has it."""
+    return (moment or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def random_suffix(length: int = 5) -> str:
+    return "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(length))
+
+
+def is_subdomain(name: str) -> bool:
+    """RFC 1123 subdomain: what a name of most objects must be."""
+    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def name_problem(name: str) -> str:
+    """Why a name is not valid, in the words of Kubernetes; empty for a good one."""
+    if is_subdomain(name):
+        return ""
+    return (
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+    )
+
+
+def default_status(resource: Resource) -> Json | None:
+    """The status that the Gateway API's CRDs give to a new object, until a controller writes one."""
+    if resource.group != GATEWAY_API:
+        return None
+    wanted = {"GatewayClass": ("Accepted",), "Gateway": ("Accepted", "Programmed")}.get(resource.kind)
+    if wanted is None:
+        return None
+    return {
+        "conditions": [
+            {
+                "lastTransitionTime": "1970-01-01T00:00:00Z",
+                "message": "Waiting for controller",
+                "reason": "Pending",
+                "status": "Unknown",
+                "type": condition,
+            }
+            for condition in wanted
+        ]
+    }
+
+
+def fill_new(resource: Resource, document: Json) -> Json:
+    """A new object as it will be kept: what it lacks of identity, generation, defaults and status."""
+    metadata = dict(document.get("metadata") or {})
+    metadata["uid"] = metadata.get("uid") or str(uuid.uuid4())
+    metadata["creationTimestamp"] = metadata.get("creationTimestamp") or timestamp()
+    if has_generation(resource):
+        metadata["generation"] = metadata.get("generation") or 1
+    metadata.pop("managedFields", None)
+    if not resource.namespaced:
+        metadata.pop("namespace", None)
+    filled = {**document, "apiVersion": resource.api_version(), "kind": resource.kind, "metadata": metadata}
+    fill_defaults(resource, filled)
+    if not filled.get("status"):
+        status = default_status(resource)
+        if status is not None:
+            filled["status"] = status
+    return filled
+
+
+def has_generation(resource: Resource) -> bool:
+    """CRDs, and those built-in kinds that have a spec and a status, count their generations."""
+    return resource.custom or resource.kind in ("Deployment", "Ingress", "IngressClass", "NetworkPolicy")
+
+
+def fill_defaults(resource: Resource, document: Json) -> None:
+    """The few defaults of built-in kinds that readers depend on. Changes `document` in place."""
+    metadata = document["metadata"]
+    if resource.group == "" and resource.kind == "Namespace":
+        # selectors of allowedRoutes and of NetworkPolicies find namespaces by this label
+        labels = dict(metadata.get("labels") or {})
+        labels["kubernetes.io/metadata.name"] = metadata.get("name", "")
+        metadata["labels"] = labels
+        document["spec"] = {"finalizers": ["kubernetes"], **(document.get("spec") or {})}
+        document["status"] = {"phase": "Active", **(document.get("status") or {})}
+    elif resource.group == "" and resource.kind == "Secret":
+        text = document.pop("stringData", None) or {}
+        if text:
+            encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in text.items()}
+            document["data"] = {**(document.get("data") or {}), **encoded}
+        document.setdefault("type", "Opaque")
+    elif resource.group == "" and resource.kind == "Service":
+        document["spec"] = _service_defaults(document.get("spec") or {})
+    elif resource.group == "apps" and resource.kind == "Deployment":
+        document["spec"] = {"replicas": 1, **(document.get("spec") or {})}
+
+
+def _service_defaults(spec: Json) -> Json:
+    filled = {"type": "ClusterIP", "sessionAffinity": "None", **spec}
+    if filled["type"] != "ExternalName" and not filled.get("clusterIP"):
+        filled["clusterIP"] = f"10.96.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
+    filled["ports"] = [
+        {"protocol": "TCP", "targetPort": port.get("port"), **port} if isinstance(port, dict) else port
+        for port in filled.get("ports") or []
+    ]
+    return filled
+
+
+def content_of(document: Json) -> Json:
+    """All of an object that counts as its specification: everything but metadata and status."""
+    return {key: value for key, value in document.items() if key not in ("metadata", "status")}
+
+
+def carry_over(resource: Resource, old: Json, new: Json) -> Json:
+    """`new` with the identity of `old`; the generation grows by one when the specification differs.
+
+    Whether the status comes from `old` or `new` is the caller's affair.
+    """
+    metadata = dict(new.get("metadata") or {})
+    before = old["metadata"]
+    for name in (*_SERVER_OWNED, "name", "namespace"):
+        metadata.pop(name, None)
+        if name in before:
+            metadata[name] = before[name]
+    metadata.pop("managedFields", None)
+    kept = {**new, "apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": metadata}
+    fill_defaults(resource, kept)
+    _keep_cluster_address(resource, old, kept)
+    if "generation" in before and content_of(kept) != content_of(old):
+        metadata["generation"] = before["generation"] + 1
+    return kept
+
+
+def _keep_cluster_address(resource: Resource, old: Json, new: Json) -> None:
+    """A Service that names no clusterIP in an update keeps the one it was given."""
+    if resource.group == "" and resource.kind == "Service" and "clusterIP" in (old.get("spec") or {}):
+        new["spec"] = {**new["spec"], "clusterIP": old["spec"]["clusterIP"]}
