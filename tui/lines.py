@@ -88,11 +88,15 @@ def fit(text: str, width: int) -> str:
 _BREAKABLE = re.compile(r" (?=--?[a-zA-Z])")
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """``text`` in rows of at most ``width`` characters, at least one."""
+    return textwrap.wrap(text, max(width, 20), break_long_words=True, break_on_hyphens=False) or [""]
+
+
 def labelled(label: str, text: str, width: int, tone: Tone = Tone.PLAIN, indent: int = 5) -> list[Line]:
     """``label`` in a narrow column and ``text`` wrapped beside it, within ``width`` columns."""
     head = 6
-    room = max(width - indent - head, 20)
-    rows = textwrap.wrap(text, room, break_long_words=True, break_on_hyphens=False) or [""]
+    rows = wrapped(text, width - indent - head)
     first = line(" " * indent, Span(f"{label:<{head - 1}} ", Tone.DIM), Span(rows[0], tone))
     return [first, *(line(" " * (indent + head), Span(row, tone)) for row in rows[1:])]
 

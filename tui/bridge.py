@@ -1,0 +1,117 @@
+"""From the store to the screen: a thread that looks ten times a second and judges what it sees.
+
+The screens read ``picture`` and never wait: no message is posted for an event, however many there are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ..cluster.errors import UserError
+from ..cluster.refs import ObjectRef
+from ..cluster.store import Snapshot
+from ..probes.state.overview import Overview
+from ..probes.verdict import Finding
+
+if TYPE_CHECKING:
+    from ..cluster.connect import Connection
+    from ..cluster.watch import LiveCluster
+
+_INTERVAL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One judged moment. ``by_object`` holds each object's findings, those of its sections included."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    findings: tuple[Finding, ...] = ()
+    overview: Overview = field(default_factory=Overview)
+    by_object: Mapping[ObjectRef, tuple[Finding, ...]] = MappingProxyType({})
+
+
+class Bridge:
+    """Connects, watches and judges on its own threads; the screens only read its attributes."""
+
+    def __init__(self, connect: Callable[[], Connection], namespaces: tuple[str, ...] | None) -> None:
+        self._connect = connect
+        self._namespaces = namespaces
+        self._stop = threading.Event()
+        self._again = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
+        self._live: LiveCluster | None = None
+        self.picture = Picture()
+        self.connection: Connection | None = None
+        self.problem: UserError | None = None
+        self.fatal = False
+        self.context = ""
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the watching; waits a moment at most, the threads are daemons."""
+        self._stop.set()
+        self._again.set()
+        if self._live is not None:
+            self._live.stop()
+
+    def ask_again(self) -> None:
+        """Try to connect again now, where that has failed."""
+        self._again.set()
+
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot, judged or not: what a checklist asks."""
+        return self._live.snapshot() if self._live is not None else self.picture.snapshot
+
+    def _work(self) -> None:
+        wait_s = 1.0
+        while not self._stop.is_set():
+            try:
+                self._watch()
+            except UserError as error:
+                self.problem = error
+                # before anything was ever shown, a wrong argument is for the operator's shell to tell
+                self.fatal = getattr(error, "status", None) is None
+                self._again.wait(wait_s)
+                self._again.clear()
+                wait_s = min(wait_s * 2, 15.0)
+
+    def _watch(self) -> None:
+        # imported here: the client costs 200 ms that the first paint must not wait for
+        from ..cluster.watch import LiveCluster
+        from ..probes.state.diagnose import diagnose
+        from ..probes.state.overview import overview
+
+        connection = self._connect()
+        self.context = connection.context
+        self.connection = connection
+        live = LiveCluster(connection, self._namespaces)
+        live.start()
+        self._live = live
+        self.problem = None
+        seen = -1
+        while not self._stop.is_set():
+            started = time.monotonic()
+            snapshot = live.snapshot()
+            if snapshot.version != seen:
+                seen = snapshot.version
+                findings = diagnose(snapshot)
+                self.picture = Picture(snapshot, findings, overview(snapshot, findings), _by_object(findings))
+            self._stop.wait(max(_INTERVAL_S - (time.monotonic() - started), 0.02))
+        live.stop()
+        connection.close()
+
+
+def _by_object(findings: tuple[Finding, ...]) -> Mapping[ObjectRef, tuple[Finding, ...]]:
+    index: dict[ObjectRef, list[Finding]] = {}
+    for finding in findings:
+        if isinstance(finding.subject, ObjectRef):
+            index.setdefault(finding.subject.whole, []).append(finding)
+    return MappingProxyType({ref: tuple(of_ref) for ref, of_ref in index.items()})

@@ -1,0 +1,51 @@
+"""Every command that would reproduce what Pointsman saw and did in this session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from ..lines import Line, Span, Tone, fit, line
+from ..widgets.row_view import Rows, RowView
+from .frame import FrameScreen
+
+
+class CommandsScreen(FrameScreen):
+    """The newest first; ``y`` copies one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y,enter", "copy", "copy", show=False)]
+
+    def body(self) -> Iterable[Widget]:
+        """One row a command."""
+        yield RowView(id="commands")
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """Copy and leave."""
+        return (("y", "copy"), ("esc", "back"))
+
+    def where(self) -> str:
+        """What the list is."""
+        return "commands that reproduce what was seen; run them in any shell"
+
+    def on_mount(self) -> None:
+        """The list as it is now."""
+        super().on_mount()
+        view = self.query_one("#commands", RowView)
+        commands = list(reversed(self.pointsman.commands))
+        rows = [(command, _command_line(command)) for command in commands]
+        view.set_rows(Rows.of(rows or [(None, line(" none yet: run a checklist, or open a finding"))]))
+        view.focus()
+
+    def action_copy(self) -> None:
+        """To the terminal's own clipboard (OSC 52), through SSH too."""
+        key = self.query_one("#commands", RowView).cursor_key
+        if isinstance(key, str):
+            self.app.copy_to_clipboard(key)
+            self.say(f"copied: {fit(key, 60).rstrip()}", Tone.GOOD)
+
+
+def _command_line(command: str) -> Line:
+    return line(" ", Span(command, Tone.ACCENT))

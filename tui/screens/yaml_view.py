@@ -1,0 +1,74 @@
+"""One object as YAML, fetched when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+import yaml
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from ...cluster.errors import UserError
+from ...cluster.refs import ObjectRef
+from ...cluster.text import clean
+from ..describe import short
+from ..lines import Span, Tone, line
+from ..widgets.row_view import Rows, RowView
+from .frame import FrameScreen
+
+_LONGEST = 20_000
+
+
+class YamlScreen(FrameScreen):
+    """The object without its managedFields; every line is cleaned, because any of it may be hostile."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "fetch", "again", show=False)]
+
+    def __init__(self, ref: ObjectRef) -> None:
+        super().__init__()
+        self._ref = ref
+
+    def body(self) -> Iterable[Widget]:
+        """One view."""
+        yield RowView(id="yaml", with_cursor=False)
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """Scroll, again, out."""
+        return (("j k", "scroll"), ("ctrl-r", "fetch again"), ("esc", "back"))
+
+    def where(self) -> str:
+        """Which object."""
+        return f"{self._ref.kind} {short(self._ref)}"
+
+    def on_mount(self) -> None:
+        """Ask the API server, off the screen's loop."""
+        super().on_mount()
+        self.query_one("#yaml", RowView).focus()
+        self.action_fetch()
+
+    def action_fetch(self) -> None:
+        """Fetch it now."""
+        self.query_one("#yaml", RowView).set_rows(Rows.text([line(" fetching ...")]))
+        self.run_worker(self._fetch, thread=True, exclusive=True)
+
+    def _fetch(self) -> None:
+        try:
+            text = self.pointsman.fetch_yaml(self._ref)
+        except UserError as error:
+            lines = [line(" ", Span(clean(str(error)), Tone.BAD))]
+        else:
+            lines = [line(" ", clean(row, 500)) for row in text.splitlines()[:_LONGEST]]
+        self.app.call_from_thread(self._show, Rows.text(lines))
+
+    def _show(self, rows: Rows) -> None:
+        if self.is_attached:
+            self.query_one("#yaml", RowView).set_rows(rows)
+
+
+def as_yaml(document: dict[str, object]) -> str:
+    """The object as people write it; managedFields are noise."""
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict):
+        metadata.pop("managedFields", None)
+    return yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=False)
