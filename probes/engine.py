@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One probe to run. ``run`` is called once; ``deadline_s`` counts from its start, not from its queueing."""
+    """One probe to run. ``run`` is called once; ``deadline_s`` counts from its start, not from its
+    queueing.
+    """
 
     id: str
     label: str
@@ -44,8 +46,8 @@ async def run_jobs(
 ) -> tuple[Result, ...]:
     """Runs all jobs and returns their results in the jobs' order.
 
-    A job that misses its deadline or crashes answers with an UNKNOWN result of one clean line; the others go on.
-    Cancelling this coroutine cancels every job. ``on_progress`` is called in the event loop.
+    A job that misses its deadline or crashes answers with an UNKNOWN result of one clean line; the others
+    go on. Cancelling this coroutine cancels every job. ``on_progress`` is called in the event loop.
     """
     tell = on_progress or (lambda progress: None)
     gate = asyncio.Semaphore(max(1, concurrency))
@@ -82,7 +84,8 @@ async def _guarded(job: Job) -> Result:
     except UserError as error:
         return _unknown(job, "MON903", clean(error), started, mend=clean(error.mend))
     except Exception as error:  # noqa: BLE001 - one broken probe must not take the others with it
-        # the message may hold anything, a key included; the type is enough for a person, the log has the place
+        # the message may hold anything, a key included; the type is enough for a person, the log has the
+        # place
         _log.debug("probe %s crashed", job.id, exc_info=error)
         return _unknown(job, "MON902", f"the probe crashed: {type(error).__name__}", started)
 

@@ -12,7 +12,7 @@ from .sequential import Cusum, MixtureTest, TwoSideTest, detectable_rate
 # the old side is taken to be innocent at this evidence: being wrong rolls back what it could have held
 _ATTRIBUTION_EVIDENCE = 20.0
 _CLUSTER = 2
-_Item = TypeVar("_Item", int, str)
+_Item = TypeVar("_Item")
 
 
 class WatchVerdict(StrEnum):

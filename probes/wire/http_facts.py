@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from .address import bracketed, endpoint
 
@@ -44,10 +44,10 @@ class HttpRequest:
 
     @property
     def target(self) -> str:
-        """Path and query, as they stand in the request line."""
+        """Path and query, as they stand in the request line: untouched, but for characters beyond ASCII."""
         parts = urlsplit(self.url)
         path = parts.path or "/"
-        return f"{path}?{parts.query}" if parts.query else path
+        return _ascii(f"{path}?{parts.query}" if parts.query else path)
 
     @property
     def endpoint(self) -> str:
@@ -159,6 +159,8 @@ def reproduce(request: HttpRequest) -> str:
         parts += ["--head"]
     elif request.method != "GET":
         parts += ["-X", request.method]
+    if "/." in request.target:
+        parts += ["--path-as-is"]
     if request.host != request.address.strip("[]"):
         parts += ["--resolve", f"{host}:{request.port}:{bracketed(request.address)}"]
     if request.ca_file:
@@ -170,4 +172,8 @@ def reproduce(request: HttpRequest) -> str:
             quoted += ["-H", f'"{name}: ${variable}"']
         else:
             quoted += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
-    return " ".join([*quoted, shlex.quote(request.url)])
+    return " ".join([*quoted, shlex.quote(_ascii(request.url))])
+
+
+def _ascii(text: str) -> str:
+    return text if text.isascii() else "".join(c if c.isascii() else quote(c, errors="replace") for c in text)
