@@ -68,9 +68,7 @@ def read_key_file(path: Path) -> TsigKey:
         raise SandboxError(f"cannot read the TSIG key file {path}: {error.strerror}") from None
     block = _BLOCK.search(_COMMENT.sub("", text))
     if block is None:
-        raise SandboxError(
-            f'{path} holds no TSIG key; expected: key "name" {{ algorithm ...; secret "..."; }};'
-        )
+        raise SandboxError(f'{path} holds no TSIG key; it wants key "name" {{ algorithm ...; secret ...; }};')
     statements = dict(_STATEMENT.findall(block["body"]))
     algorithm = statements.get("algorithm", "").lower().rstrip(".")
     if algorithm not in _ALGORITHMS:

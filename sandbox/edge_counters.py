@@ -11,7 +11,7 @@ _MOST_AGENTS = 64
 
 
 def agent_prefix(user_agent: str) -> str:
-    """The product of a User-Agent without its version: ``curl`` of ``curl/8.1 libcurl/8.1``; ``-`` of none."""
+    """The product of a User-Agent without its version: ``curl`` of ``curl/8.1``; ``-`` of none."""
     return user_agent.strip().split("/", 1)[0].split(" ", 1)[0][:64] or "-"
 
 
@@ -46,7 +46,7 @@ class EdgeCounters:
         return dict(classes)
 
     def total(self, host: str | None = None, *, without_agents: tuple[str, ...] = ()) -> int:
-        """Requests of one host, or of all, less those whose User-Agent starts with one of ``without_agents``."""
+        """Requests of one host, or of all, less those of agents that begin with one of ``without_agents``."""
         return sum(
             count
             for (name, agent), count in self.agents.items()

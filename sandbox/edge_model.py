@@ -15,9 +15,9 @@ Controller = Literal["ingress-nginx", "envoy"]
 class EdgeRule:
     """One path and what answers it.
 
-    ``status`` is the backend's answer (500 or 503 where the backend is broken). ``headers`` are added to the
-    answer, or replace the edge's own of that name. Rules of the same host, kind and path share the requests by
-    ``weight``, evenly spaced.
+    ``status`` is the backend's answer (500 or 503 where the backend is broken). ``headers`` are added to
+    the answer, or replace the edge's own of that name. Rules of the same host, kind and path share the
+    requests by ``weight``, evenly spaced.
     """
 
     path: str
@@ -45,9 +45,9 @@ class VirtualHost:
 class Faults:
     """What goes wrong for one host, from the next handshake or request on.
 
-    ``error_share`` is the share (0 to 1) of requests answered with ``error_status``: evenly spaced, or by chance
-    where ``error_random`` is set. ``delay_s`` holds back each answer. ``missing_paths`` (and all below them)
-    answer 404. ``dropped_headers`` are left out of every answer.
+    ``error_share`` is the share (0 to 1) of requests answered with ``error_status``: evenly spaced, or by
+    chance where ``error_random`` is set. ``delay_s`` holds back each answer. ``missing_paths`` (and all below
+    them) answer 404. ``dropped_headers`` are left out of every answer.
     """
 
     missing_intermediate: bool = False

@@ -56,7 +56,7 @@ class Certificate:
     def server_context(
         self, directory: Path, *, with_intermediate: bool = True, alpn: Iterable[str] = ("http/1.1",)
     ) -> ssl.SSLContext:
-        """A TLS 1.2 and 1.3 server context; the key touches ``directory`` (private) only while it is loaded."""
+        """A TLS 1.2 and 1.3 server context; the key is in ``directory`` (private) only while loading."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(list(alpn))
@@ -123,8 +123,9 @@ class PracticeCa:
     ) -> Certificate:
         """A leaf for ``names`` (host names, wildcards, IP addresses) that lives ``days`` from now.
 
-        The faults: ``expired`` ended yesterday, ``not_yet_valid`` starts tomorrow, ``wrong_name`` names that host
-        in place of ``names``, ``self_signed`` has no issuer, ``missing_intermediate`` leaves it out of ``chain_pem``.
+        The faults: ``expired`` ended yesterday, ``not_yet_valid`` starts tomorrow, ``wrong_name`` names that
+        host in place of ``names``, ``self_signed`` has no issuer, ``missing_intermediate`` leaves it out of
+        ``chain_pem``.
         SandboxError for no name at all and for a lifetime that a public CA could not issue.
         """
         wanted = (wrong_name,) if wrong_name else tuple(names)
