@@ -136,7 +136,7 @@ class Plan:
 
     @property
     def type_this(self) -> str:
-        """What a face asks to be typed before a write: the host in full; for several hosts the plan's name."""
+        """What is asked to be typed before a write: the host in full; for several hosts the plan's name."""
         return self.hosts[0] if len(self.hosts) == 1 else self.name
 
     def is_confirmed_by(self, typed: str) -> bool:

@@ -160,8 +160,8 @@ class RunView:
     """A cutover at one instant.
 
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
-    still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell lines
-    that reproduce what was done; ``log`` are the last events in words.
+    still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
+    lines that reproduce what was done; ``log`` are the last events in words.
     """
 
     run_id: str

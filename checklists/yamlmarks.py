@@ -21,7 +21,7 @@ _LARGEST_FILE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """One value of a YAML file and where it stands: ``field`` is dotted (``dns.low_ttl``), ``line`` from 1."""
+    """One value of a YAML file and where it stands: ``field`` is dotted (``dns.low_ttl``)."""
 
     file: str
     line: int

@@ -1,0 +1,183 @@
+"""What every way of changing DNS records shares: sets, an exact change with its inverse, the protocol."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from ...cluster.errors import UserError
+from ..plan_model import Plan
+from ..view import Purpose
+
+TYPES = ("A", "AAAA", "CNAME", "HTTPS")
+"""The types that decide where a client goes: they are read and changed together."""
+
+WriteOutcomeKind = Literal["applied", "precondition-failed", "refused", "unknown", "not-applied"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RecordSet:
+    """All records of one type of one host; ``ttl`` in seconds, ``values`` sorted in presentation form."""
+
+    host: str
+    type: str
+    ttl: int
+    values: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """As zone-file lines with the absolute name."""
+        return tuple(f"{self.host}. {self.ttl} {self.type} {value}" for value in self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsRead:
+    """The plan's hosts as ``server`` holds them: every set of ``TYPES``, and the zone's SOA data as text."""
+
+    sets: tuple[RecordSet, ...]
+    soa: str
+    server: str
+    serial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """From exactly ``before`` to exactly ``after``: both are all sets of ``TYPES`` of the hosts."""
+
+    purpose: Purpose
+    zone: str
+    hosts: tuple[str, ...]
+    before: tuple[RecordSet, ...]
+    after: tuple[RecordSet, ...]
+
+    @property
+    def diff(self) -> tuple[str, ...]:
+        """``- `` and ``+ `` lines of what differs."""
+        gone = [f"- {line}" for line in _lines(self.before) if line not in _lines(self.after)]
+        come = [f"+ {line}" for line in _lines(self.after) if line not in _lines(self.before)]
+        return (*gone, *come)
+
+    @property
+    def inverse_diff(self) -> tuple[str, ...]:
+        """The lines of the change that undoes this one."""
+        return self.inverted().diff
+
+    @property
+    def precondition(self) -> str:
+        """What must still be so for the change to be made, in words."""
+        return f"the records of {', '.join(self.hosts)} are still as read; else nothing is changed"
+
+    def inverted(self) -> RecordChange:
+        """The change that undoes this one: the lowered TTL stays low when the switch is undone."""
+        purpose: Purpose = "raise-ttl" if self.purpose == "lower-ttl" else "roll-back"
+        return replace(self, purpose=purpose, before=self.after, after=self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """How a write ended. ``now`` is what was there afterwards, where it could be read.
+
+    ``unknown``: it may or may not have been made; it has to be read before anything else is done.
+    """
+
+    kind: WriteOutcomeKind
+    detail: str
+    now: tuple[RecordSet, ...] = ()
+
+
+class RecordReadError(UserError):
+    """The records could not be read: an UNKNOWN, never an empty set."""
+
+
+class RecordProvider(Protocol):
+    """One way to change records. ``writes`` is False where a person makes the change."""
+
+    @property
+    def writes(self) -> bool: ...
+
+    async def read(self) -> RecordsRead:
+        """The hosts' records now. Raises RecordReadError."""
+
+    async def apply(self, change: RecordChange) -> WriteOutcome:
+        """Make exactly this change, or none; never raises for what a server answers."""
+
+    def instructions(self, change: RecordChange) -> tuple[str, ...]:
+        """The change as an operator could make it by hand."""
+
+
+def settle(change: RecordChange, now: Iterable[RecordSet]) -> WriteOutcome:
+    """What became of ``change``, judged from the records as they are now."""
+    sets = tuple(sorted(now))
+    if sets == tuple(sorted(change.after)):
+        return WriteOutcome("applied", "the records are as the change leaves them", sets)
+    if sets == tuple(sorted(change.before)):
+        return WriteOutcome("not-applied", "the records are as before the change", sets)
+    return WriteOutcome("precondition-failed", f"somebody else changed the records: now {words(sets)}", sets)
+
+
+def words(sets: Iterable[RecordSet]) -> str:
+    """Record sets in one line."""
+    return "; ".join(line for item in sorted(sets) for line in item.lines) or "no records"
+
+
+def lower_ttl_change(read: RecordsRead, plan: Plan) -> RecordChange | None:
+    """Every TTL above the plan's down to it; None where none is above. UserError: not the plan's old side."""
+    check_old_side(read.sets, plan)
+    after = tuple(replace(item, ttl=min(item.ttl, plan.dns.low_ttl)) for item in read.sets)
+    if after == read.sets:
+        return None
+    return RecordChange(
+        "lower-ttl", plan.dns.zone, plan.hosts, tuple(sorted(read.sets)), tuple(sorted(after))
+    )
+
+
+def switch_change(read: RecordsRead, plan: Plan) -> RecordChange:
+    """The hosts to the new side; A, AAAA and CNAME together. UserError: not the plan's old side."""
+    check_old_side(read.sets, plan)
+    after = _towards(read.sets, plan.hosts, plan.new.addresses, plan.dns.low_ttl)
+    return RecordChange("switch", plan.dns.zone, plan.hosts, tuple(sorted(read.sets)), after)
+
+
+def return_change(read: RecordsRead, switched: RecordChange) -> RecordChange:
+    """From the records as they are now, whoever made them so, to what stood before ``switched``."""
+    return replace(switched.inverted(), before=tuple(sorted(read.sets)))
+
+
+def check_old_side(sets: Iterable[RecordSet], plan: Plan) -> None:
+    """UserError where the records do not point at the plan's old side: then the plan is not of this world."""
+    by_key = {(item.host, item.type): item for item in sets}
+    for host in plan.hosts:
+        kinds = [kind for kind in ("A", "AAAA", "CNAME") if (host, kind) in by_key]
+        if not kinds:
+            raise UserError(
+                f"{host} has no A, AAAA or CNAME record", "is dns.zone served by dns.authoritative?"
+            )
+        for item in (by_key[host, kind] for kind in kinds if kind != "CNAME"):
+            strange = [value for value in item.values if value not in plan.old.addresses]
+            # an AAAA unknown to the plan goes with the switch; an unknown A: the plan is not of this world
+            if strange and (item.type == "A" or plan.old.ipv6 or set(item.values) & set(plan.new.addresses)):
+                raise UserError(
+                    f"{host} has {item.type} {', '.join(item.values)}, the plan's old side is "
+                    f"{', '.join(plan.old.addresses)}",
+                    "correct the plan, or find out who changed the record",
+                )
+        https = by_key.get((host, "HTTPS"))
+        if https and any("hint=" in value for value in https.values):
+            raise UserError(f"{host} has an HTTPS record with an address hint", "remove the hint first")
+
+
+def _towards(
+    sets: Iterable[RecordSet], hosts: tuple[str, ...], addresses: tuple[str, ...], ttl: int
+) -> tuple[RecordSet, ...]:
+    kept = [item for item in sets if item.type == "HTTPS"]
+    for host in hosts:
+        for address in addresses:
+            kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
+            kept.append(RecordSet(host, kind, ttl, (address,)))
+    return tuple(sorted(kept))
+
+
+def _lines(sets: Iterable[RecordSet]) -> list[str]:
+    return [line for item in sorted(sets) for line in item.lines]
