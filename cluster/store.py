@@ -51,6 +51,7 @@ def _no_kinds() -> Mapping[str, Any]:
 class KindState:
     """How far a kind can be trusted. ``since`` is Unix time in seconds, when the state began.
 
+    ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
     ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
     and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line.
     """
@@ -58,11 +59,13 @@ class KindState:
     state: State
     detail: str = ""
     since: float = 0.0
+    namespaces: tuple[str, ...] | None = None
 
-    @property
-    def known(self) -> bool:
-        """Whether what is not there can be taken as not existing (live, absent, or lately live)."""
-        return self.state in ("live", "stale", "absent")
+    def knows(self, namespace: str) -> bool:
+        """Whether an object missing from the snapshot can be taken as not existing in ``namespace``."""
+        if self.state not in ("live", "stale", "absent"):
+            return False
+        return self.namespaces is None or namespace in self.namespaces
 
 
 _UNSEEN = KindState("unseen", "none among the documents")
@@ -143,6 +146,11 @@ class Store:
             self._parts[part][obj.ref] = obj
             self._note(part, obj.ref)
 
+    def put_many(self, objects: Iterable[tuple[str, Object]]) -> None:
+        """Add or replace several (pairs of part and object) without forgetting any other."""
+        for part, obj in objects:
+            self.put(part, obj)
+
     def remove(self, part: str, ref: ObjectRef) -> None:
         """Forget one object, wherever it stands; one that is not there is no error."""
         with self._lock:
@@ -190,7 +198,14 @@ class Store:
                 self._kinds[kind] = state
                 self._kinds_dirty = True
 
+    def drop_state(self, kind: str) -> None:
+        """Forget a kind altogether (a policy whose CRD is gone)."""
+        with self._lock:
+            if self._kinds.pop(kind, None) is not None:
+                self._kinds_dirty = True
+
     def state_of(self, kind: str) -> KindState:
+        """How far a kind can be trusted now."""
         with self._lock:
             return self._kinds.get(kind, _LOADING)
 

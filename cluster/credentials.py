@@ -1,0 +1,195 @@
+"""From a kubeconfig's context to the official client's configuration, with nothing left lying about."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import datetime
+import os
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import UserError
+from .exec_plugin import run_exec_plugin
+from .kubeconfig import ContextChoice
+from .text import clean
+
+if TYPE_CHECKING:
+    from kubernetes.client import Configuration
+
+_EXPIRY_MARGIN = datetime.timedelta(seconds=60)
+_TOKEN_FILE_SECONDS = 60.0
+
+
+class Credentials:
+    """The configuration of one context, its private files, and how its token is kept fresh.
+
+    ``configuration`` is the official client's. Inline keys go to a directory of mode 0700 that ``close``
+    removes. Never shown: repr says only the context.
+    """
+
+    def __init__(self, choice: ContextChoice) -> None:
+        self.context = choice.context
+        self._choice = choice
+        self._lock = threading.Lock()
+        self._directory: Path | None = None
+        self._expires: datetime.datetime | None = None
+        self._token_read_at = 0.0
+        try:
+            self.configuration = self._configure()
+        except BaseException:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"Credentials(context={self.context!r})"
+
+    def close(self) -> None:
+        """Remove the private files."""
+        if self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
+            self._directory = None
+
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers that say who asks: the token (refreshed where it has to be) and impersonation.
+
+        Raises UserError where a credential plugin fails: better no request than an anonymous one.
+        """
+        self._refresh()
+        settings = self.configuration.auth_settings().values()
+        pairs = [(str(one["key"]), str(one["value"])) for one in settings if one["value"]]
+        return pairs + impersonation_headers(self._choice.user)
+
+    def _configure(self) -> Configuration:
+        from kubernetes.client import Configuration
+        from kubernetes.config import ConfigException
+        from kubernetes.config.kube_config import KubeConfigLoader
+
+        cluster = self._inline(self._choice.cluster, ("certificate-authority",), "cluster")
+        user = self._inline(self._choice.user, ("client-certificate", "client-key"), "user")
+        plugin = user.pop("exec", None)
+        token_file = user.pop("tokenFile", None)
+        if token_file:
+            user["token"] = self._read_token(token_file)
+        if plugin is not None and not user.get("token"):
+            user.update(self._from_plugin(plugin))
+        document = {
+            "current-context": self.context,
+            "contexts": [{"name": self.context, "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": cluster}],
+            "users": [{"name": "u", "user": user}],
+        }
+        configuration = Configuration()
+        try:
+            KubeConfigLoader(
+                config_dict=document, config_base_path="", temp_file_path=str(self._private())
+            ).load_and_set(configuration)
+        except (ConfigException, OSError, KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"context {clean(self.context, 80)} cannot be used: {clean(_without_values(error), 160)}",
+                "mend its cluster and user entries in the kubeconfig",
+            ) from None
+        configuration.keep_alive = True
+        if plugin is not None or token_file:
+            # the loader's own hook would put the first token back before each request
+            configuration.refresh_api_key_hook = None
+        return configuration
+
+    def _private(self) -> Path:
+        if self._directory is None:
+            self._directory = Path(tempfile.mkdtemp(prefix="pointsman-"))
+        return self._directory
+
+    def _inline(self, content: dict[str, Any], names: tuple[str, ...], what: str) -> dict[str, Any]:
+        content = dict(content)
+        for name in names:
+            data = content.pop(f"{name}-data", None)
+            if data:
+                try:
+                    decoded = base64.b64decode(str(data), validate=False)
+                except (binascii.Error, ValueError):
+                    raise UserError(
+                        f"context {clean(self.context, 80)}: {name}-data of its {what} is not base64",
+                        "mend that field of the kubeconfig",
+                    ) from None
+                content[name] = self._write(f"{what}-{name}", decoded)
+        return content
+
+    def _write(self, name: str, data: bytes) -> str:
+        path = self._private() / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        return str(path)
+
+    def _from_plugin(self, plugin: dict[str, Any]) -> dict[str, str]:
+        credential = run_exec_plugin(plugin, self._choice.cluster)
+        self._expires = _parse_time(credential.expires)
+        if credential.token:
+            return {"token": credential.token}
+        return {
+            "client-certificate": self._write("exec-certificate", credential.certificate_pem.encode()),
+            "client-key": self._write("exec-key", credential.key_pem.encode()),
+        }
+
+    def _read_token(self, path: object) -> str:
+        try:
+            token = Path(str(path)).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            token = ""
+        if not token:
+            raise UserError(
+                f"context {clean(self.context, 80)}: token file {clean(path, 200)} is empty or unreadable",
+                "check tokenFile in the kubeconfig",
+            )
+        self._token_read_at = time.monotonic()
+        return token
+
+    def _refresh(self) -> None:
+        token_file = self._choice.user.get("tokenFile")
+        if token_file and time.monotonic() - self._token_read_at > _TOKEN_FILE_SECONDS:
+            # the kubelet replaces a pod's token about once an hour
+            with self._lock:
+                self.configuration.api_key["BearerToken"] = f"Bearer {self._read_token(token_file)}"
+        plugin = self._choice.user.get("exec")
+        if plugin is None or self._expires is None:
+            return
+        with self._lock:
+            if datetime.datetime.now(datetime.UTC) < self._expires - _EXPIRY_MARGIN:
+                return
+            fresh = self._from_plugin(plugin)
+            if "token" in fresh:
+                self.configuration.api_key["BearerToken"] = f"Bearer {fresh['token']}"
+
+
+def impersonation_headers(user: dict[str, Any]) -> list[tuple[str, str]]:
+    """``as`` and its companions of a kubeconfig's user, which the official client ignores.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+    """
+    if not user.get("as"):
+        return []
+    headers = [("Impersonate-User", str(user["as"]))]
+    headers += [("Impersonate-Group", str(group)) for group in user.get("as-groups") or ()]
+    if user.get("as-uid"):
+        headers.append(("Impersonate-Uid", str(user["as-uid"])))
+    for key, values in (user.get("as-user-extra") or {}).items():
+        headers += [(f"Impersonate-Extra-{key}", str(value)) for value in values or ()]
+    return headers
+
+
+def _parse_time(text: str) -> datetime.datetime | None:
+    with contextlib.suppress(ValueError):
+        moment = datetime.datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return None
+
+
+def _without_values(error: Exception) -> str:
+    # only words of the client's own and paths; a KeyError or TypeError might quote a value
+    return str(error) if type(error).__name__ == "ConfigException" else type(error).__name__
