@@ -1,0 +1,173 @@
+"""The watch: both sides asked again and again, side by side, until it can be decided."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from ...cluster.text import clean
+from ..wire.http import Session
+from ..wire.http_facts import HttpExpectation, HttpRequest
+from .decision import WatchPolicy, WatchTally, WatchVerdict, decide
+from .state import MISSING, NEW, OLD, Recorder, WatchSample, WatchState, kind_of
+
+_MOST_IN_FLIGHT = 256
+_DEFAULT = HttpExpectation()
+
+
+class Watch:
+    """Sends ``rate_per_s`` requests a second to each side, the paths in turn, old and new interleaved.
+
+    ``expectations`` are by path (``HttpRequest.target``); others expect 200 to 399. Every
+    ``fresh_every``-th request of a side makes a new connection, so that handshakes are tested too; 1 makes
+    every one new. Iterate over it for a ``WatchState`` every ``tick_s`` seconds; the last one has
+    ``finished`` set. It ends with PASS, ABORT or HOLD, or after the policy's longest time as INCONCLUSIVE.
+    Leaving the iteration, ``stop()`` or cancelling ends every request. Raises ValueError without requests
+    for the new side, UserError where the roots cannot be read.
+    """
+
+    def __init__(
+        self,
+        old_requests: Sequence[HttpRequest],
+        new_requests: Sequence[HttpRequest],
+        rate_per_s: float = 10.0,
+        policy: WatchPolicy | None = None,
+        expectations: Mapping[str, HttpExpectation] | None = None,
+        fresh_every: int = 1,
+        tick_s: float = 0.25,
+        on_sample: Callable[[WatchSample], None] | None = None,
+    ) -> None:
+        if not new_requests:
+            raise ValueError("the watch needs at least one request for the new side")
+        if not 0 < rate_per_s <= 1000:
+            raise ValueError(f"{rate_per_s} requests a second is not between 0 and 1000")
+        self._requests = {OLD: tuple(old_requests), NEW: tuple(new_requests)}
+        self._interval = 1 / rate_per_s
+        self._policy = replace(policy or WatchPolicy(), needs_old=bool(old_requests))
+        self._expectations = dict(expectations or {})
+        self._fresh_every = max(1, fresh_every)
+        self._tick = tick_s
+        self._on_sample = on_sample
+        self._tally = WatchTally.of(self._policy)
+        self._recorder = Recorder()
+        self._stopped = asyncio.Event()
+        self._started = 0.0
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._sessions: dict[tuple[str, str | None, bool], Session] = {}
+
+    def stop(self) -> None:
+        """Ends the watch at its next tick, with the decision as it stands."""
+        self._stopped.set()
+
+    def __aiter__(self) -> AsyncGenerator[WatchState, None]:
+        return self._run()
+
+    async def _run(self) -> AsyncGenerator[WatchState, None]:
+        self._open_sessions()
+        self._started = time.monotonic()
+        senders = [
+            asyncio.create_task(self._send(side), name=f"watch {side}")
+            for side in (OLD, NEW)
+            if self._requests[side]
+        ]
+        try:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), self._tick)
+                for sender in senders:
+                    if sender.done():
+                        sender.result()
+                state = self.state()
+                yield state
+                if state.finished:
+                    return
+        finally:
+            await self._close(senders)
+
+    def state(self) -> WatchState:
+        """The watch as it is now."""
+        elapsed = self._now()
+        decision = decide(self._policy, self._tally, elapsed)
+        ended = decision.verdict is not WatchVerdict.INCONCLUSIVE or elapsed >= self._policy.longest_s
+        return WatchState(
+            elapsed_s=elapsed,
+            new=self._recorder.side(NEW),
+            old=self._recorder.side(OLD),
+            decision=decision,
+            buckets=self._recorder.buckets(elapsed),
+            recent_errors=self._recorder.recent(),
+            finished=ended or self._stopped.is_set(),
+        )
+
+    def _now(self) -> float:
+        return time.monotonic() - self._started if self._started else 0.0
+
+    def _open_sessions(self) -> None:
+        keeps = {False} if self._fresh_every == 1 else {False, True}
+        for side, requests in self._requests.items():
+            for ca_file in {request.ca_file for request in requests}:
+                for keep in keeps:
+                    self._sessions[side, ca_file, keep] = Session(ca_file, keep=keep)
+
+    async def _send(self, side: str) -> None:
+        """Starts requests at an even pace; where this machine falls behind, what was left out counts as
+        missing.
+        """
+        requests = self._requests[side]
+        # half an interval apart, so that both sides meet the same moments
+        next_at = self._started + (self._interval / 2 if side == OLD else 0.0)
+        for index in itertools.count():
+            delay = next_at - time.monotonic()
+            if delay > 0:
+                await asyncio.sleep(delay)
+            elif -delay > 20 * self._interval:
+                # catching up with a burst would load the sides unevenly
+                skipped = int(-delay / self._interval)
+                self._tally = self._tally.add_missing(skipped)
+                next_at += skipped * self._interval
+            next_at += self._interval
+            request = requests[index % len(requests)]
+            if len(self._in_flight) >= _MOST_IN_FLIGHT:
+                self._record(
+                    WatchSample(side, self._now(), request.target, MISSING, detail="too many waiting")
+                )
+                continue
+            fresh = (index // len(requests)) % self._fresh_every == 0
+            task = asyncio.create_task(self._ask(side, request, fresh))
+            self._in_flight.add(task)
+            task.add_done_callback(self._in_flight.discard)
+
+    async def _ask(self, side: str, request: HttpRequest, fresh: bool) -> None:
+        session = self._sessions[side, request.ca_file, not fresh and self._fresh_every > 1]
+        facts = await session.observe(request)
+        target = request.target
+        kind = kind_of(facts, self._expectations.get(target, _DEFAULT))
+        elapsed = facts.timings_ms.total
+        detail = facts.error_detail if facts.error else f"{facts.status}"
+        self._record(
+            WatchSample(
+                side, self._now(), clean(target, 120), kind, facts.status, elapsed, clean(detail, 160)
+            )
+        )
+
+    def _record(self, sample: WatchSample) -> None:
+        self._recorder.add(sample)
+        if sample.kind == MISSING:
+            self._tally = self._tally.add_missing()
+        else:
+            self._tally = self._tally.add(sample.side == NEW, sample.error, sample.at_s, sample.path)
+        if self._on_sample:
+            self._on_sample(sample)
+
+    async def _close(self, senders: list[asyncio.Task[None]]) -> None:
+        tasks = [*senders, *self._in_flight]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for session in self._sessions.values():
+            await session.aclose()
+        self._sessions.clear()
