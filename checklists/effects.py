@@ -70,7 +70,7 @@ def due(state: State) -> tuple[Effect, ...]:
     """What is to be done in this state; nothing where a person is waited for."""
     if state.pending or state.confirmed:
         assert state.proposal is not None
-        return (FindOut(state.proposal),) if state.lost else (Apply(state.proposal),)
+        return (_write(state, state.proposal),)
     gate = current_gate(state)
     if state.phase in ("preflight", "confirm"):
         assert gate is not None
@@ -98,6 +98,14 @@ def due(state: State) -> tuple[Effect, ...]:
     if state.phase == "held" and state.stopped_in == "rollback" and state.proposal is None:
         return (ProposeChange("roll-back"),)
     return ()
+
+
+def _write(state: State, change: RecordChange) -> Effect:
+    if state.plan.dns.provider == "show":
+        # nothing of ours is in flight: a person is waited for, until the way back is asked for instead
+        forward = change.purpose in ("lower-ttl", "switch")
+        return FindOut(change) if state.pending and state.rollback_asked and forward else Apply(change)
+    return FindOut(change) if state.lost else Apply(change)
 
 
 def _watching(state: State, gate: Gate | None) -> tuple[Effect, ...]:

@@ -267,9 +267,10 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 
 def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
-    subject_fields = plain["subject"]
-    subject: Subject = msgspec.convert(
-        subject_fields, Endpoint if "endpoint" in subject_fields else ObjectRef
+    fields = plain["subject"]
+    on_the_wire = "endpoint" in fields
+    subject: Subject = (
+        msgspec.convert(fields, Endpoint) if on_the_wire else msgspec.convert(fields, ObjectRef)
     )
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},

@@ -1,0 +1,59 @@
+"""The provider ``show``: a person makes the change; Pointsman shows it, then watches until it is there."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..plan_model import Plan
+from .base import RecordChange, RecordReadError, RecordsRead, WriteOutcome
+from .nsupdate import nsupdate_script, plain_words, zone_lines
+from .rfc2136 import DEADLINE_S, read_records
+
+_EVERY_S = 1.0
+
+
+class Show:
+    """Reads from the plan's authoritative servers and writes nothing."""
+
+    writes = False
+
+    def __init__(self, plan: Plan, deadline_s: float = DEADLINE_S) -> None:
+        self._plan = plan
+        self._deadline_s = deadline_s
+
+    async def read(self) -> RecordsRead:
+        """The hosts' records at the first authoritative server."""
+        return await self._read_from(self._plan.dns.authoritative[0])
+
+    async def apply(self, change: RecordChange) -> WriteOutcome:
+        """Wait, for as long as it takes, until every authoritative server has the change; cancel to stop."""
+        while True:
+            missing = await self._servers_without(change)
+            if not missing:
+                return WriteOutcome("applied", "every authoritative server has it", change.after)
+            await asyncio.sleep(_EVERY_S)
+
+    def instructions(self, change: RecordChange) -> tuple[str, ...]:
+        """In words, as zone-file lines, and for nsupdate."""
+        return (
+            *plain_words(change),
+            "zone file:",
+            *(f"  {line}" for line in zone_lines(change)),
+            "or:",
+            *nsupdate_script(change, self._plan.dns.authoritative[0]),
+        )
+
+    async def _servers_without(self, change: RecordChange) -> tuple[str, ...]:
+        wanted = tuple(sorted(change.after))
+        missing = []
+        for server in self._plan.dns.authoritative:
+            try:
+                has = tuple(sorted((await self._read_from(server)).sets)) == wanted
+            except RecordReadError:
+                has = False
+            if not has:
+                missing.append(server)
+        return tuple(missing)
+
+    async def _read_from(self, server: str) -> RecordsRead:
+        return await read_records(server, self._plan.dns.zone, self._plan.hosts, self._deadline_s)
