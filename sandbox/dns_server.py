@@ -55,14 +55,15 @@ class DnsListener:
         # Closing a datagram transport is finished by the loop's next round.
         await asyncio.sleep(0)
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run ``work`` as a task that ends with the listener; beyond 1000 at once it is dropped."""
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run ``work`` as a task that ends with the listener; beyond 1000 at once it is dropped (None)."""
         if len(self._tasks) >= _MOST_AT_ONCE:
             work.close()
-            return
+            return None
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def answer_datagram(self, wire: bytes, client: Any) -> None:
         """Answer one UDP question."""
@@ -71,7 +72,12 @@ class DnsListener:
             self._udp.sendto(answer, client)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.run(self._converse(reader, writer))
+        task = self.run(self._converse(reader, writer))
+        if task is None:
+            writer.close()
+        else:
+            # Not in a finally of the work: a task that is cancelled before its first step runs none of it.
+            task.add_done_callback(lambda _: writer.close())
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -87,8 +93,6 @@ class DnsListener:
                     await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             return
-        finally:
-            writer.close()
 
 
 class _Datagrams(asyncio.DatagramProtocol):

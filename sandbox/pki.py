@@ -54,12 +54,12 @@ class Certificate:
         )
 
     def server_context(
-        self, directory: Path, *, with_intermediate: bool = True, alpn: Iterable[str] = ("http/1.1",)
+        self, directory: Path | None = None, *, with_intermediate: bool = True
     ) -> ssl.SSLContext:
         """A TLS 1.2 and 1.3 server context; the key is in ``directory`` (private) only while loading."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(list(alpn))
+        context.set_alpn_protocols(["http/1.1"])
         # A resumed session shows no certificate, so a fault that is switched on would stay unseen.
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
