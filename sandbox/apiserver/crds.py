@@ -22,7 +22,7 @@ def bundle_annotations(version: str, channel: str) -> dict[str, str]:
 def definition(resource: Resource, bundle_version: str, channel: str) -> Json:
     """The CRD object of a served kind, established."""
     metadata: Json = {"name": resource.qualified}
-    if resource.group == GATEWAY_API:
+    if resource.group in (GATEWAY_API, "gateway.networking.x-k8s.io"):
         metadata["annotations"] = bundle_annotations(bundle_version, channel)
     if resource.policy and resource.policy != "unlabelled":
         metadata["labels"] = {"gateway.networking.k8s.io/policy": resource.policy}
@@ -73,6 +73,13 @@ def status_of(names: Json, stored_version: str) -> Json:
         ],
         "storedVersions": [stored_version],
     }
+
+
+def initial_status(document: Json) -> Json:
+    """The status of a CRD that was just applied: accepted at once, as no other can claim its names here."""
+    served = resource_of(document)
+    names = (document.get("spec") or {}).get("names") or {}
+    return status_of(names, served.versions[0]) if served else {}
 
 
 def _version(resource: Resource, name: str, stored: bool) -> Json:

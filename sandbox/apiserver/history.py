@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -91,11 +92,13 @@ class Watcher:
         """All pending changes, waiting for the first at most `timeout_s` seconds; empty when none came."""
         if not self._pending and not self.ended:
             self._stirred.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await self._stirred.wait()
-            except TimeoutError:
-                return []
+        return self.take()
+
+    def take(self) -> list[Change]:
+        """All pending changes, without waiting."""
         changes = list(self._pending)
         self._pending.clear()
         return changes

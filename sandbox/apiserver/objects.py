@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from . import crds
 from .kinds import GATEWAY_API, Resource
 
 Json = dict[str, Any]
@@ -40,8 +41,8 @@ def name_problem(name: str) -> str:
         return ""
     return (
         "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-        "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
+        "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
     )
 
 
@@ -110,6 +111,8 @@ def fill_defaults(resource: Resource, document: Json) -> None:
         document["spec"] = _service_defaults(document.get("spec") or {})
     elif resource.group == "apps" and resource.kind == "Deployment":
         document["spec"] = {"replicas": 1, **(document.get("spec") or {})}
+    elif resource.key == crds.DEFINITIONS_KEY:
+        document["status"] = document.get("status") or crds.initial_status(document)
 
 
 def _service_defaults(spec: Json) -> Json:

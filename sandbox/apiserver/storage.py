@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from . import crds
+from . import crds, events
 from .history import Change, ChangeType, History, Stored, Watcher
-from .kinds import CUSTOM_RESOURCES, Resource
+from .kinds import CUSTOM_RESOURCES, Resource, split_api_version
 from .objects import carry_over, fill_new
 from .registry import Registry
 
@@ -43,6 +43,8 @@ class Storage:
     ) -> None:
         self.registry = Registry()
         self.version = 1
+        # whoever starts from before this version gets a 410
+        self.compacted = 0
         self._objects: dict[tuple[str, str], dict[tuple[str, str], Stored]] = {}
         self._histories: dict[tuple[str, str], History] = {}
         self._sorted: dict[tuple[str, str], Sequence[Stored]] = {}
@@ -51,6 +53,7 @@ class Storage:
         self._telling = False
         for name in _FIRST_NAMESPACES:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        self._bundle = (bundle_version, channel)
         own_versions = bundle_versions or {}
         for resource in CUSTOM_RESOURCES:
             version = own_versions.get(resource.plural, bundle_version)
@@ -72,6 +75,8 @@ class Storage:
         if resource.namespaced:
             metadata["namespace"] = namespace
         document = {**obj, "metadata": metadata}
+        if resource.stored_as:
+            document = events.as_old(document)
         existing = self.read(resource, namespace, name)
         if existing is None:
             self._ensure_namespace(namespace)
@@ -168,6 +173,13 @@ class Storage:
         self._record(resource, "MODIFIED" if old else "ADDED", stored, old)
         return stored
 
+    def draft(self, resource: Resource, document: Json) -> Stored:
+        """What `put` would keep, without keeping it: the answer to a dry run."""
+        metadata = document["metadata"]
+        namespace = metadata.get("namespace", "") if resource.namespaced else ""
+        old = self.read(resource, namespace, metadata["name"])
+        return _freeze(namespace, metadata["name"], old.version if old else self.version, document)
+
     def remove(self, resource: Resource, stored: Stored) -> Stored:
         """Remove an object; with a namespace goes all that is in it, with a CRD every object of its kind."""
         if resource.key == ("", "namespaces"):
@@ -183,7 +195,7 @@ class Storage:
     def history(self, resource: Resource) -> History:
         known = self._histories.get(resource.key)
         if known is None:
-            known = self._histories[resource.key] = History(0)
+            known = self._histories[resource.key] = History(self.compacted)
         return known
 
     def follow(self, resource: Resource) -> Watcher:
@@ -191,6 +203,7 @@ class Storage:
 
     def compact(self, cut_watchers: bool = False) -> None:
         """Forget all history: whoever starts from an older version than the present one gets a 410."""
+        self.compacted = self.version
         for history in self._histories.values():
             history.forget(self.version, cut_watchers)
 
@@ -208,9 +221,17 @@ class Storage:
         )
         if not (isinstance(api_version, str) and isinstance(kind, str) and isinstance(name, str) and name):
             raise ValueError("a document needs apiVersion, kind and metadata.name")
-        resource = self.registry.ensure(api_version, kind)
+        resource = self._serve(api_version, kind)
         namespace = (obj["metadata"].get("namespace") or "default") if resource.namespaced else ""
         return resource, namespace, name
+
+    def _serve(self, api_version: str, kind: str) -> Resource:
+        """The kind, served from now on if it was not; a custom one then has its CRD too."""
+        known = self.registry.by_kind(*_group_and_kind(api_version, kind))
+        resource = self.registry.ensure(api_version, kind)
+        if resource is not known and resource.custom:
+            self.apply(crds.definition(resource, *self._bundle))
+        return resource
 
     def _ensure_namespace(self, namespace: str) -> None:
         if namespace and self.get("Namespace", "", namespace) is None:
@@ -269,6 +290,10 @@ class Storage:
             self.remove(served, stored)
         self.history(served).end_watchers()
         self.registry.remove(served)
+
+
+def _group_and_kind(api_version: str, kind: str) -> tuple[str, str]:
+    return split_api_version(api_version)[0], kind
 
 
 def _freeze(namespace: str, name: str, version: int, document: Json) -> Stored:

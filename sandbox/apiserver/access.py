@@ -1,0 +1,166 @@
+"""Who may do what: a small RBAC, with rules that tests can take away while the server runs."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .kinds import Resource
+from .problems import ApiError, forbidden
+from .registry import Registry
+
+Json = dict[str, Any]
+READ_VERBS = ("get", "list", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Verbs on resources (`gateways`, `pods/proxy`, `*`) of API groups; with no namespaces: in all."""
+
+    verbs: tuple[str, ...] = ("*",)
+    resources: tuple[str, ...] = ("*",)
+    groups: tuple[str, ...] = ("*",)
+    namespaces: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    def covers(self, asked: Asked) -> bool:
+        return (
+            _among(asked.verb, self.verbs)
+            and _among(asked.group, self.groups)
+            and _resource_among(asked.resource, asked.subresource, self.resources)
+            and (not self.namespaces or asked.namespace in self.namespaces)
+            and (not self.names or asked.name in self.names)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request would do, as an authorizer sees it."""
+
+    verb: str
+    group: str
+    resource: str
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    name: str
+    groups: tuple[str, ...] = ("system:authenticated",)
+    rules: tuple[Rule, ...] = ()
+
+
+ADMINISTRATOR = User("practice-admin", ("system:masters", "system:authenticated"), (Rule(),))
+READER = User("practice-reader", ("system:authenticated",), (Rule(verbs=READ_VERBS),))
+
+# what every authenticated user may do: ask what it may do
+_SELF_REVIEWS = Rule(
+    ("create",),
+    ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"),
+    ("authorization.k8s.io", "authentication.k8s.io"),
+)
+
+
+def _among(word: str, wanted: tuple[str, ...]) -> bool:
+    return "*" in wanted or word in wanted
+
+
+def _resource_among(resource: str, subresource: str, wanted: tuple[str, ...]) -> bool:
+    if not subresource:
+        return _among(resource, wanted)
+    return any(choice in ("*", f"{resource}/{subresource}", f"*/{subresource}") for choice in wanted)
+
+
+@dataclass(slots=True)
+class Policy:
+    """The users by token, and what is denied to them for the moment. Tokens never appear in its repr."""
+
+    users: dict[str, User] = field(repr=False)
+    denials: list[tuple[str, Rule]] = field(default_factory=list)
+
+    def user_of(self, token: str) -> User | None:
+        return self.users.get(token)
+
+    def impersonate(self, user: User, name: str, groups: Iterable[str]) -> User:
+        """Who `user` is when it asks to be `name`: that user, else one with nobody's rights. ApiError 403."""
+        if not name:
+            return user
+        self.check(user, Asked("impersonate", "", "users", name=name))
+        known = next((other for other in self.users.values() if other.name == name), None)
+        return known or User(name, (*groups, "system:authenticated"))
+
+    def deny(
+        self,
+        verbs: Iterable[str] = ("*",),
+        resources: Iterable[str] = ("*",),
+        groups: Iterable[str] = ("*",),
+        namespaces: Iterable[str] = (),
+        user: str = "*",
+    ) -> Callable[[], None]:
+        """Take rights away from users whose name matches `user` (a glob). Returns what gives them back."""
+        denial = (user, Rule(tuple(verbs), tuple(resources), tuple(groups), tuple(namespaces)))
+        self.denials.append(denial)
+
+        def allow_again() -> None:
+            if denial in self.denials:
+                self.denials.remove(denial)
+
+        return allow_again
+
+    def allows(self, user: User, asked: Asked) -> bool:
+        if any(denial.covers(asked) for denial in self._denials_of(user)):
+            return False
+        return _SELF_REVIEWS.covers(asked) or any(rule.covers(asked) for rule in user.rules)
+
+    def check(self, user: User, asked: Asked) -> None:
+        """Raises ApiError 403 in the words of the real authorizer."""
+        if not self.allows(user, asked):
+            raise _refusal(user, asked)
+
+    def rules_of(self, user: User, namespace: str, registry: Registry) -> list[Rule]:
+        """What the user may do in a namespace, without what is denied; for SelfSubjectRulesReview."""
+        granted = [rule for rule in user.rules if not rule.namespaces or namespace in rule.namespaces]
+        if not self._denials_of(user):
+            return [*granted, _SELF_REVIEWS]
+        return [*self._without_denials(user, namespace, registry), _SELF_REVIEWS]
+
+    def _denials_of(self, user: User) -> list[Rule]:
+        return [rule for pattern, rule in self.denials if fnmatch.fnmatchcase(user.name, pattern)]
+
+    def _without_denials(self, user: User, namespace: str, registry: Registry) -> list[Rule]:
+        """A wildcard with holes in it cannot be said as one rule: it becomes a rule for each kind."""
+        rules = []
+        for resource in registry:
+            verbs = tuple(
+                verb
+                for verb in resource.verbs
+                if self.allows(user, _asked_of(resource, verb, namespace)) and len(resource.verbs) > 1
+            )
+            if verbs:
+                rules.append(Rule(verbs, (resource.plural,), (resource.group,)))
+        return rules
+
+
+def _asked_of(resource: Resource, verb: str, namespace: str) -> Asked:
+    return Asked(verb, resource.group, resource.plural, namespace=namespace if resource.namespaced else "")
+
+
+def _refusal(user: User, asked: Asked) -> ApiError:
+    resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
+    qualified = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
+    subject = f'{qualified} "{asked.name}"' if asked.name else qualified
+    where = f'in the namespace "{asked.namespace}"' if asked.namespace else "at the cluster scope"
+    message = (
+        f'{subject} is forbidden: User "{user.name}" cannot {asked.verb} resource "{resource}" '
+        f'in API group "{asked.group}" {where}'
+    )
+    details: Json = {"kind": asked.resource}
+    if asked.group:
+        details["group"] = asked.group
+    if asked.name:
+        details["name"] = asked.name
+    return forbidden(message, details)

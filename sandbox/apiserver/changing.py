@@ -1,0 +1,174 @@
+"""create, replace, patch and delete of one object, with the API server's preconditions; no HTTP here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import events
+from .history import Stored
+from .kinds import Resource
+from .objects import carry_over, fill_new, name_problem, random_suffix, timestamp
+from .problems import already_exists, bad_request, conflict, invalid, not_found
+from .requests import Target
+from .storage import Storage
+
+Json = dict[str, Any]
+
+# built-in kinds whose replacement must name the version that it replaces; so must every custom one
+_VERSION_REQUIRED = frozenset({"Lease", "CustomResourceDefinition", "EndpointSlice"})
+_STRING_MAPS = ("labels", "annotations")
+
+
+class Changer:
+    """Makes the changes. `dry_run`: everything is checked and answered, nothing is kept."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def find(self, target: Target) -> Stored:
+        """Raises ApiError 404."""
+        stored = self._storage.read(target.resource, target.namespace, target.name)
+        if stored is None:
+            raise not_found(target.resource, target.name)
+        return stored
+
+    def create(self, target: Target, body: Json, dry_run: bool) -> Stored:
+        resource = target.resource
+        document = checked(target, body)
+        metadata = document["metadata"]
+        if metadata.get("resourceVersion"):
+            raise bad_request("resourceVersion should not be set on objects to be created")
+        name = metadata.get("name") or ""
+        if not name and metadata.get("generateName"):
+            name = metadata["name"] = f"{metadata['generateName']}{random_suffix()}"
+        _check_name(resource, name)
+        self._check_namespace(target)
+        if self._storage.read(resource, target.namespace, name) is not None:
+            raise already_exists(resource, name)
+        for field in ("uid", "creationTimestamp", "generation", "deletionTimestamp"):
+            metadata.pop(field, None)
+        if resource.has_status:
+            document.pop("status", None)
+        return self._keep(resource, fill_new(resource, document), dry_run)
+
+    def replace(self, target: Target, body: Json, dry_run: bool, patched: bool = False) -> Stored:
+        """PUT, and the second half of every patch. Raises ApiError 400, 404, 409 or 422.
+
+        A write to the main resource leaves the status alone, one to `status` changes nothing else.
+        """
+        resource = target.resource
+        stored = self.find(target)
+        document = checked(target, body)
+        metadata = document["metadata"]
+        if metadata.get("name") != target.name:
+            raise bad_request(
+                f"the name of the object ({metadata.get('name')}) does not match the name on the URL "
+                f"({target.name})"
+            )
+        _check_version(resource, stored, metadata, patched)
+        if target.subresource == "status":
+            document = {**stored.body, "status": document.get("status") or {}}
+        elif resource.has_status:
+            document.pop("status", None)
+            if "status" in stored.body:
+                document["status"] = stored.body["status"]
+        kept = carry_over(resource, stored.body, document)
+        if kept["metadata"].get("deletionTimestamp") and not kept["metadata"].get("finalizers"):
+            return stored if dry_run else self._storage.remove(resource, stored)
+        return self._keep(resource, kept, dry_run)
+
+    def delete(self, target: Target, options: Json, dry_run: bool) -> tuple[Stored, bool]:
+        """The object as it was last, and whether it is gone; finalizers only mark it. ApiError 404 or 409."""
+        resource = target.resource
+        stored = self.find(target)
+        metadata = stored.body["metadata"]
+        for field, wanted in (options.get("preconditions") or {}).items():
+            if field in ("uid", "resourceVersion") and wanted != metadata.get(field):
+                name = "UID" if field == "uid" else "ResourceVersion"
+                why = (
+                    f"Precondition failed: {name} in precondition: {wanted}, {name} in object meta: "
+                    f"{metadata.get(field)}"
+                )
+                raise conflict(resource, target.name, why)
+        if not metadata.get("finalizers"):
+            return (stored, True) if dry_run else (self._storage.remove(resource, stored), True)
+        if metadata.get("deletionTimestamp"):
+            return stored, False
+        marked = {**metadata, "deletionTimestamp": timestamp(), "deletionGracePeriodSeconds": 0}
+        return self._keep(resource, {**stored.body, "metadata": marked}, dry_run), False
+
+    def _check_namespace(self, target: Target) -> None:
+        namespaces = self._storage.registry.by_plural("", "namespaces")
+        if namespaces is None or not target.resource.namespaced:
+            return
+        if self._storage.read(namespaces, "", target.namespace) is None:
+            raise not_found(namespaces, target.namespace)
+
+    def _keep(self, resource: Resource, document: Json, dry_run: bool) -> Stored:
+        if dry_run:
+            return self._storage.draft(resource, document)
+        return self._storage.put(resource, document)
+
+
+def checked(target: Target, body: Json) -> Json:
+    """The body as an object of the target's kind and namespace, in its stored form. Raises ApiError 400."""
+    resource = target.resource
+    api_version, kind = body.get("apiVersion"), body.get("kind")
+    if kind not in (None, "", resource.kind) or api_version not in (None, "", target.api_version):
+        raise bad_request(
+            f"the API version in the data ({api_version}, Kind={kind}) does not match the expected "
+            f"API version ({target.api_version}, Kind={resource.kind})"
+        )
+    metadata = body.get("metadata")
+    metadata = {} if metadata is None else metadata
+    spec = body.get("spec")
+    if not isinstance(metadata, dict) or not (spec is None or isinstance(spec, dict)):
+        raise bad_request(f"{resource.kind} in version {target.version!r} cannot be handled: not an object")
+    _check_metadata(resource, metadata)
+    namespace = metadata.get("namespace") or target.namespace
+    if resource.namespaced and namespace != target.namespace:
+        raise bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+    metadata = {**metadata, "namespace": namespace} if resource.namespaced else dict(metadata)
+    document = {**body, "apiVersion": resource.api_version(), "kind": resource.kind, "metadata": metadata}
+    return events.as_old(document) if resource.stored_as else document
+
+
+def _check_metadata(resource: Resource, metadata: Json) -> None:
+    for field in _STRING_MAPS:
+        value = metadata.get(field)
+        if value is None:
+            continue
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise bad_request(
+                f"{resource.kind} cannot be handled: json: metadata.{field} must be a map of strings"
+            )
+    for field in ("name", "generateName", "namespace", "resourceVersion", "uid"):
+        if not isinstance(metadata.get(field, ""), str | None):
+            raise bad_request(f"{resource.kind} cannot be handled: json: metadata.{field} must be a string")
+
+
+def _check_name(resource: Resource, name: str) -> None:
+    if not name:
+        what = "Required value: name or generateName is required"
+        raise invalid(resource, name, "metadata.name", what, "FieldValueRequired")
+    problem = name_problem(name)
+    if problem:
+        raise invalid(resource, name, "metadata.name", f'Invalid value: "{name}": {problem}')
+
+
+def _check_version(resource: Resource, stored: Stored, metadata: Json, patched: bool) -> None:
+    wanted = metadata.get("resourceVersion")
+    if not wanted and not patched and (resource.custom or resource.kind in _VERSION_REQUIRED):
+        what = "Invalid value: 0x0: must be specified for an update"
+        raise invalid(resource, stored.name, "metadata.resourceVersion", what)
+    if wanted and wanted != str(stored.version):
+        raise conflict(resource, stored.name)
+    uid = metadata.get("uid")
+    if uid and uid != stored.body["metadata"]["uid"]:
+        why = (
+            f"Precondition failed: UID in precondition: {uid}, UID in object meta: "
+            f"{stored.body['metadata']['uid']}"
+        )
+        raise conflict(resource, stored.name, why)
