@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from .refs import GATEWAY_GROUP
 from .text import clean
 
 _MAX_DEPTH = 60
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9._:-]{0,317}")
 
 
 @lru_cache(maxsize=256)
@@ -52,10 +54,9 @@ def decode_event(line: bytes) -> tuple[str, msgspec.Raw]:
 def decode_object(spec: KindSpec, api_version: str, raw: bytes | msgspec.Raw) -> tuple[str, Object]:
     """One object of a known kind, with the part it belongs to."""
     try:
-        obj = _decoder(spec.struct).decode(raw)
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return spec.part, _finish(spec, api_version, _decoder(spec.struct).decode(raw))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         return _second_try(spec, api_version, lambda: msgspec.json.decode(raw), error)
-    return spec.part, _finish(spec, api_version, obj)
 
 
 def decode_document(document: Mapping[str, Any]) -> tuple[str, Object] | None:
@@ -102,10 +103,13 @@ def _second_try(
     try:
         document = plain(load())
         return spec.part, _finish(spec, api_version, msgspec.convert(document, spec.struct, strict=False))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
         problem = problem or error
     return "undecodable", Undecodable(
-        api_version=api_version, kind=spec.kind, metadata=_meta_of(document), problem=clean(problem, 200)
+        api_version=clean(api_version, 100),
+        kind=clean(spec.kind, 100),
+        metadata=_meta_of(document),
+        problem=clean(problem, 200),
     )
 
 
@@ -114,7 +118,7 @@ def _meta_of(document: object) -> Meta:
     if not isinstance(metadata, Mapping):
         return Meta(name="(unreadable)")
     wanted = ("name", "namespace", "generateName", "uid", "resourceVersion")
-    return msgspec.convert({key: str(metadata[key]) for key in wanted if key in metadata}, Meta)
+    return msgspec.convert({key: clean(metadata[key], 253) for key in wanted if key in metadata}, Meta)
 
 
 def _finish(spec: KindSpec, api_version: str, obj: Object) -> Object:
@@ -123,6 +127,10 @@ def _finish(spec: KindSpec, api_version: str, obj: Object) -> Object:
         obj = msgspec.structs.replace(obj, kind=spec.kind, api_version=api_version)
     if isinstance(obj, Crd):
         obj = slim_crd(obj)
+    ref = obj.ref
+    if not all(_PLAIN_NAME.fullmatch(part) for part in (ref.kind, ref.namespace, ref.name, ref.group)):
+        # no API server lets such a name through; so that every ref in a Snapshot is safe to show
+        raise ValueError("its name, namespace or kind holds characters that Kubernetes forbids")
     return obj
 
 

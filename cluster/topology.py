@@ -1,0 +1,288 @@
+"""Who refers to whom, worked out from the specs alone: the computed side of every verdict.
+
+A Topology is built once for a Snapshot. Where a kind could not be read, answers are None and say why;
+they are never guessed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .objects import (
+    FromNamespaces,
+    Gateway,
+    GatewayClass,
+    Listener,
+    ListenerSet,
+    ParentRef,
+    ReferenceGrant,
+    Route,
+)
+from .refs import GATEWAY_GROUP, ObjectRef
+from .semantics import (
+    kind_allowed,
+    listeners_conflict,
+    listeners_overlap,
+    namespace_allowed,
+    parent_ref_selects,
+    served_hostnames,
+    uses_hostnames,
+)
+from .store import Snapshot
+from .text import clean
+
+LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
+
+
+@dataclass(frozen=True, slots=True)
+class BoundListener:
+    """A listener where it counts: on ``gateway``, owned by the Gateway or by a ListenerSet.
+
+    ``conflict`` is the reason why it may not be configured (``HostnameConflict``, ``ProtocolConflict``), with
+    ``conflict_with`` naming the other one; ``overlaps`` names those that share hosts of its TLS port.
+    """
+
+    owner: ObjectRef
+    gateway: ObjectRef
+    listener: Listener
+    conflict: str = ""
+    conflict_with: str = ""
+    overlaps: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> ObjectRef:
+        return self.owner.part(clean(self.listener.name, 253))
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Whether one parentRef of a route attaches, by the specs.
+
+    ``accepted`` None means that it cannot be told; ``reason`` is the API's word where there is one, else
+    ``ParentMissing``, ``Unreadable``, or ``NotAGateway`` (a mesh parent: not computed). ``listeners`` accept
+    the route; ``candidates`` are those the parentRef means. ``dropped`` hostnames no listener lets through.
+    """
+
+    route: ObjectRef
+    parent_ref: ParentRef
+    parent: ObjectRef
+    gateway: ObjectRef | None
+    accepted: bool | None
+    reason: str
+    detail: str = ""
+    listeners: tuple[BoundListener, ...] = ()
+    candidates: tuple[BoundListener, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+class Topology:
+    """Indexes over one Snapshot, and the computed answers. Answers are cached."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.class_by_name: dict[str, GatewayClass] = {ref.name: obj for ref, obj in snapshot.classes.items()}
+        self.grants_in: dict[str, list[ReferenceGrant]] = defaultdict(list)
+        for grant in snapshot.grants.values():
+            self.grants_in[grant.meta.namespace].append(grant)
+        self._sets_of: dict[ObjectRef, list[ListenerSet]] = defaultdict(list)
+        for listener_set in snapshot.listener_sets.values():
+            target = listener_set.spec.parent_ref.target(listener_set.meta.namespace).whole
+            self._sets_of[target].append(listener_set)
+        self._listeners: dict[ObjectRef, tuple[BoundListener, ...]] = {}
+        self._attachments: dict[ObjectRef, tuple[Attachment, ...]] = {}
+        self._labels = {ref.name: obj.meta.labels for ref, obj in snapshot.namespaces.items()}
+
+    # --- Gateways and listeners ----------------------------------------------------------------
+
+    def controller_of(self, gateway: Gateway) -> str | None:
+        """The controllerName that should claim a Gateway; None where its class is missing or unreadable."""
+        found = self.class_by_name.get(gateway.spec.gateway_class_name)
+        return found.spec.controller_name if found else None
+
+    def namespace_labels(self, namespace: str) -> dict[str, str] | None:
+        """A namespace's labels; None where it is not known. Its own name is always among them."""
+        labels = self._labels.get(namespace)
+        return None if labels is None else {"kubernetes.io/metadata.name": namespace, **labels}
+
+    def set_allowed(self, gateway: Gateway, listener_set: ListenerSet) -> bool | None:
+        """Whether a Gateway lets a ListenerSet in (GEP-1713: allowedListeners, default None)."""
+        allowed = gateway.spec.allowed_listeners
+        namespace = listener_set.meta.namespace
+        return namespace_allowed(
+            allowed.namespaces if allowed else FromNamespaces(),
+            gateway.meta.namespace,
+            namespace,
+            self.namespace_labels(namespace),
+            default="None",
+        )
+
+    def listener_sets_of(self, gateway: ObjectRef) -> tuple[ListenerSet, ...]:
+        """The ListenerSets that name a Gateway, oldest first, then by name (GEP-1713)."""
+
+        def order(one: ListenerSet) -> tuple[str, str, str]:
+            return (one.meta.creation_timestamp or "9999", one.meta.namespace, one.meta.name)
+
+        return tuple(sorted(self._sets_of.get(gateway, ()), key=order))
+
+    def listeners(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
+        """All listeners of a Gateway: its own, then those of the ListenerSets that it lets in."""
+        cached = self._listeners.get(gateway_ref)
+        if cached is None:
+            gateway = self.snapshot.gateways.get(gateway_ref)
+            cached = self._bind(gateway_ref, gateway) if gateway else ()
+            self._listeners[gateway_ref] = cached
+        return cached
+
+    def _bind(self, gateway_ref: ObjectRef, gateway: Gateway) -> tuple[BoundListener, ...]:
+        own = gateway.spec.listeners
+        bound = [
+            _bound(gateway_ref, gateway_ref, listener, (other for other in own if other is not listener))
+            for listener in own
+        ]
+        standing = list(own)
+        for listener_set in self.listener_sets_of(gateway_ref):
+            if self.set_allowed(gateway, listener_set) is False:
+                continue
+            for listener in listener_set.spec.listeners:
+                entry = _bound(listener_set.ref, gateway_ref, listener, standing)
+                bound.append(entry)
+                if not entry.conflict:
+                    standing.append(listener)
+        return tuple(bound)
+
+    # --- routes --------------------------------------------------------------------------------
+
+    def attachments(self, route: Route) -> tuple[Attachment, ...]:
+        """One answer for each parentRef of a route, in the spec's order."""
+        ref = route.ref
+        cached = self._attachments.get(ref)
+        if cached is None:
+            cached = tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs)
+            self._attachments[ref] = cached
+        return cached
+
+    def _attach(self, route: Route, ref: ObjectRef, parent: ParentRef) -> Attachment:
+        target = parent.target(ref.namespace)
+        if parent.kind == "Gateway" and parent.group == GATEWAY_GROUP:
+            gateway_ref: ObjectRef | None = target.whole
+            bound = self.listeners(target.whole)
+            found = target.whole in self.snapshot.gateways
+        elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
+            gateway_ref, bound, found = self._through_set(target.whole)
+        else:
+            return Attachment(ref, parent, target, None, None, "NotAGateway", "mesh parents are not computed")
+        if not found:
+            return self._without_parent(ref, parent, target)
+        candidates = tuple(one for one in bound if parent_ref_selects(parent, one.listener))
+        return self._choose(route, Attachment(ref, parent, target, gateway_ref, None, ""), candidates)
+
+    def _through_set(self, ref: ObjectRef) -> tuple[ObjectRef | None, tuple[BoundListener, ...], bool]:
+        listener_set = self.snapshot.listener_sets.get(ref)
+        if listener_set is None:
+            return None, (), False
+        gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
+        return gateway, tuple(one for one in self.listeners(gateway) if one.owner == ref), True
+
+    def _without_parent(self, ref: ObjectRef, parent: ParentRef, target: ObjectRef) -> Attachment:
+        state = self.snapshot.state_of(parent.kind)
+        if state.knows(target.namespace):
+            detail = f"{clean(target.whole, 160)} does not exist"
+            return Attachment(ref, parent, target, None, False, "ParentMissing", detail)
+        detail = f"{clean(parent.kind, 60)} objects could not be read ({state.state})"
+        return Attachment(ref, parent, target, None, None, "Unreadable", detail)
+
+    def _choose(self, route: Route, base: Attachment, candidates: tuple[BoundListener, ...]) -> Attachment:
+        accepting: list[BoundListener] = []
+        served: set[str] = set()
+        unsure = allowed_somewhere = False
+        for bound in candidates:
+            allowed = self._allows(route, bound)
+            unsure = unsure or allowed is None
+            if not allowed:
+                continue
+            allowed_somewhere = True
+            names = self._hostnames(route, bound.listener)
+            if names is not None and not bound.conflict:
+                accepting.append(bound)
+                served.update(names)
+        accepted, reason, detail = _outcome(candidates, accepting, unsure, allowed_somewhere)
+        dropped: tuple[str, ...] = ()
+        if accepting and any(uses_hostnames(route.kind, one.listener) for one in accepting):
+            dropped = tuple(name for name in route.spec.hostnames if name not in served)
+        return Attachment(
+            base.route,
+            base.parent_ref,
+            base.parent,
+            base.gateway,
+            accepted,
+            reason,
+            detail,
+            tuple(accepting),
+            candidates,
+            dropped,
+        )
+
+    def _allows(self, route: Route, bound: BoundListener) -> bool | None:
+        if not kind_allowed(bound.listener, route.group, route.kind):
+            return False
+        namespace = route.meta.namespace
+        return namespace_allowed(
+            bound.listener.allowed_routes.namespaces,
+            bound.owner.namespace,
+            namespace,
+            self.namespace_labels(namespace),
+        )
+
+    @staticmethod
+    def _hostnames(route: Route, listener: Listener) -> tuple[str, ...] | None:
+        if not uses_hostnames(route.kind, listener):
+            return ()
+        return served_hostnames(listener.hostname, route.spec.hostnames)
+
+
+def _outcome(
+    candidates: tuple[BoundListener, ...],
+    accepting: list[BoundListener],
+    unsure: bool,
+    allowed_somewhere: bool,
+) -> tuple[bool | None, str, str]:
+    if accepting:
+        return True, "Accepted", ""
+    if unsure:
+        return None, "Unreadable", "the labels of the route's namespace could not be read"
+    if not candidates:
+        return False, "NoMatchingParent", "no listener has that sectionName and port"
+    if not allowed_somewhere:
+        return False, "NotAllowedByListeners", "no listener allows this kind of route from this namespace"
+    if all(bound.conflict for bound in candidates):
+        return False, "ListenersConflicted", "every listener that it could use is in conflict with another"
+    return False, "NoMatchingListenerHostname", "no listener has a hostname in common with the route"
+
+
+def _bound(
+    owner: ObjectRef, gateway: ObjectRef, listener: Listener, others: Iterable[Listener]
+) -> BoundListener:
+    conflict = conflict_with = ""
+    overlaps: list[str] = []
+    for other in others:
+        if not conflict and (found := listeners_conflict(listener, other)):
+            conflict, conflict_with = found, clean(other.name, 253)
+        elif listeners_overlap(listener, other):
+            overlaps.append(clean(other.name, 253))
+    return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
+
+
+_last: tuple[Snapshot, Topology] | None = None
+
+
+def topology_of(snapshot: Snapshot) -> Topology:
+    """The Topology of a Snapshot; the latest one is kept, because several judges ask in turn."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    topology = Topology(snapshot)
+    _last = (snapshot, topology)
+    return topology
