@@ -32,7 +32,7 @@ class Picture:
     snapshot: Snapshot = field(default_factory=Snapshot)
     findings: tuple[Finding, ...] = ()
     overview: Overview = field(default_factory=Overview)
-    by_object: Mapping[ObjectRef, tuple[Finding, ...]] = MappingProxyType({})
+    by_object: Mapping[ObjectRef, tuple[Finding, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class Bridge:

@@ -214,7 +214,9 @@ def cache_lines(rows: Sequence[CacheRow], view: RunView, width: int) -> list[Lin
     if view.forecast is not None and view.forecast.lets_go_at:
         left = view.forecast.lets_go_at - view.now
         when = f"in {seconds(left)}" if left > 0 else "has let go"
-        words = f"last cache {when} ({clock(view.forecast.lets_go_at)}): {clean(view.forecast.arithmetic, 300)}"
+        words = (
+            f"last cache {when} ({clock(view.forecast.lets_go_at)}): {clean(view.forecast.arithmetic, 300)}"
+        )
         lines += labelled("drain", words, width, indent=1)
         if view.forecast.tail:
             lines += labelled("beyond", clean(view.forecast.tail, 300), width, Tone.DIM, indent=1)

@@ -84,8 +84,18 @@ def fit(text: str, width: int) -> str:
     return text[: max(width - 1, 0)] + "…" if width > 0 else ""
 
 
-# a long command breaks before its options, as people break them by hand
-_BREAKABLE = re.compile(r" (?=--?[a-zA-Z])")
+# a long command breaks before its options, as people break them by hand; never inside quotes
+_BREAKABLE = re.compile(r"""((?:[^ '"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+)""")
+
+
+def _option_groups(text: str) -> list[str]:
+    groups: list[str] = []
+    for word in _BREAKABLE.findall(text):
+        if groups and not word.startswith("-"):
+            groups[-1] += f" {word}"
+        else:
+            groups.append(word)
+    return groups or [text]
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -107,7 +117,7 @@ def command(label: str, text: str, width: int, indent: int = 5) -> list[Line]:
     room = max(width - indent - head - 2, 20)
     rows: list[str] = []
     current = ""
-    for part in _BREAKABLE.split(text):
+    for part in _option_groups(text):
         if current and len(current) + 1 + len(part) > room:
             rows.append(current)
             current = "  " + part

@@ -57,7 +57,7 @@ class CheckSession:
             self.problem = str(error)
         except asyncio.CancelledError:
             self.problem = "cancelled"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - reported on the screen
             # a crash of a check must not leave a screen that waits for ever
             self.problem = f"the checks ended early: {type(error).__name__}: {clean(error)}"
         finally:

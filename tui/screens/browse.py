@@ -83,7 +83,6 @@ class BrowseScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """Routes have the focus: they are what is looked for."""
-        super().on_mount()
         self.query_one("#routes", RowView).focus()
         self.draw()
 

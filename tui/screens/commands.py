@@ -32,7 +32,6 @@ class CommandsScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """The list as it is now."""
-        super().on_mount()
         view = self.query_one("#commands", RowView)
         commands = list(reversed(self.pointsman.commands))
         rows = [(command, _command_line(command)) for command in commands]

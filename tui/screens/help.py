@@ -82,7 +82,6 @@ class HelpScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """The page does not change while it is read."""
-        super().on_mount()
         view = self.query_one("#help", RowView)
         view.set_rows(Rows.text(help_lines(self.pointsman.settings.practice_note)))
         view.focus()

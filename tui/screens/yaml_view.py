@@ -43,7 +43,6 @@ class YamlScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """Ask the API server, off the screen's loop."""
-        super().on_mount()
         self.query_one("#yaml", RowView).focus()
         self.action_fetch()
 

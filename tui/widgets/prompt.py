@@ -52,7 +52,7 @@ class Prompt(Horizontal):
         change: Callable[[str], None] | None = None,
         gave_up: Callable[[], None] | None = None,
     ) -> None:
-        """Open the line: ``answer`` gets the text at enter, ``change`` at every key; ``gave_up`` at escape."""
+        """Open the line: ``answer`` gets the text at enter, ``change`` at every key, ``gave_up`` nothing."""
         self._answer, self._change, self._gave_up = answer, change, gave_up
         self.query_one(Static).update(Content(question))
         field = self.query_one(Input)

@@ -1,0 +1,5 @@
+"""``python -m pointsman.tui``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,269 @@
+"""The application: holds what the screens share, and leaves the terminal as it found it."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from ..checklists.plan import Plan
+from ..cluster.errors import UserError
+from ..cluster.refs import ObjectRef
+from ..cluster.text import clean
+from ..probes.verdict import Verdict
+from .bridge import Bridge, Picture
+from .lines import Line, Span, Tone, line
+from .screens.browse import BrowseScreen
+from .screens.frame import FrameScreen
+from .screens.plans import PlansScreen
+from .settings import Settings
+from .theme import POINTSMAN_THEME
+
+if TYPE_CHECKING:
+    # the probes' libraries cost 250 ms that the first paint must not wait for
+    from ..checklists.run import CutoverRun
+    from .sessions import CheckSession
+
+_MOST_COMMANDS = 500
+
+
+class PointsmanApp(App[None]):
+    """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``CutoverRun``."""
+
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "pointsman"
+    CSS = "Screen { background: ansi_default; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q", "leave", "quit", show=False),
+        Binding("ctrl+c", "leave", "quit", show=False, priority=True),
+    ]
+
+    def __init__(self, settings: Settings, bridge: Bridge, plans: Iterable[Plan] = ()) -> None:
+        super().__init__()
+        self.settings = settings
+        self.bridge = bridge
+        self.plans = {plan.name: plan for plan in plans}
+        self.commands: list[str] = []
+        self.exit_line = ""
+        self._runs: dict[str, CutoverRun] = {}
+        self._sessions: dict[str, CheckSession] = {}
+        self._seen: tuple[object, ...] = ()
+        self.register_theme(POINTSMAN_THEME)
+        self.theme = POINTSMAN_THEME.name
+
+    @property
+    def picture(self) -> Picture:
+        """The newest judged moment of the cluster."""
+        return self.bridge.picture
+
+    # -- life
+
+    def on_mount(self) -> None:
+        """Paint first; everything that costs time begins after it."""
+        self.push_screen(BrowseScreen())
+        self.call_after_refresh(self.bridge.start)
+        self.set_interval(0.1, self._tick)
+        self._leave_on_signals()
+
+    def _leave_on_signals(self) -> None:
+        # without this a SIGTERM or a dropped connection leaves the alternate screen on
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            try:
+                loop.add_signal_handler(number, self.exit)
+            except (NotImplementedError, RuntimeError, ValueError):
+                return
+
+    def _tick(self) -> None:
+        bridge = self.bridge
+        if bridge.problem is not None and bridge.fatal and self.picture.snapshot.version == 0:
+            self.exit_line = str(bridge.problem)
+            self.exit(return_code=2)
+            return
+        seen = (bridge.picture, bridge.problem, bridge.context)
+        if seen != self._seen:
+            self._seen = seen
+            screen = self.screen
+            if isinstance(screen, BrowseScreen):
+                screen.picture_changed()
+            elif isinstance(screen, FrameScreen):
+                screen.show_frame()
+
+    def on_unmount(self) -> None:
+        """Runs are left as they are: their journals are on disk."""
+        for session in self._sessions.values():
+            session.cancel()
+        for run in self._runs.values():
+            run.stop(timeout_s=5.0)
+        self.bridge.stop()
+
+    def _fatal_error(self) -> None:
+        # the stock traceback shows the values of locals, and one of them was once a bearer token
+        error = self._exception
+        where = ""
+        if error is not None:
+            where = traceback.format_exc(limit=30)
+        self.exit_line = f"Pointsman stopped on an error of its own: {type(error).__name__}: {clean(error)}"
+        self._write_crash(where)
+        self._close_messages_no_wait()
+
+    def _write_crash(self, text: str) -> None:
+        from ..checklists.journal import state_directory
+
+        try:
+            file = Path(state_directory()) / "crash.txt"
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file.touch(mode=0o600)
+            file.write_text(text)
+            self.exit_line += f"; the trace is in {file}"
+        except OSError:
+            pass
+
+    def action_leave(self) -> None:
+        """``q`` goes back to the first screen, and from there out."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self.exit()
+
+    # -- the header
+
+    def header(self) -> tuple[Line, Line]:
+        """Context, counts and freshness; the word beside every colour."""
+        overview = self.picture.overview
+        context = clean(self.bridge.context or self.settings.context or "no cluster yet", 40)
+        left: list[str | Span] = [" ", Span(context, Tone.STRONG), f"   {len(overview.gateways)} gateways"]
+        left.append(f"  {len(overview.routes)} routes  ")
+        for verdict, tone in (
+            (Verdict.FAIL, Tone.BAD),
+            (Verdict.UNKNOWN, Tone.DOUBT),
+            (Verdict.WARN, Tone.DOUBT),
+        ):
+            count = overview.counts.get(verdict, 0)
+            if count:
+                left.append(Span(f" {count} {verdict.value} ", tone))
+        mode = Span("writes on", Tone.DOUBT) if self.settings.writes else Span("read-only", Tone.DIM)
+        return line(*left), line(self._freshness(), Span("   "), mode, Span(" "))
+
+    def _freshness(self) -> Span:
+        if self.bridge.problem is not None:
+            return Span("no connection", Tone.BAD)
+        if self.picture.snapshot.version == 0:
+            return Span("connecting", Tone.DIM)
+        states = {state.state for state in self.picture.overview.troubled_kinds.values()}
+        for state in ("stale", "failed", "loading", "denied"):
+            if state in states:
+                shown = "no permission for some" if state == "denied" else state
+                return Span(shown, Tone.DIM if state == "loading" else Tone.DOUBT)
+        return Span("live", Tone.DIM)
+
+    # -- what the screens ask for
+
+    def remember(self, commands: Iterable[str]) -> None:
+        """Keep the commands that reproduce what was seen, each once, the newest last."""
+        for command in commands:
+            if command and command not in self.commands:
+                self.commands.append(command)
+        del self.commands[:-_MOST_COMMANDS]
+
+    def fetch_yaml(self, ref: ObjectRef) -> str:
+        """The whole object as YAML. UserError where it cannot be had."""
+        from ..cluster.fetch import fetch_object
+        from .screens.yaml_view import as_yaml
+
+        connection = self.bridge.connection
+        if connection is None:
+            raise UserError("not connected to a cluster yet")
+        return as_yaml(fetch_object(connection, ref))
+
+    def run_of(self, plan: Plan) -> CutoverRun | None:
+        """The run of a plan that was begun or resumed here."""
+        return self._runs.get(plan.name)
+
+    def adopt(self, plan: Plan, run: CutoverRun) -> None:
+        """A run that was resumed before the app began."""
+        self.plans[plan.name] = plan
+        self._runs[plan.name] = run
+
+    def open_plans(self) -> None:
+        """The list of plans."""
+        self.push_screen(PlansScreen())
+
+    def open_checklist(self, hosts: tuple[str, ...]) -> None:
+        """The checklist of the plan that has one of ``hosts``; the list of plans where none has."""
+        from .screens.checklist import ChecklistScreen
+
+        for plan in self.plans.values():
+            if set(plan.hosts) & set(hosts):
+                try:
+                    session = self._session(plan)
+                except UserError as error:
+                    self._say(str(error), Tone.BAD)
+                else:
+                    self.push_screen(ChecklistScreen(plan, session))
+                return
+        self.open_plans()
+        if hosts:
+            self.call_after_refresh(self._say, f"no plan has {clean(hosts[0])}", Tone.DOUBT)
+
+    def _session(self, plan: Plan) -> CheckSession:
+        from ..checklists.checklist import CheckContext, load_checklist
+        from .sessions import CheckSession
+
+        if plan.name not in self._sessions:
+            context = CheckContext(plan=plan, snapshot=self.bridge.snapshot)
+            self._sessions[plan.name] = CheckSession(load_checklist(plan.checklist), context)
+        return self._sessions[plan.name]
+
+    def open_cutover(self, plan: Plan) -> None:
+        """The plan's run; begins one where there is none."""
+        from ..checklists.run import CutoverRun
+        from .screens.cutover import CutoverScreen
+
+        run = self._runs.get(plan.name)
+        if run is None:
+            try:
+                run = CutoverRun.start_new(
+                    plan,
+                    snapshots=self.bridge.snapshot,
+                    writes_enabled=self.settings.writes,
+                    kubeconfig=self.settings.kubeconfig or "",
+                    context=self.bridge.context,
+                )
+            except UserError as error:
+                self._say(str(error), Tone.BAD)
+                return
+            self._runs[plan.name] = run
+        self.push_screen(CutoverScreen(run))
+
+    def go(self, text: str) -> None:
+        """The ``:`` line."""
+        words = text.split()
+        if not words:
+            return
+        name = words[0].lower()
+        if name in ("q", "quit"):
+            self.exit()
+        elif name in ("plans", "plan"):
+            self.open_plans()
+        elif name in ("routes", "gateways", "gw", "httproute", "httproutes", "hr"):
+            while len(self.screen_stack) > 2:
+                self.pop_screen()
+            if isinstance(self.screen, BrowseScreen) and name in ("gateways", "gw"):
+                self.screen.action_other_side()
+        elif name == "help":
+            if isinstance(self.screen, FrameScreen):
+                self.screen.action_help()
+        else:
+            self._say(f"no such place: {clean(name, 30)}; try :routes :gateways :plans :help :q", Tone.DOUBT)
+
+    def _say(self, text: str, tone: Tone) -> None:
+        if isinstance(self.screen, FrameScreen):
+            self.screen.say(text, tone)

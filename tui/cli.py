@@ -1,0 +1,126 @@
+"""The command line: ``pointsman``, and ``kubectl pointsman``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from ..cluster.errors import UserError
+from .commands.check import check
+from .commands.common import INCONCLUSIVE, USAGE, cluster_options
+from .commands.cutover import cutover, journal, resume
+from .commands.explain import explain
+from .commands.status import status
+from .demo import demo
+from .settings import Settings
+
+_LEAST_COLUMNS, _LEAST_LINES = 60, 16
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@cluster_options
+@click.option(
+    "--plan", "plans", metavar="FILE|DIR", multiple=True, help="A plan, or a folder of plans; repeatable."
+)
+@click.option("--write", is_flag=True, help="Turn writing on for the given plans; read-only otherwise.")
+@click.version_option(metadata.version("pointsman"), prog_name="pointsman")
+@click.pass_context
+def cli(
+    context: click.Context,
+    kubeconfig: str | None,
+    context_name: str | None,
+    namespaces: tuple[str, ...],
+    all_namespaces: bool,
+    plans: tuple[str, ...],
+    write: bool,
+) -> None:
+    """Move live traffic from Ingress to the Gateway API, and back.
+
+    Without a command: browse the live Gateways and Routes with what is wrong with them.
+    """
+    context.obj = Settings(
+        kubeconfig=kubeconfig,
+        context=context_name,
+        namespaces=None if all_namespaces or not namespaces else namespaces,
+        plans=_plan_files(plans),
+        writes=write,
+        practice_note=os.environ.get("POINTSMAN_PRACTICE_NOTE", ""),
+    )
+    if context.invoked_subcommand is None:
+        context.exit(browse(context.obj))
+
+
+for _command in (status, check, cutover, resume, journal, explain, demo):
+    cli.add_command(_command)
+
+
+def _plan_files(names: tuple[str, ...]) -> tuple[Path, ...]:
+    files: list[Path] = []
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            found = sorted([*path.glob("*.yaml"), *path.glob("*.yml")])
+            if not found:
+                raise UserError(f"--plan {name}: no *.yaml in this folder", "name a plan file")
+            files += found
+        elif path.exists():
+            files.append(path)
+        else:
+            raise UserError(f"--plan {name}: no such file", "name a plan file or a folder of plans")
+    return tuple(files)
+
+
+def browse(settings: Settings) -> int:
+    """Open the screens; the exit code. UserError: no terminal, one too small, a plan that cannot be read."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("the screens need a terminal", "for text use: pointsman status")
+    if os.environ.get("TERM", "dumb") == "dumb":
+        raise UserError("the terminal says TERM=dumb", "for text use: pointsman status")
+    size = os.get_terminal_size()
+    if size.columns < _LEAST_COLUMNS or size.lines < _LEAST_LINES:
+        raise UserError(
+            f"the terminal is {size.columns}x{size.lines}; the screens need {_LEAST_COLUMNS}x{_LEAST_LINES}",
+            "make it larger, or use: pointsman status",
+        )
+    from ..checklists.plan import load_plan
+    from .app import PointsmanApp
+    from .bridge import Bridge
+
+    plans = [load_plan(file) for file in settings.plans]
+
+    def connect_now() -> object:
+        from ..cluster.connect import connect
+
+        return connect(settings.kubeconfig, settings.context)
+
+    app = PointsmanApp(settings, Bridge(connect_now, settings.namespaces), plans)  # type: ignore[arg-type]
+    app.run()
+    if app.exit_line:
+        click.echo(f"pointsman: {app.exit_line}", err=True)
+    return app.return_code or 0
+
+
+def main() -> None:
+    """Run, and turn every error that is meant for a person into one line and an exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
+    except click.Abort:
+        code = 130
+    except click.ClickException as error:
+        click.echo(f"pointsman: {error.format_message()}", err=True)
+        code = USAGE
+    except UserError as error:
+        click.echo(f"pointsman: {error}", err=True)
+        # a server that did not answer is no wrong usage: nothing could be told
+        code = USAGE if getattr(error, "status", None) is None else INCONCLUSIVE
+    except BrokenPipeError:
+        # the reader went away (`| head`); keep the interpreter from complaining at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,88 @@
+"""All plans that were given, with the state of their runs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+
+from ...checklists.plan import Plan
+from ..lines import Line, Span, Tone, fit, line
+from ..widgets.bars import Bar
+from ..widgets.row_view import Rows, RowView
+from .frame import FrameScreen
+
+
+class PlansScreen(FrameScreen):
+    """Choose one: enter opens its checklist, ``g`` its cutover."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("g", "cutover", "cutover", show=False, priority=True),
+        Binding("c", "checklist", "checklist", show=False),
+    ]
+
+    def body(self) -> Iterable[Widget]:
+        """One row a plan."""
+        yield Bar(id="plans-title")
+        yield RowView(id="plans")
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """Where to go from here."""
+        return (("enter", "checklist"), ("g", "cutover"), ("esc", "back"), ("?", "help"))
+
+    def where(self) -> str:
+        """What this is."""
+        return "plans"
+
+    def on_mount(self) -> None:
+        """Rows change as runs go on."""
+        self.query_one("#plans", RowView).focus()
+        self.draw()
+        self.set_interval(0.5, self.draw)
+
+    def draw(self) -> None:
+        """Plans and where their runs stand."""
+        width = max(self.size.width, 40)
+        plans = self.pointsman.plans
+        title = line("  ", Span(f"PLANS {len(plans)}", Tone.STRONG))
+        self.query_one("#plans-title", Bar).show(title)
+        rows: list[tuple[Hashable | None, Line]] = [
+            (plan.name, self._row(plan, width)) for plan in plans.values()
+        ]
+        empty = "no plan was given: pointsman --plan FILE"
+        view = self.query_one("#plans", RowView)
+        view.set_rows(Rows.of(rows or [(None, line("  ", Span(empty, Tone.DIM)))]))
+
+    def _row(self, plan: Plan, width: int) -> Line:
+        run = self.pointsman.run_of(plan)
+        view = run.view() if run is not None else None
+        state = (view.outcome or view.phase) if view is not None else "no run"
+        left = fit(", ".join(plan.hosts), max(min(width - 52, 40), 16))
+        return line(
+            "  ",
+            Span(left, Tone.STRONG),
+            f"  {plan.old.address} to {plan.new.address}  ",
+            Span(state, Tone.ACCENT if view else Tone.DIM),
+        )
+
+    def _chosen(self) -> Plan | None:
+        key = self.query_one("#plans", RowView).cursor_key
+        return self.pointsman.plans.get(key) if isinstance(key, str) else None
+
+    def on_row_view_chosen(self, event: RowView.Chosen) -> None:
+        """Enter."""
+        self.action_checklist()
+
+    def action_checklist(self) -> None:
+        """The checklist of the plan under the cursor."""
+        plan = self._chosen()
+        if plan is not None:
+            self.pointsman.open_checklist(plan.hosts)
+
+    def action_cutover(self) -> None:
+        """The cutover of the plan under the cursor."""
+        plan = self._chosen()
+        if plan is not None:
+            self.pointsman.open_cutover(plan)

@@ -1,0 +1,106 @@
+"""Cutovers in the practice world told as text: one that goes well, one its gate stops, one rolled back."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..checklists.plan import Plan, load_plan
+from ..checklists.run import CutoverRun, SnapshotSource
+from ..checklists.view import Confirm, RunView
+from ..cluster.connect import connect
+from ..cluster.watch import LiveCluster
+from .commands.common import show, width
+from .lines import EMPTY, Span, Tone, line, seconds
+from .narrate import Narrator
+
+_TITLES = {
+    "done": "a healthy cutover",
+    "stopped-at-gate": "a cutover that its gate stops",
+    "rolled-back": "a cutover that is rolled back on its alarm",
+    "held": "a cutover that is held, because nobody can tell what is right",
+}
+# what must be in DNS when a run has ended so
+_SIDE = {"done": "new", "stopped-at-gate": "old", "rolled-back": "old"}
+_LONGEST_S = 60.0
+
+
+def tell_stories(kubeconfig: Path, plans: Mapping[str, Path], stories: Mapping[str, str]) -> int:
+    """Walk through ``stories`` (host to the outcome that it must have); 0 where each ended so, else 1."""
+    started = time.monotonic()
+    connection = connect(str(kubeconfig), None)
+    live = LiveCluster(connection, None)
+    live.start()
+    good = 0
+    try:
+        wait_until_loaded(live)
+        for number, (host, outcome) in enumerate(stories.items(), 1):
+            title = f"story {number} of {len(stories)}: {_TITLES.get(outcome, outcome)} ({host})"
+            show([EMPTY, line(Span(title, Tone.STRONG))])
+            good += _tell(load_plan(plans[host]), outcome, live.snapshot)
+    finally:
+        live.stop()
+        connection.close()
+    total = f"{good} of {len(stories)} stories ended as they should, in {seconds(time.monotonic() - started)}"
+    show([EMPTY, line(total)])
+    return 0 if stories and good == len(stories) else 1
+
+
+def wait_until_loaded(live: LiveCluster, longest_s: float = 15.0) -> None:
+    """Until every kind has been listed once, or the time is up: a story begins with the whole picture."""
+    deadline = time.monotonic() + longest_s
+    while time.monotonic() < deadline:
+        states = {state.state for state in live.snapshot().kinds.values()}
+        if states and "loading" not in states:
+            return
+        time.sleep(0.05)
+
+
+def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource) -> bool:
+    run = CutoverRun.start_new(plan, snapshots=snapshots, writes_enabled=True)
+    views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
+    end_subscription = run.subscribe(views.put)
+    narrator = Narrator(width())
+    view = run.view()
+    deadline = time.monotonic() + _LONGEST_S
+    answered: object = None
+    try:
+        while True:
+            show(narrator.tell(view))
+            if view.finished:
+                break
+            asked = view.waiting_for
+            if asked is not None and asked != answered:
+                answered = asked
+                show([line(" ", Span(f"the operator types: {asked.type_this}", Tone.ACCENT))])
+                run.send(Confirm(asked.purpose, asked.type_this))
+            view = views.get(timeout=max(0.01, deadline - time.monotonic()))
+            while not views.empty():
+                view = views.get_nowait()
+    except queue.Empty:
+        show([line(" ", Span(f"no end after {seconds(_LONGEST_S)}, at {view.phase}", Tone.BAD))])
+    finally:
+        end_subscription()
+        run.stop()
+    return _judge(view, outcome)
+
+
+def _judge(view: RunView, outcome: str) -> bool:
+    """Whether it ended as it should, DNS included, and the journal's chain holds."""
+    side = _SIDE.get(outcome)
+    answers = {row.answer for row in view.caches if row.kind == "authoritative"}
+    problems = []
+    if view.outcome != outcome:
+        problems.append(f"ended {view.outcome or 'not at all'}, expected {outcome}")
+    if side is not None and answers and answers != {side}:
+        problems.append(f"the authoritative servers answer {', '.join(sorted(answers))}, expected {side}")
+    if not view.journal_ok:
+        problems.append("the journal's chain is broken")
+    if problems:
+        show([line(" ", Span(f"NOT as it should: {'; '.join(problems)}", Tone.BAD))])
+        return False
+    records = f", DNS on the {side} side" if answers else ""
+    show([line(" ", Span(f"as it should: {view.outcome}{records}", Tone.GOOD))])
+    return True
