@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from .apiserver.storage import Storage
-from .controller_classes import ENVOY_GATEWAY, class_status
+from .controller_classes import ENVOY_GATEWAY, class_status, knows_listener_sets
 from .controller_conditions import Json, now_text
 from .controller_edges import Certificates, EdgeSetup, is_nginx, new_side, old_side
 from .controller_gateways import gateway_status, listener_set_status, read_gateways
@@ -115,7 +115,7 @@ class PracticeController:
 
     def _reconcile(self) -> None:
         view, now = self._read(), now_text()
-        gateways = read_gateways(view, self._name)
+        gateways = read_gateways(view, self._name, knows_listener_sets(view))
         routes = read_routes(view, gateways)
         for gateway_class in view.all("GatewayClass"):
             if spec_of(gateway_class).get("controllerName") == self._name:

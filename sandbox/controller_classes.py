@@ -55,6 +55,12 @@ def expected_version(view: ClusterView) -> str:
     return ""
 
 
+def knows_listener_sets(view: ClusterView) -> bool:
+    """ListenerSet came with Gateway API 1.5; a controller of unknown age is taken for a new one."""
+    major, _, rest = expected_version(view).partition(".")
+    return not major or (int(major), int(rest.partition(".")[0])) >= (1, 5)
+
+
 def installed_version(view: ClusterView) -> str:
     """The bundle version that the Gateway CRD is marked with; "" where there is no mark."""
     crd = view.get("CustomResourceDefinition", "", f"gateways.{GATEWAY_GROUP}")

@@ -78,10 +78,6 @@ def new_side(
         listeners += [item for item in state.all_listeners() if item.accepted and _speaks_tls(item)]
         if fault := read_fault(state.gateway):
             setup.add_fault(EVERY_HOST, fault)
-    for listener in listeners:
-        host = listener.hostname or EVERY_HOST
-        if host != EVERY_HOST:
-            _add_host(setup, host, [], listener, certificates)
     rules: dict[str, tuple[ListenerState, list[EdgeRule]]] = {}
     for route in sorted(routes, key=lambda item: item.route["metadata"].get("creationTimestamp") or "9999"):
         fault = read_fault(route.route)
@@ -92,6 +88,9 @@ def new_side(
             found += [rule for rule in _rules_of(view, route) if (rule.kind, rule.path) not in taken]
             if fault:
                 setup.add_fault(host, fault)
+    for listener in listeners:
+        if listener.hostname and not _passes(listener):
+            rules.setdefault(listener.hostname, (listener, []))
     for host, (listener, found) in rules.items():
         certificate = _passthrough_certificate(view, host, certificates) if _passes(listener) else None
         _add_host(setup, host, found, listener, certificates, certificate)
@@ -232,9 +231,7 @@ def _backend(
     headers: tuple[tuple[str, str], ...] = (),
     weight: int = 1,
 ) -> EdgeRule:
-    """What a backend answers; the same words on both sides, so that old and new can be compared."""
-    body = f"{namespace}/{name} is well\n" if status == 200 else ""
-    return EdgeRule("/", "Prefix", f"{namespace}/{name}:{port}", status, body, headers, weight)
+    return EdgeRule("/", "Prefix", f"{namespace}/{name}:{port}", status, "", headers, weight)
 
 
 # ---- the old side ------------------------------------------------------------------------------------

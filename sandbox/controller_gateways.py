@@ -101,8 +101,13 @@ class GatewayState:
         return any(listener.programmed for listener in self.all_listeners())
 
 
-def read_gateways(view: ClusterView, controller_name: str) -> list[GatewayState]:
-    """Every Gateway whose class names this controller, with its listeners judged."""
+def read_gateways(
+    view: ClusterView, controller_name: str, knows_listener_sets: bool = True
+) -> list[GatewayState]:
+    """Every Gateway whose class names this controller, with its listeners judged.
+
+    A release from before ListenerSets overlooks them, however many the CRDs admit.
+    """
     classes = {
         name_of(item)
         for item in view.all("GatewayClass")
@@ -113,7 +118,7 @@ def read_gateways(view: ClusterView, controller_name: str) -> list[GatewayState]
         if spec_of(gateway).get("gatewayClassName") not in classes:
             continue
         state = GatewayState(gateway, _listeners(view, gateway, gateway))
-        for candidate in view.all("ListenerSet"):
+        for candidate in view.all("ListenerSet") if knows_listener_sets else ():
             parent = spec_of(candidate).get("parentRef") or {}
             namespace = parent.get("namespace") or namespace_of(candidate)
             if (parent.get("name"), namespace) != (name_of(gateway), namespace_of(gateway)):
