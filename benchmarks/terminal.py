@@ -1,0 +1,84 @@
+"""A program on a pseudo-terminal: what it sends, when, and how much."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import termios
+import time
+from types import TracebackType
+
+
+class Terminal:
+    """Starts ``argv`` on a terminal of its own; ``seen`` holds every byte that it sent."""
+
+    def __init__(
+        self, argv: list[str], columns: int, lines: int, environment: dict[str, str] | None = None
+    ) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        base = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        self.started = time.perf_counter()
+        self.child = subprocess.Popen(
+            argv,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**base, **(environment or {})},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.seen = b""
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.child.send_signal(signal.SIGTERM)
+        end = time.perf_counter() + 5
+        while self.child.poll() is None and time.perf_counter() < end:
+            self._read(0.05)
+        if self.child.poll() is None:
+            self.child.kill()
+        self.child.wait()
+        os.close(self._master)
+
+    def wait_for(self, marker: bytes, longest_s: float) -> float:
+        """Seconds from the start until ``marker`` was sent. TimeoutError where it never was."""
+        end = time.perf_counter() + longest_s
+        while marker not in self.seen:
+            if time.perf_counter() > end or (not self._read(0.1) and self.child.poll() is not None):
+                raise TimeoutError(f"{marker!r} was never sent; the end of what was: {self.seen[-400:]!r}")
+        return time.perf_counter() - self.started
+
+    def read_until_quiet(self, quiet_s: float) -> None:
+        """Read until nothing came for ``quiet_s``."""
+        while self._read(quiet_s):
+            pass
+
+    def read_for(self, duration_s: float) -> None:
+        """Read whatever comes in this time."""
+        end = time.perf_counter() + duration_s
+        while (left := end - time.perf_counter()) > 0:
+            self._read(left)
+
+    def send(self, keys: bytes) -> None:
+        """Type."""
+        os.write(self._master, keys)
+
+    def _read(self, wait_s: float) -> bool:
+        if not select.select([self._master], [], [], wait_s)[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:
+            return False
+        self.seen += data
+        return bool(data)
