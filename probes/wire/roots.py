@@ -63,8 +63,6 @@ def _context(path: str, _changed: int, _size: int) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError):
-        raise UserError(
-            f"{clean(path)}: holds no certificates that can be trusted", "give PEM roots"
-        ) from None
+        raise UserError(f"{clean(path)}: holds no trusted certificates", "give PEM roots") from None
     context.set_alpn_protocols(["http/1.1"])
     return context
