@@ -10,6 +10,7 @@ import msgspec
 import yaml
 from aiohttp import web
 
+from . import protobuf
 from .access import Asked, User
 from .kinds import Resource
 from .problems import ApiError, UnknownPathError, bad_request, method_not_allowed, unsupported_media
@@ -150,14 +151,18 @@ async def read_body(request: web.Request, accepted: tuple[str, ...]) -> Any:
     try:
         if request.content_type.endswith("yaml"):
             return yaml.safe_load(raw)
+        if request.content_type == protobuf.MEDIA_TYPE:
+            return protobuf.decode(raw)
         return msgspec.json.decode(raw)
+    except protobuf.ProtobufError as error:
+        raise bad_request(f"couldn't get version/kind; protobuf: {error}") from None
     except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
 
 
 async def read_object(request: web.Request) -> Json:
     """The body of a create, replace or delete. Raises ApiError 400, 413 or 415."""
-    document = await read_body(request, ("application/json", "application/yaml"))
+    document = await read_body(request, ("application/json", "application/yaml", protobuf.MEDIA_TYPE))
     if not isinstance(document, dict):
         raise bad_request("couldn't get version/kind; json parse error: the body is no object")
     return document

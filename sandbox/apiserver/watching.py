@@ -33,7 +33,7 @@ class WatchServer:
         self._storage = storage
         self._faults = faults
         self._bookmark_interval_s = bookmark_interval_s
-        self._open: set[web.Request] = set()
+        self._open: list[web.Request] = []
 
     @property
     def open_watches(self) -> int:
@@ -60,7 +60,7 @@ class WatchServer:
             )
             response.enable_chunked_encoding()
             await response.prepare(call.request)
-            self._open.add(call.request)
+            self._open.append(call.request)
             # a client that goes away is the usual end of a watch
             with contextlib.suppress(ConnectionError):
                 if beginning is None:
@@ -72,7 +72,7 @@ class WatchServer:
                 await response.write_eof()
             return response
         finally:
-            self._open.discard(call.request)
+            self._open = [request for request in self._open if request is not call.request]
             self._storage.history(target.resource).leave(watcher)
 
     def _beginning(self, call: Call, stream: _Stream) -> bytes | None:
