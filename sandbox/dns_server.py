@@ -14,6 +14,7 @@ Transport = Literal["udp", "tcp"]
 Handler = Callable[[bytes, Transport], Awaitable[bytes | None]]
 
 _TRIES = 50
+_BACKLOG = 128
 _TCP_IDLE_S = 10.0
 _MOST_AT_ONCE = 1000
 
@@ -109,9 +110,10 @@ def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:
         tcp_socket = socket.socket(family, socket.SOCK_STREAM)
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            if port:
-                tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # So that a server that is started again finds its port, though old connections linger there.
+            tcp_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tcp_socket.bind((address, port))
+            tcp_socket.listen(_BACKLOG)
             udp_socket.bind((address, tcp_socket.getsockname()[1]))
         except OSError as error:
             tcp_socket.close()

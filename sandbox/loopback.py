@@ -55,11 +55,11 @@ def _bind_error(address: str) -> OSError | None:
     return None
 
 
-def _advice(missing: list[tuple[str, OSError]], platform: str = sys.platform) -> str:
+def _advice(missing: list[tuple[str, OSError]]) -> str:
     names = " and ".join(address for address, _ in missing)
     if any(error.errno != errno.EADDRNOTAVAIL for _, error in missing):
         return f"cannot listen on {names}: {missing[0][1].strerror or missing[0][1]}"
-    if platform.startswith("linux"):
+    if sys.platform.startswith("linux"):
         commands = [f"sudo ip address add {address}/8 dev lo" for address, _ in missing]
     else:
         commands = [f"sudo ifconfig lo0 alias {address} up" for address, _ in missing]
