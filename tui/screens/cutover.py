@@ -66,7 +66,7 @@ class CutoverScreen(FrameScreen):
 
     def __init__(self, run: CutoverRun) -> None:
         super().__init__()
-        self._run = run
+        self.run = run
         self._shown: object = None
         self._frozen: Confirmation | None = None
 
@@ -79,7 +79,7 @@ class CutoverScreen(FrameScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """Only what can be done now."""
-        view = self._run.view()
+        view = self.run.view()
         keys: list[tuple[str, str]] = []
         if view.waiting_for is not None:
             keys.append(("enter", _VERBS[view.waiting_for.purpose]))
@@ -93,7 +93,7 @@ class CutoverScreen(FrameScreen):
 
     def where(self) -> str:
         """Plan, and that leaving is safe."""
-        view = self._run.view()
+        view = self.run.view()
         return f"cutover > {view.plan_name}   resume with: pointsman resume {view.run_id}"
 
     def on_mount(self) -> None:
@@ -104,7 +104,7 @@ class CutoverScreen(FrameScreen):
 
     def tick(self) -> None:
         """The second is part of what is shown only while something is waited for or watched."""
-        view = self._run.view()
+        view = self.run.view()
         shown = (view, self.size)
         if shown != self._shown:
             self._shown = shown
@@ -155,26 +155,26 @@ class CutoverScreen(FrameScreen):
 
     def action_answer(self) -> None:
         """Type the name: the target is frozen while the line is open."""
-        asked = self._run.view().waiting_for
+        asked = self.run.view().waiting_for
         if asked is None or self.prompt.asking:
             return
 
         def answer(typed: str) -> None:
             self._frozen = None
-            self._run.send(Confirm(asked.purpose, typed.strip()))
+            self.run.send(Confirm(asked.purpose, typed.strip()))
 
         self._open_confirmation(asked, answer)
 
     def action_roll_back(self) -> None:
         """The way back, at any point after the first change."""
-        view = self._run.view()
+        view = self.run.view()
         if not view.can_roll_back or view.rollback is None:
             self.say("nothing to roll back: nothing was changed", Tone.DOUBT)
             return
 
         def answer(typed: str) -> None:
             self._frozen = None
-            self._run.send(RollBack(typed.strip()))
+            self.run.send(RollBack(typed.strip()))
 
         self._open_confirmation(view.rollback, answer)
 
@@ -191,16 +191,16 @@ class CutoverScreen(FrameScreen):
 
     def action_postpone(self) -> None:
         """Pause before the next step, or go on."""
-        view = self._run.view()
-        self._run.send(Continue() if view.postponed or view.outcome == "held" else Postpone())
+        view = self.run.view()
+        self.run.send(Continue() if view.postponed or view.outcome == "held" else Postpone())
 
     def action_again(self) -> None:
         """Ask the gate's checks again."""
-        self._run.send(RunChecksAgain())
+        self.run.send(RunChecksAgain())
 
     def action_waive(self) -> None:
         """Pass the gate in spite of the first check that closes it, by name and with a reason."""
-        view = self._run.view()
+        view = self.run.view()
         closing = [entry for entry in view.checks if entry.verdict in (Verdict.WARN, Verdict.FAIL)]
         if not closing:
             self.say("nothing to waive: only a WARN, or some FAILs, can be; an UNKNOWN never", Tone.DOUBT)
@@ -210,10 +210,10 @@ class CutoverScreen(FrameScreen):
 
     def _waive(self, check_id: str, reason: str) -> None:
         if reason.strip():
-            self._run.send(Waive(check_id, reason.strip()))
+            self.run.send(Waive(check_id, reason.strip()))
 
     def action_journal(self) -> None:
         """What is on disk."""
         from .journal import JournalScreen
 
-        self.app.push_screen(JournalScreen(self._run))
+        self.app.push_screen(JournalScreen(self.run))

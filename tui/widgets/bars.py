@@ -9,7 +9,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ..lines import Line, Span, Tone
+from ..lines import Line, Span, Tone, plain
 from ..theme import style_of
 
 
@@ -24,6 +24,11 @@ class Bar(Widget):
         super().__init__(id=id)
         self._left: Line = ()
         self._right: Line = ()
+
+    @property
+    def right(self) -> str:
+        """The words on the right."""
+        return plain(self._right)
 
     def show(self, left: Line, right: Line = ()) -> None:
         """Repaint only where something differs."""

@@ -1,0 +1,164 @@
+"""Make the README's pictures anew from the practice world: python screenshots/make.py
+
+Real screens on a real (practice) cluster: keys are pressed, a cutover and a rollback are done. Each picture
+is kept as PNG. Needs the extra `screenshots` (cairosvg) and a monospace font such as DejaVu Sans Mono.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pointsman.checklists.plan import load_plan
+from pointsman.checklists.view import RunView
+from pointsman.cluster.connect import connect
+from pointsman.sandbox.scenario import Pace
+from pointsman.sandbox.world import World, WorldInfo
+from pointsman.tui.app import PointsmanApp
+from pointsman.tui.bridge import Bridge
+from pointsman.tui.screens.cutover import CutoverScreen
+from pointsman.tui.settings import Settings
+from textual.pilot import Pilot
+
+FOLDER = Path(__file__).resolve().parent
+SIZES = ((120, 40), (80, 24))
+# short waits; the pictures are the same
+PACE = Pace(old_ttl=6, low_ttl=2, watch=8.0, soak=4.0)
+
+
+class Camera:
+    """Takes pictures of one app at one size."""
+
+    def __init__(self, app: PointsmanApp, pilot: Pilot[None], size: tuple[int, int]) -> None:
+        self.app, self.pilot = app, pilot
+        self._suffix = f"-{size[0]}x{size[1]}"
+
+    async def take(self, name: str) -> None:
+        """Write ``name`` as a picture."""
+        import cairosvg
+
+        await self.pilot.pause(0.3)
+        svg = self.app.export_screenshot(title="pointsman")
+        # the font is taken from this machine, not from the network
+        svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
+        target = FOLDER / f"{name}{self._suffix}.png"
+        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(target), scale=1.0)
+        print(target.relative_to(FOLDER.parent))
+
+    async def press(self, *keys: str) -> None:
+        """Press keys."""
+        await self.pilot.press(*keys)
+        await self.pilot.pause(0.2)
+
+    async def until(self, holds: Callable[[], bool], longest_s: float = 60.0) -> None:
+        """Wait for what the picture should show."""
+        end = time.monotonic() + longest_s
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError("the screen never came to what the picture should show")
+            await self.pilot.pause(0.05)
+
+    async def until_run(self, holds: Callable[[RunView], bool]) -> None:
+        """Wait for the run on the screen."""
+        await self.until(lambda: isinstance(self.app.screen, CutoverScreen) and holds(self.view()))
+
+    def view(self) -> RunView:
+        """The run on the screen."""
+        screen = self.app.screen
+        assert isinstance(screen, CutoverScreen)
+        return screen.run.view()
+
+    async def confirm(self) -> None:
+        """Type what is asked for."""
+        asked = self.view().waiting_for
+        assert asked is not None
+        await self.press("enter")
+        await self.press(*(_key(letter) for letter in asked.type_this), "enter")
+
+
+def _key(letter: str) -> str:
+    return {".": "full_stop", "-": "minus"}.get(letter, letter)
+
+
+async def photograph(info: WorldInfo, size: tuple[int, int]) -> None:
+    """Every screen once, reached by keys, with a cutover and a rollback."""
+    settings = Settings(kubeconfig=str(info.kubeconfig), writes=True)
+    bridge = Bridge(lambda: connect(str(info.kubeconfig), None), None)
+    app = PointsmanApp(settings, bridge, [load_plan(path) for path in info.plans.values()])
+    async with app.run_test(size=size) as pilot:
+        camera = Camera(app, pilot, size)
+        await camera.until(lambda: len(app.picture.overview.routes) > 8)
+        await camera.until(
+            lambda: not any(s.state == "loading" for s in app.picture.overview.troubled_kinds.values())
+        )
+        await camera.press("j", "k")
+        await camera.take("browse")
+        await camera.press("tab", "j", "j")
+        await camera.take("gateways")
+        await camera.press("tab", "question_mark")
+        await camera.take("help")
+        await camera.press("escape", "y")
+        await pilot.pause(0.5)
+        await camera.take("yaml")
+        await camera.press("escape", "p")
+        await camera.take("plans")
+        await _open_plan(camera, "store.shop.test")
+        await camera.until(lambda: "running" not in str(app.screen.query_one("#checks-title").right))
+        await camera.take("checklist")
+        await camera.press("g")
+        await camera.until_run(lambda view: view.waiting_for is not None)
+        await camera.take("cutover-confirm-ttl")
+        await camera.confirm()
+        await camera.until_run(lambda view: view.phase == "wait-ttl")
+        await camera.take("cutover-wait")
+        await camera.until_run(
+            lambda view: view.waiting_for is not None and view.waiting_for.purpose == "switch"
+        )
+        await camera.take("cutover-confirm-switch")
+        await camera.confirm()
+        await camera.until_run(lambda view: view.watch is not None and view.watch.new.requests > 30)
+        await camera.take("watch")
+        await camera.press("z", *(_key(letter) for letter in "store.shop.test"))
+        await camera.take("rollback-confirm")
+        await camera.press("enter")
+        await camera.until_run(lambda view: view.outcome == "rolled-back")
+        await camera.take("rolled-back")
+        await camera.press("j")
+        await camera.take("journal")
+        await camera.press("escape", "at")
+        await camera.take("commands")
+
+
+async def _open_plan(camera: Camera, host: str) -> None:
+    from pointsman.tui.widgets.row_view import RowView
+
+    view = camera.app.screen.query_one("#plans", RowView)
+    plan = next(plan for plan in camera.app.plans.values() if host in plan.hosts)
+    view.select(plan.name)
+    await camera.press("enter")
+
+
+async def main() -> None:
+    """Both sizes, a fresh world each."""
+    only = sys.argv[1:]
+    for size in SIZES:
+        if only and f"{size[0]}x{size[1]}" not in only:
+            continue
+        with tempfile.TemporaryDirectory() as state:
+            os.environ["POINTSMAN_STATE_DIR"] = state
+            world = World()
+            info = await world.start("shop", PACE)
+            try:
+                await photograph(info, size)
+            finally:
+                await world.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
