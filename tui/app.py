@@ -22,7 +22,7 @@ from .screens.browse import BrowseScreen
 from .screens.frame import FrameScreen
 from .screens.plans import PlansScreen
 from .settings import Settings
-from .theme import POINTSMAN_THEME
+from .theme import THEME
 
 if TYPE_CHECKING:
     # the probes' libraries cost 250 ms that the first paint must not wait for
@@ -53,8 +53,7 @@ class PointsmanApp(App[None]):
         self._runs: dict[str, CutoverRun] = {}
         self._sessions: dict[str, CheckSession] = {}
         self._seen: tuple[object, ...] = ()
-        self.register_theme(POINTSMAN_THEME)
-        self.theme = POINTSMAN_THEME.name
+        self.theme = THEME
 
     @property
     def picture(self) -> Picture:

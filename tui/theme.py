@@ -5,25 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from rich.style import Style
-from textual.theme import Theme
 
 from .lines import Tone
 
-POINTSMAN_THEME = Theme(
-    name="pointsman",
-    ansi=True,
-    primary="ansi_cyan",
-    secondary="ansi_cyan",
-    warning="ansi_yellow",
-    error="ansi_red",
-    success="ansi_green",
-    accent="ansi_cyan",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    boost="ansi_default",
-)
+THEME = "ansi-dark"
 
 _STYLES = {
     Tone.PLAIN: Style(),

@@ -63,7 +63,7 @@ class RowView(ScrollView, can_focus=True):
     """Rows with a cursor that follows the object, not the index."""
 
     DEFAULT_CSS = """
-    RowView { scrollbar-size: 0 0; overflow-x: hidden; background: ansi_default; }
+    RowView { scrollbar-size: 0 0; overflow-x: hidden; overflow-y: scroll; background: ansi_default; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
