@@ -18,7 +18,7 @@ from .records.base import RecordChange, RecordSet, WriteOutcomeKind
 from .view import Check, Gate, Purpose
 
 Everywhere = Literal["low-ttl", "new", "old"]
-WatchVerdict = Literal["PASS", "ABORT", "HOLD"]
+DecidedVerdict = Literal["PASS", "ABORT", "HOLD"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +93,10 @@ class ChangeProposed:
 
 @dataclass(frozen=True, slots=True)
 class NothingToLower:
-    """Every TTL is low already; the caches are waited for all the same, until ``wait_until``."""
+    """Every TTL is low already; ``old_ttl`` seconds are waited all the same: nobody saw it lowered."""
 
     at: float
-    wait_until: float
+    old_ttl: float
     detail: str
 
 
@@ -165,7 +165,7 @@ class WatchEnded:
     """The watch decided. INCONCLUSIVE is no decision: it goes on."""
 
     at: float
-    verdict: WatchVerdict
+    verdict: DecidedVerdict
     detail: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,8 +1,8 @@
 """The journal of a run: append-only JSON lines, each fsynced and chained by hash to the one before.
 
 Only events go in (``events.py``), and they have no place for a key or a token; what looks like one all the
-same is refused. A torn last line (power lost in the middle of a write) is set aside; any other damage is an error
-that names the line. The holder's lock keeps a second process from going on with the same run.
+same is refused. A torn last line (power lost in the middle of a write) is set aside; any other damage is an
+error that names the line. The holder's lock keeps a second process from going on with the same run.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def _change_proposed(state: State, event: ChangeProposed) -> State:
 
 def _nothing_to_lower(state: State, event: NothingToLower) -> State:
     require(state.phase == "preflight" and gate_open(state, "before-lower-ttl"), event, state)
-    return enter(state, "wait-ttl", event.at, wait_until=event.wait_until, low_seen_at=event.at)
+    return enter(state, "wait-ttl", event.at, old_ttl=event.old_ttl)
 
 
 def _proposal_failed(state: State, event: ProposalFailed) -> State:
