@@ -122,4 +122,33 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Clients on this path will notice the switch.",
         "Make the route answer as the Ingress does, or accept the difference by name.",
     ),
+    Rule(
+        "HTTP050",
+        "warmed",
+        "The URLs were fetched through the new side",
+        "The first visitors after the switch do not all reach the origin at once.",
+        "Nothing to mend.",
+    ),
+    Rule(
+        "HTTP051",
+        "warm-up-errors",
+        "Fetches failed while warming",
+        "Visitors of these URLs would meet the same errors.",
+        "Ask the failing URLs one by one; a warm-up that fails early stops, so as not to add load.",
+    ),
+    Rule(
+        "HTTP052",
+        "cache-still-cold",
+        "The cache does not keep these URLs",
+        "After the switch all their visitors reach the origin.",
+        "Compare Cache-Control, Vary and Set-Cookie with the old side's answers.",
+        "RFC 9111",
+    ),
+    Rule(
+        "HTTP053",
+        "nothing-to-warm",
+        "There is nothing to warm",
+        "No cache stands in front, or none was named.",
+        "Nothing to mend.",
+    ),
 )

@@ -220,4 +220,10 @@ def _seconds_left(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> f
 def _share(test: MixtureTest) -> str:
     if not test.requests:
         return "0 requests"
-    return f"{test.errors} errors in {test.requests} ({100 * test.errors / test.requests:.2g} %)"
+    return f"{test.errors} errors in {test.requests} ({percent(test.errors / test.requests)})"
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1 as a person writes it: 0 %, 0.07 %, 32 %."""
+    value = 100 * share
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Verdict, finding
 from ..wire.http_facts import HttpRequest, reproduce
-from .decision import WatchVerdict
+from .decision import WatchVerdict, percent
 from .state import NEW, SideView, WatchState
 
 _RULES = {
@@ -50,7 +50,7 @@ def evidence(state: WatchState) -> tuple[str, ...]:
         _line("new", state.new),
         _line("old", state.old),
         f"evidence {decision.evidence:.3g}, alarm at {decision.threshold:g}",
-        f"an error rate of {100 * decision.detectable:.2g} % would have been seen in {state.elapsed_s:.0f} s",
+        f"an error rate of {percent(decision.detectable)} would have been seen in {state.elapsed_s:.0f} s",
         *(
             f"at {sample.at_s:.1f} s {clean(sample.path, 80)}: {sample.kind} {clean(sample.detail, 80)}"
             for sample in last

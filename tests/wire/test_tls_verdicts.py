@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
+import warnings
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -93,7 +94,10 @@ def cert_manager_temporary(_ca: Authority) -> Sequence[Entity]:
 def with_sha1(ca: Authority) -> Entity:
     leaf = ca.leaf()
     old = crypto.X509.from_cryptography(leaf.certificate)
-    old.sign(crypto.PKey.from_cryptography_key(ca.intermediate.key), "sha1")
+    with warnings.catch_warnings():
+        # deprecated, and the only way left to make so weak a signature
+        warnings.simplefilter("ignore", DeprecationWarning)
+        old.sign(crypto.PKey.from_cryptography_key(ca.intermediate.key), "sha1")
     return Entity(old.to_cryptography(), leaf.key)
 
 
