@@ -326,9 +326,7 @@ class Executor:
             "ratio": min(state.decision.evidence, 1e300),
             "alarm_at": state.decision.threshold,
         }
-        word = (
-            "PASS" if verdict is WatchVerdict.PASS else "ABORT" if verdict is WatchVerdict.ABORT else "HOLD"
-        )
+        word = _DECISIONS[state.verdict]
         self._emit(effect, WatchEnded(self.ports.clock(), word, clean(state.decision.reason), numbers))
 
     async def _poll(self) -> None:
