@@ -103,8 +103,7 @@ class Edge:
             http.close()
         if https is not None:
             await https.stop()
-        for server in servers:
-            await server.shutdown(_GRACE_S)
+        await asyncio.gather(*(server.shutdown(_GRACE_S) for server in servers))
         if http is not None:
             await http.wait_closed()
 
