@@ -16,6 +16,7 @@ from .decision import WatchPolicy, WatchTally, WatchVerdict, decide
 from .state import MISSING, NEW, OLD, Recorder, WatchSample, WatchState, kind_of
 
 _MOST_IN_FLIGHT = 256
+_GRACE_S = 0.5
 _DEFAULT = HttpExpectation()
 
 
@@ -164,6 +165,11 @@ class Watch:
             self._on_sample(sample)
 
     async def _close(self, senders: list[asyncio.Task[None]]) -> None:
+        for sender in senders:
+            sender.cancel()
+        if self._in_flight:
+            # cut off in the middle of a handshake, a connection is left for the garbage collector
+            await asyncio.wait(self._in_flight, timeout=_GRACE_S)
         tasks = [*senders, *self._in_flight]
         for task in tasks:
             task.cancel()
