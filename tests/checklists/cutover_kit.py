@@ -1,0 +1,129 @@
+"""A small world on loopback: DNS and two edges in a thread of their own, as another machine would be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pointsman.checklists.plan import Plan, load_plan
+from pointsman.sandbox.dns_authority import AuthorityServer
+from pointsman.sandbox.dns_resolver import CachingResolver
+from pointsman.sandbox.dns_zone import Zone
+from pointsman.sandbox.edge import Edge
+from pointsman.sandbox.edge_model import EdgeRule, VirtualHost
+from pointsman.sandbox.pki import Certificate
+
+HOST = "store.shop.test"
+OLD, NEW = "127.0.0.2", "127.0.0.3"
+T = TypeVar("T")
+
+
+class LoopThread:
+    """An event loop in its own thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Awaitable[T], timeout_s: float = 10.0) -> T:
+        async def wrapped() -> T:
+            return await coroutine
+
+        return asyncio.run_coroutine_threadsafe(wrapped(), self.loop).result(timeout_s)
+
+    def call(self, function: Callable[[], T]) -> T:
+        async def wrapped() -> T:
+            return function()
+
+        return self.run(wrapped())
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(5)
+        self.loop.close()
+
+
+@dataclass
+class SmallWorld:
+    """What a test needs to know of the small world, and to change in it."""
+
+    directory: Path
+    thread: LoopThread
+    zone: Zone
+    authority: AuthorityServer
+    resolver: CachingResolver
+    old: Edge | None
+    new: Edge | None
+    port: int
+    certificate: Certificate | None = None
+
+    def plan_text(self, **changes: str) -> str:
+        fields = {
+            "provider": "rfc2136",
+            "authoritative": f'["127.0.0.1:{self.authority.port}"]',
+            "low_ttl": "1",
+            "watch": "800ms",
+            "soak": "400ms",
+            "on_alarm": "rollback",
+            "checklist": "pre-cutover",
+            "ingress": "[]",
+            "extra": "",
+        } | changes
+        return f"""\
+apiVersion: pointsman/v1
+kind: CutoverPlan
+name: store
+hosts: [{HOST}]
+ingress: {fields["ingress"]}
+gateway: infra/main
+old: {{address: {OLD}}}
+new: {{address: {NEW}}}
+port: {self.port}
+paths: [/healthz, {{path: /api, statuses: [200]}}]
+tls: {{ca_file: ca.pem}}
+dns:
+  provider: {fields["provider"]}
+  zone: shop.test.
+  authoritative: {fields["authoritative"]}
+  resolvers: ["127.0.0.1:{self.resolver.port}"]
+  tsig_key_file: tsig.key
+  low_ttl: {fields["low_ttl"]}
+durations: {{watch: {fields["watch"]}, soak: {fields["soak"]}, settle: 100ms}}
+thresholds: {{min_samples: 10, p0: 0.001, alpha: 0.001, rate_per_s: 30, soak_rate_per_s: 30}}
+on_alarm: {fields["on_alarm"]}
+checklist: {fields["checklist"]}
+{fields["extra"]}
+"""
+
+    def plan_file(self, **changes: str) -> Path:
+        path = self.directory / "plan.yaml"
+        path.write_text(self.plan_text(**changes))
+        return path
+
+    def plan(self, **changes: str) -> Plan:
+        return load_plan(self.plan_file(**changes))
+
+    def addresses(self) -> tuple[str, ...]:
+        found = self.zone.get("store", "A")
+        return tuple(data.to_text() for data in found) if found is not None else ()
+
+    def ttl(self) -> int | None:
+        found = self.zone.get("store", "A")
+        return None if found is None else int(found.ttl)
+
+    def configure(self, edge: Edge | None, *paths: str, status: int = 200) -> None:
+        assert edge is not None
+        certificate = self.certificate
+        rules = tuple(EdgeRule(path, "Prefix", "svc", status=status, body="ok") for path in paths)
+        self.thread.call(lambda: edge.configure({HOST: VirtualHost(HOST, rules, certificate)}))
+
+
+def small_zone() -> Zone:
+    zone = Zone("shop.test.")
+    zone.set("store", 2, "A", OLD)
+    return zone
