@@ -5,6 +5,7 @@ Read in the controllers' own sources and release notes (go.mod, conformance repo
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .kinds import KindSpec, policy_spec
@@ -184,3 +185,18 @@ def known_policies() -> tuple[KindSpec, ...]:
 def controller_of(name: str) -> Controller | None:
     """The controller behind a controllerName, or None for one that is not known."""
     return next((entry for entry in CONTROLLERS if name in entry.names), None)
+
+
+# groups whose policies add up instead of competing: several on one target are as intended
+MERGING_GROUPS = frozenset(
+    {"security.istio.io", "networking.istio.io", "extensions.istio.io", "telemetry.istio.io"}
+)
+
+
+def release_of(image: str, controller: Controller) -> str:
+    """The release (``1.8``) of a controller from the image of its Deployment; empty for another's image."""
+    path, _, tag = image.partition("@")[0].rpartition(":")
+    if "/" in tag or not any(path == name or path.endswith(f"/{name}") for name in controller.images):
+        return ""
+    found = re.match(r"v?(\d+)\.(\d+)", tag)
+    return f"{found[1]}.{found[2]}" if found else ""

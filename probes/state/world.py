@@ -1,0 +1,110 @@
+"""One snapshot with everything that several judges work out of it, worked out once."""
+
+from __future__ import annotations
+
+from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
+from ...cluster.references import (
+    BackendFault,
+    CertificateFault,
+    Endpoints,
+    backend_faults,
+    certificate_faults,
+)
+from ...cluster.refs import ObjectRef
+from ...cluster.store import Snapshot
+from ...cluster.topology import BoundListener, Topology, topology_of
+from .conditions import status_of
+
+# a listener that waits for an address is not broken by itself
+_WAITING = frozenset({"Pending", "AddressNotAssigned", "AddressNotUsable"})
+
+
+class World:
+    """A Snapshot, its Topology, and cached answers about references and claimed listener health."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.topology: Topology = topology_of(snapshot)
+        self._endpoints = Endpoints(snapshot)
+        self._backends: dict[ObjectRef, tuple[BackendFault, ...]] = {}
+        self._certificates: dict[ObjectRef, tuple[CertificateFault, ...]] = {}
+        self._listener_status: dict[ObjectRef, dict[str, ListenerStatus]] = {}
+
+    def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:
+        """Faulty backends of a route."""
+        ref = route.ref
+        if ref not in self._backends:
+            self._backends[ref] = tuple(backend_faults(self.topology, self._endpoints, route))
+        return self._backends[ref]
+
+    def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:
+        """Faulty certificate references of a listener."""
+        if bound.ref not in self._certificates:
+            self._certificates[bound.ref] = tuple(certificate_faults(self.topology, bound))
+        return self._certificates[bound.ref]
+
+    def reportable(self, kind: str) -> bool:
+        """Whether an unreadable kind is a gap in our sight (and not just files that hold none of it)."""
+        return self.snapshot.state_of(kind).state != "unseen"
+
+    def listener_status(self, bound: BoundListener) -> ListenerStatus | None:
+        """What the status of the owner says of a listener, by name."""
+        owner = bound.owner
+        if owner not in self._listener_status:
+            holder = self.snapshot.gateways.get(owner) or self.snapshot.listener_sets.get(owner)
+            entries = holder.status.listeners if holder else ()
+            self._listener_status[owner] = {entry.name: entry for entry in entries}
+        return self._listener_status[owner].get(bound.listener.name)
+
+    def silent(self, *claims: object) -> bool:
+        """Whether an object has no status at all and is a file's, which never has one."""
+        return self.snapshot.offline and not any(claims)
+
+    def dead_because(self, bound: BoundListener) -> tuple[str, bool]:
+        """Why a listener carries no traffic, and whether it only waits; an empty reason where it may.
+
+        By its own conditions, those of its owners, and the computed conflict.
+        """
+        status = self.listener_status(bound)
+        conditions = status.conditions if status else ()
+        if status_of(conditions, "Conflicted") == "True":
+            return "it is in conflict with another listener", False
+        if status_of(conditions, "Accepted") == "False":
+            return "it is not accepted", False
+        not_programmed = _not_programmed(conditions)
+        if not_programmed is not None and not_programmed.reason not in _WAITING:
+            return "it is not programmed", False
+        gateway = self.snapshot.gateways.get(bound.gateway)
+        if gateway is not None and status_of(gateway.status.conditions, "Accepted") == "False":
+            return "its Gateway is not accepted", False
+        if bound.conflict and not conditions:
+            return f"by the specs it is in conflict with listener {bound.conflict_with}", False
+        if not_programmed is not None:
+            return "it waits for an address", True
+        return self._gateway_waits(gateway)
+
+    @staticmethod
+    def _gateway_waits(gateway: Gateway | None) -> tuple[str, bool]:
+        if gateway is None:
+            return "", False
+        not_programmed = _not_programmed(gateway.status.conditions)
+        if not_programmed is None:
+            return "", False
+        return "its Gateway is not programmed", not_programmed.reason in _WAITING
+
+
+def _not_programmed(conditions: tuple[Condition, ...]) -> Condition | None:
+    return next((one for one in conditions if one.type == "Programmed" and one.status == "False"), None)
+
+
+_last: World | None = None
+
+
+def world_of(snapshot: Snapshot) -> World:
+    """The World of a Snapshot; the latest one is kept."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is None or kept.snapshot is not snapshot:
+        kept = World(snapshot)
+        _last = kept
+    return kept
