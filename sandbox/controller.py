@@ -71,12 +71,14 @@ class PracticeController:
         self._seen: dict[Key, Json] = {}
         self._remembered: dict[Key, Json] = {}
         self._own_faults: dict[str, set[str]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self.rounds = 0
 
     async def start(self) -> None:
         """Reconcile once, at once; then after every change that matters."""
+        self._loop = asyncio.get_running_loop()
         self._unsubscribe = self._storage.subscribe(self._changed)
         self.reconcile()
 
@@ -97,8 +99,8 @@ class PracticeController:
             return
         else:
             self._seen[key] = matter
-        if self._handle is None:
-            self._handle = asyncio.get_running_loop().call_later(_COALESCE_S, self._due)
+        if self._handle is None and self._loop is not None:
+            self._handle = self._loop.call_later(_COALESCE_S, self._due)
 
     def _due(self) -> None:
         self._handle = None

@@ -168,15 +168,26 @@ def _app(document: Json) -> list[Json]:
             "kind": "Pod",
             "metadata": {**common, "name": pods[number], "labels": labels},
             "spec": {**pod_spec, "nodeName": "practice-node"},
-            "status": _pod_status(addresses[number], number < ready),
+            "status": _pod_status(pod_spec["containers"], addresses[number], number < ready),
         }
         for number in range(replicas)
     ]
     return made
 
 
-def _pod_status(address: str, ready: bool) -> Json:
+def _pod_status(containers: list[Json], address: str, ready: bool) -> Json:
     return {
+        "containerStatuses": [
+            {
+                "name": container["name"],
+                "image": container["image"],
+                "ready": ready,
+                "started": True,
+                "restartCount": 0,
+                "state": {"running": {}},
+            }
+            for container in containers
+        ],
         "phase": "Running",
         "podIP": address,
         "podIPs": [{"ip": address}],

@@ -138,7 +138,7 @@ class World:
             warnings: list[str] = []
         else:
             scenario, title, more = "", f"the manifests of {load}", {}
-            warnings = manifests.warnings + _apply_all(storage, manifests.documents)
+            warnings = manifests.warnings + apply_all(storage, manifests.documents)
         url = await self._start_api(directory, ca)
         kubeconfig = directory / "kubeconfig"
         assert self.server is not None
@@ -291,7 +291,7 @@ async def _prepare(step: Preparation, zone: Zone, resolver_port: int, pace: Pace
         zone.set(f"{step.lower_ttl}.", pace.low_ttl, "A", *(str(record) for record in current))
 
 
-def _apply_all(storage: Storage, documents: list[Json]) -> list[str]:
+def apply_all(storage: Storage, documents: list[Json]) -> list[str]:
     """Serve every document as it is; a line for each that the cluster does not take."""
     refused = []
     # what says which kinds there are comes first, as kubectl would have it

@@ -1,0 +1,97 @@
+"""The practice world as a child process: one line when it is ready, and an end when its parent ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+QUICK = ("--old-ttl", "4", "--low-ttl", "1", "--watch", "1", "--soak", "1")
+
+
+@pytest.fixture
+def start(two_sides: None) -> Iterator[type[object]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **more: object) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pointsman.sandbox", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **more,  # type: ignore[call-overload]
+        )
+        started.append(child)
+        return child
+
+    yield run  # type: ignore[misc]
+    for child in started:
+        if child.poll() is None:
+            child.kill()
+        child.communicate()
+
+
+def test_it_ends_when_its_standard_input_does(start) -> None:  # type: ignore[no-untyped-def]
+    child = start(*QUICK)
+    info = json.loads(child.stdout.readline())
+    assert Path(info["kubeconfig"]).exists()
+    assert info["plans"]["store.shop.test"].endswith("store.shop.test.yaml")
+    assert info["stories"] == {
+        "healthy": "store.shop.test",
+        "gate": "pay.shop.test",
+        "rollback": "cart.shop.test",
+    }
+    out, err = child.communicate(timeout=10)
+    assert (child.returncode, out, err) == (0, "", "")
+    assert not Path(info["directory"]).exists()
+
+
+def test_it_ends_on_a_signal(start) -> None:  # type: ignore[no-untyped-def]
+    child = start("--no-shoppers", *QUICK)
+    info = json.loads(child.stdout.readline())
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) == 0
+    assert not Path(info["directory"]).exists()
+
+
+def test_the_line_goes_where_it_is_wanted(start) -> None:  # type: ignore[no-untyped-def]
+    reading, writing = os.pipe()
+    child = start("--ready-fd", str(writing), *QUICK, pass_fds=(writing,))
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as stream:
+        lines = stream.readlines()
+    assert json.loads(lines[0])["scenario"] == "shop"
+    assert len(lines) == 1, "the descriptor is closed after the line"
+    out, _ = child.communicate(timeout=10)
+    assert out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--scenario", "none"), "pointsman.sandbox: there is no scenario 'none'; there are: shop, "),
+        (("--load", "/no/such/folder"), "pointsman.sandbox: cannot load /no/such/folder: "),
+    ],
+)
+def test_a_world_that_cannot_start(start, arguments: tuple[str, ...], message: str) -> None:  # type: ignore[no-untyped-def]
+    child = start(*arguments)
+    out, err = child.communicate(timeout=10)
+    assert (child.returncode, out) == (1, "")
+    assert err.startswith(message)
+    assert err.count("\n") == 1
+
+
+def test_the_list() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pointsman.sandbox", "--list"], capture_output=True, text=True, timeout=10
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("shop ")
+    assert len(done.stdout.splitlines()) == 5
