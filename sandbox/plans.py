@@ -59,7 +59,7 @@ def write_plan(directory: Path, zone: str, plan: HostPlan, places: Places, pace:
     }
     if plan.routes:
         document["routes"] = list(plan.routes)
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+    text = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
     return write_private(directory / f"{plan.host}.yaml", text.encode())
 
 
