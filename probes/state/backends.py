@@ -40,11 +40,11 @@ def backend_findings(world: World, route: Route) -> Iterator[Finding]:
                     reproduce=kubectl_get(route.ref),
                 )
             continue
-        yield _fault_finding(route, fault)
+        yield _fault_finding(world, route, fault)
     yield from _overlooked(route, faults)
 
 
-def _fault_finding(route: Route, fault: BackendFault) -> Finding:
+def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
     rule = _RULES[fault.fault]
     harmless = fault.mirror or fault.share == 0
     namespace = safe_ref(fault.target).namespace
@@ -54,16 +54,25 @@ def _fault_finding(route: Route, fault: BackendFault) -> Finding:
         reproduce = kubectl_list("endpointslices.discovery.k8s.io", namespace)
     else:
         reproduce = kubectl_list("services", namespace)
+    verdict = Verdict.WARN if harmless else Verdict.FAIL
+    detail = fault.detail
+    if fault.fault == "missing" and world.snapshot.offline and _says_resolved(route):
+        verdict = Verdict.UNKNOWN
+        detail = "it is not among the documents, though its controller has found it"
     return finding(
         rule,
-        Verdict.WARN if harmless else Verdict.FAIL,
+        verdict,
         route_of_rule(route, fault.rule),
-        f"backend {_backend(fault)}: {fault.detail}",
+        f"backend {_backend(fault)}: {detail}",
         why=_why(route, fault),
         mend=_grant_words(route, fault) if fault.fault == "not-granted" else "",
         evidence=[_spec_line(fault)],
         reproduce=reproduce,
     )
+
+
+def _says_resolved(route: Route) -> bool:
+    return any(status_of(entry.conditions, "ResolvedRefs") == "True" for entry in route.status.parents)
 
 
 def _why(route: Route, fault: BackendFault) -> str:
