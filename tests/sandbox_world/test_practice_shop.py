@@ -1,4 +1,4 @@
-"""The shop as it is at first: what its statuses say, what its edges answer. One world for all of this file."""
+"""The shop as it is at first: what its statuses say, what its edges answer. One world for the whole file."""
 
 from __future__ import annotations
 
