@@ -63,7 +63,7 @@ class Edge:
         self._miss_delay_s = miss_delay_s
         self._routing = Routing({})
         self._tls = EdgeTls(self.controller, directory, self._find, self._faults_of)
-        self._turns: dict[tuple[str, str, str], Turns] = {}
+        self._turns: dict[tuple[str, tuple[EdgeRule, ...]], Turns] = {}
         self._faulty: Counter[tuple[str, float]] = Counter()
         self._cache: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._servers: list[web.Server] = []
@@ -76,7 +76,13 @@ class Edge:
             if host.certificate is not None:
                 self._tls.load(host.certificate)
         self._routing = Routing(hosts)
-        self._turns.clear()
+        # Rules that stay keep their turn: a controller that writes often must not favour the first.
+        kept = {host.host: set(host.rules) for host in hosts.values()}
+        self._turns = {
+            (host, rules): turns
+            for (host, rules), turns in self._turns.items()
+            if kept.get(host, set()).issuperset(rules)
+        }
 
     async def start(self, port: int = 0, http_port: int = 0) -> int:
         """Listen; returns the HTTPS port. The plain HTTP one is in ``http_port``. SandboxError if in use."""
@@ -196,7 +202,7 @@ class Edge:
         rules = rules_for(host, path)
         if len(rules) <= 1:
             return rules[0] if rules else None
-        key = (host.host, rules[0].kind, rules[0].path)
+        key = (host.host, rules)
         turns = self._turns.get(key)
         if turns is None:
             turns = self._turns[key] = Turns(rules)

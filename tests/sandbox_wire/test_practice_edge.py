@@ -122,6 +122,20 @@ async def test_a_broken_backend_is_its_share_of_500(pair: Pair, certificate: Cer
     assert pair.new.counters.by_class(HOST) == {"2xx": 6, "5xx": 2}
 
 
+async def test_being_configured_again_does_not_start_the_turns_anew(
+    pair: Pair, certificate: Certificate
+) -> None:
+    rules = (
+        EdgeRule("/", "Prefix", "good", weight=3),
+        EdgeRule("/", "Prefix", "bad", status=500, weight=1),
+    )
+    statuses = []
+    for _ in range(8):
+        pair.new.configure({HOST: VirtualHost(HOST, rules, certificate)})
+        statuses.append((await pair.ask(pair.new)).status)
+    assert sorted(statuses) == [200] * 6 + [500] * 2
+
+
 async def test_redirects_and_head_and_no_content(pair: Pair, certificate: Certificate) -> None:
     rules = (
         EdgeRule("/", "Prefix", "web"),
