@@ -101,7 +101,7 @@ def _conditions(
     if kind == "BackendTLSPolicy":
         conditions.append(verdict("ResolvedRefs", refs_problem, "Resolved all the Object references"))
     elif problem is None and (below := _overriders(target, owners, routes)):
-        message = f"This policy is being overridden by other {kind}s for these: [{', '.join(below)}]"
+        message = f"This policy is being overridden by other {kind[:-1]}ies for these: [{', '.join(below)}]"
         conditions.append(Condition("Overridden", True, "Overridden", message))
     return conditions
 

@@ -95,6 +95,7 @@ class Scenario:
     """Applied after the controller's first round: what a frozen object looks like afterwards."""
     hosts: tuple[HostPlan, ...]
     stories: Mapping[str, str] = field(default_factory=dict)
+    """Host -> how its cutover must end: done, stopped-at-gate, rolled-back, held."""
     prepare: tuple[Preparation, ...] = ()
     triggers: tuple[Trigger, ...] = ()
 

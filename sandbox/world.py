@@ -72,6 +72,7 @@ class WorldInfo:
     tsig_key_file: Path | None = None
     plans: Mapping[str, Path] = field(default_factory=dict)
     stories: Mapping[str, str] = field(default_factory=dict)
+    """Host -> how its cutover must end: done, stopped-at-gate, rolled-back, held."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> Json:

@@ -44,9 +44,9 @@ def test_it_ends_when_its_standard_input_does(start) -> None:  # type: ignore[no
     assert Path(info["kubeconfig"]).exists()
     assert info["plans"]["store.shop.test"].endswith("store.shop.test.yaml")
     assert info["stories"] == {
-        "healthy": "store.shop.test",
-        "gate": "pay.shop.test",
-        "rollback": "cart.shop.test",
+        "store.shop.test": "done",
+        "pay.shop.test": "stopped-at-gate",
+        "cart.shop.test": "rolled-back",
     }
     out, err = child.communicate(timeout=10)
     assert (child.returncode, out, err) == (0, "", "")

@@ -136,7 +136,7 @@ async def test_no_private_key_is_in_the_cluster(world: World, shop: WorldInfo) -
 
 
 async def test_plans_are_plans_and_hold_no_secret(shop: WorldInfo) -> None:
-    assert set(shop.stories.values()) <= set(shop.plans)
+    assert set(shop.stories) <= set(shop.plans)
     assert len(shop.plans) == 14
     assert shop.tsig_key_file is not None
     secret = shop.tsig_key_file.read_text().split('secret "')[1].split('"')[0]
