@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
@@ -11,6 +10,8 @@ from .sequential import Cusum, MixtureTest, TwoSideTest, detectable_rate
 
 # the old side is taken to be innocent at this evidence: being wrong rolls back what it could have held
 _ATTRIBUTION_EVIDENCE = 20.0
+# five times likelier in harm than in health is no proof of harm, and no clean bill either
+_DOUBT = 5.0
 _CLUSTER = 2
 _Item = TypeVar("_Item")
 
@@ -200,8 +201,7 @@ def _quiet(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> tuple[Wa
             f"no alarm; {elapsed_s:.0f} of {policy.min_time_s:.0f} s and "
             f"{tally.new.requests} of {policy.min_samples} requests"
         )
-    # evidence half-way (in logarithms) to the alarm is no proof of harm, and no clean bill either
-    if tally.new.log_evidence > 0.5 * -math.log(policy.alpha):
+    if tally.new.evidence > _DOUBT:
         return waiting, f"no alarm, but the errors are too many to pass: new {_share(tally.new)}"
     return (
         WatchVerdict.PASS,

@@ -187,7 +187,7 @@ def kind_of(facts: HttpFacts, expectation: HttpExpectation) -> str:
         # a handshake cut off by a reset or a silence is the new edge's commonest fault, and no plain reset
         during_handshake = facts.timings_ms.connect is not None and facts.timings_ms.tls is None
         secure = facts.request.url.startswith("https:")
-        if secure and during_handshake and facts.error in ("reset", "protocol"):
+        if secure and during_handshake and facts.error in ("reset", "protocol", "timeout"):
             return "handshake"
         return _ERROR_KINDS.get(facts.error, MISSING)
     if expectation.accepts(facts.status):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import hashlib
 import ssl
@@ -77,6 +78,7 @@ class _Trace:
         self.connect: float | None = None
         self.tls: float | None = None
         self.first_byte: float | None = None
+        self._unowned: Any = None
 
     def elapsed_ms(self) -> float:
         return round((time.monotonic() - self.started) * 1000, 3)
@@ -85,10 +87,18 @@ class _Trace:
         self.stage = _STAGES.get(event, self.stage)
         if event == "connection.connect_tcp.complete":
             self.connect = self.elapsed_ms()
+            self._unowned = info.get("return_value")
         elif event == "connection.start_tls.complete":
             self.tls = self.elapsed_ms()
+            self._unowned = None
         elif event == "http11.receive_response_headers.complete":
             self.first_byte = self.elapsed_ms()
+
+    async def close_unowned(self) -> None:
+        """Closes a connection whose handshake was cut short: httpcore forgets it when cancelled there."""
+        if self._unowned is not None:
+            with contextlib.suppress(Exception):
+                await self._unowned.aclose()
 
     def timings(self) -> HttpTimings:
         return HttpTimings(self.connect, self.tls, self.first_byte, self.elapsed_ms())
@@ -130,6 +140,9 @@ class Session:
         except (httpx.HTTPError, httpx.StreamError, OSError, EOFError) as error:
             kind, detail = classify(error)
             answered = replace(facts, error=kind, error_detail=clean(detail))
+        finally:
+            if request.url.startswith("https:"):
+                await trace.close_unowned()
         return replace(answered, timings_ms=trace.timings())
 
     async def _exchange(self, prepared: httpx.Request, facts: HttpFacts, trace: _Trace) -> HttpFacts:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import ssl
 import warnings
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from loopback_kit import loopback
 from OpenSSL import crypto
 from pointsman.probes.verdict import Finding, Verdict, worst
 from pointsman.probes.wire import tls
@@ -22,19 +22,8 @@ from pointsman.probes.wire.tls import TlsFacts, TlsPolicy, TlsTarget
 from wire_pki import HOST, NOW, Authority, Entity, authority, issue, rsa_key, server_context, shared_authority
 
 
-@contextlib.asynccontextmanager
-async def serve(context: ssl.SSLContext) -> AsyncIterator[int]:
-    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, ssl.SSLError):
-            await reader.read(1)
-        writer.close()
-
-    server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        await server.wait_closed()
+async def greet(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
 
 
 def target_for(port: int, ca_file: Path, name: str = HOST, attempts: int = 1) -> TlsTarget:
@@ -44,7 +33,7 @@ def target_for(port: int, ca_file: Path, name: str = HOST, attempts: int = 1) ->
 async def ask(tmp_path: Path, root: Entity, *chain: Entity, name: str = HOST, attempts: int = 1) -> TlsFacts:
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(root.pem)
-    async with serve(server_context(tmp_path, *chain)) as port:
+    async with loopback(greet, server_context(tmp_path, *chain)) as port:
         return await tls.observe(target_for(port, ca_file, name, attempts))
 
 
@@ -283,7 +272,7 @@ async def test_an_intermittent_default_certificate_is_found(tmp_path: Path) -> N
     default.sni_callback = choose
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(ca.root.pem)
-    async with serve(default) as port:
+    async with loopback(greet, default) as port:
         facts = await tls.observe(target_for(port, ca_file, attempts=3))
     findings = tls.judge(facts, policy(ca.root))
     assert names(findings) == {"default-cert", "certificate-varies"}
@@ -301,7 +290,7 @@ async def test_an_address_is_never_sent_as_sni(tmp_path: Path) -> None:
     context.sni_callback = note
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(ca.root.pem)
-    async with serve(context) as port:
+    async with loopback(greet, context) as port:
         await tls.observe(target_for(port, ca_file, name="127.0.0.1"))
         assert seen[0] is None
         await tls.observe(target_for(port, ca_file))
@@ -312,28 +301,23 @@ async def test_an_address_is_never_sent_as_sni(tmp_path: Path) -> None:
 
 
 async def test_ports_that_cannot_answer() -> None:
-    async def plain(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    async def close_at_once(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
+    async def close_at_once(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        pass
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            await reader.read()
-        writer.close()
+    async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
 
     wanted = {plain: ("not-tls", "not-tls"), close_at_once: ("reset", "handshake-failed")}
     wanted[silent] = ("timeout", "handshake-failed")
     for handler, (error, name) in wanted.items():
-        server = await asyncio.start_server(handler, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        target = TlsTarget("127.0.0.1", port, HOST, attempts=1, timeout_s=0.3)
-        facts = await tls.observe(target)
-        server.close()
-        await server.wait_closed()
+        async with loopback(handler) as port:
+            target = TlsTarget("127.0.0.1", port, HOST, attempts=1, timeout_s=0.3)
+            facts = await tls.observe(target)
         assert facts.named[0].error == error, handler.__name__
         (only,) = tls.judge(facts, TlsPolicy(now=NOW))
         assert (only.name, only.verdict) == (name, Verdict.FAIL)
