@@ -21,7 +21,13 @@ def _text(*path: str, missing: str = "") -> Callable[[Json], Cell]:
 
 
 def _items(document: Json, *path: str) -> list[Json]:
-    return [item for item in _at(document, *path) or () if isinstance(item, dict)]
+    return [item for item in _list(document, *path) if isinstance(item, dict)]
+
+
+def _list(document: Any, *path: str) -> list[Any]:
+    """What stands there if it is a list; objects are not checked against a schema when they are stored."""
+    value = _at(document, *path)
+    return value if isinstance(value, list) else []
 
 
 def _service_ports(document: Json) -> str:
@@ -42,7 +48,7 @@ def _external_address(document: Json) -> str:
     kind = _at(document, "spec", "type")
     if kind == "ExternalName":
         return str(_at(document, "spec", "externalName") or "")
-    listed = ",".join(map(str, _at(document, "spec", "externalIPs") or ()))
+    listed = ",".join(map(str, _list(document, "spec", "externalIPs")))
     if kind == "LoadBalancer":
         return _addresses(document) or listed or "<pending>"
     return listed or NONE
@@ -56,12 +62,14 @@ def _ingress_hosts(document: Json) -> str:
 
 
 def _selector(labels: Any) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or NONE
+    if not isinstance(labels, dict):
+        return NONE
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items())) or NONE
 
 
 def _endpoints(document: Json) -> str:
     addresses = [
-        str(address) for item in _items(document, "endpoints") for address in item.get("addresses") or ()
+        str(address) for item in _items(document, "endpoints") for address in _list(item, "addresses")
     ]
     if not addresses:
         return "<unset>"
@@ -75,8 +83,12 @@ def _pod_ready(document: Json) -> str:
 
 def _pod_restarts(document: Json) -> str:
     return str(
-        sum(int(item.get("restartCount") or 0) for item in _items(document, "status", "containerStatuses"))
+        sum(_number(item.get("restartCount")) for item in _items(document, "status", "containerStatuses"))
     )
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _deployment_ready(document: Json) -> str:
@@ -85,8 +97,8 @@ def _deployment_ready(document: Json) -> str:
 
 
 def _event_object(document: Json) -> str:
-    about = _at(document, "involvedObject") or {}
-    return f"{str(about.get('kind', '')).lower()}/{about.get('name', '')}"
+    kind, name = _at(document, "involvedObject", "kind"), _at(document, "involvedObject", "name")
+    return f"{str(kind or '').lower()}/{name or ''}"
 
 
 def _event_seen(document: Json) -> str:
@@ -95,7 +107,11 @@ def _event_seen(document: Json) -> str:
 
 
 def _count(*path: str) -> Callable[[Json], Cell]:
-    return lambda document: len(_at(document, *path) or ())
+    def cell(document: Json) -> Cell:
+        value = _at(document, *path)
+        return len(value) if isinstance(value, (dict, list)) else 0
+
+    return cell
 
 
 def _node_status(document: Json) -> str:
@@ -107,6 +123,7 @@ def _node_status(document: Json) -> str:
 
 _AGE = PrintedColumn("Age", lambda document: age_of(_at(document, "metadata", "creationTimestamp")))
 
+# without the name, which is the first column of every kind but Event
 BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
     ("", "Namespace"): [PrintedColumn("Status", _text("status", "phase")), _AGE],
     ("", "Node"): [
@@ -144,11 +161,12 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
         PrintedColumn("Reason", _text("reason")),
         PrintedColumn("Object", _event_object),
         PrintedColumn("Message", _text("message")),
+        PrintedColumn("Name", _text("metadata", "name"), priority=1),
     ],
     ("apps", "Deployment"): [
         PrintedColumn("Ready", _deployment_ready),
-        PrintedColumn("Up-to-date", lambda d: _at(d, "status", "updatedReplicas") or 0, "integer"),
-        PrintedColumn("Available", lambda d: _at(d, "status", "availableReplicas") or 0, "integer"),
+        PrintedColumn("Up-to-date", lambda d: _number(_at(d, "status", "updatedReplicas")), "integer"),
+        PrintedColumn("Available", lambda d: _number(_at(d, "status", "availableReplicas")), "integer"),
         _AGE,
     ],
     ("networking.k8s.io", "Ingress"): [

@@ -59,6 +59,12 @@ class Resource:
         return self.stored_as or (self.group, self.plural)
 
     @property
+    def kept_api_version(self) -> str:
+        """The apiVersion that stored objects carry."""
+        group, version = self.key[0], self.versions[0]
+        return f"{group}/{version}" if group else version
+
+    @property
     def qualified(self) -> str:
         """`gateways.gateway.networking.k8s.io`, or just `services` in the core group."""
         return f"{self.plural}.{self.group}" if self.group else self.plural

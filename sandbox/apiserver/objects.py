@@ -20,6 +20,17 @@ _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-
 # set by the server once; a client's word on them is ignored
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
+_COUNTED_KINDS = frozenset(
+    {
+        ("apps", "Deployment"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("discovery.k8s.io", "EndpointSlice"),
+        ("networking.k8s.io", "Ingress"),
+        ("networking.k8s.io", "IngressClass"),
+        ("networking.k8s.io", "NetworkPolicy"),
+    }
+)
+
 
 def timestamp(moment: datetime | None = None) -> str:
     """RFC 3339 in UTC with whole seconds, as `metadata.creationTimestamp` has it."""
@@ -77,7 +88,12 @@ def fill_new(resource: Resource, document: Json) -> Json:
     metadata.pop("managedFields", None)
     if not resource.namespaced:
         metadata.pop("namespace", None)
-    filled = {**document, "apiVersion": resource.api_version(), "kind": resource.kind, "metadata": metadata}
+    filled = {
+        **document,
+        "apiVersion": resource.kept_api_version,
+        "kind": resource.kind,
+        "metadata": metadata,
+    }
     fill_defaults(resource, filled)
     if not filled.get("status"):
         status = default_status(resource)
@@ -87,8 +103,8 @@ def fill_new(resource: Resource, document: Json) -> Json:
 
 
 def has_generation(resource: Resource) -> bool:
-    """CRDs, and those built-in kinds that have a spec and a status, count their generations."""
-    return resource.custom or resource.kind in ("Deployment", "Ingress", "IngressClass", "NetworkPolicy")
+    """Whether changes of the specification are counted: for all custom kinds, and some built-in ones."""
+    return resource.custom or (resource.group, resource.kind) in _COUNTED_KINDS
 
 
 def fill_defaults(resource: Resource, document: Json) -> None:

@@ -19,6 +19,8 @@ def printed_columns(resource: Resource) -> list[PrintedColumn]:
     """The columns of a kind, the name first."""
     name = PrintedColumn("Name", lambda document: str(document["metadata"].get("name", "")))
     builtin = BUILTIN_COLUMNS.get((resource.key[0], resource.kind))
+    if builtin is not None and any(column.name == name.name for column in builtin):
+        return builtin
     if builtin is not None:
         return [name, *builtin]
     return [name, *(_custom_column(column) for column in resource.columns)]

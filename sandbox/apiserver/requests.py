@@ -142,16 +142,18 @@ def asked_of(target: Target, verb: str, field_selector: str) -> Asked:
 
 async def read_body(request: web.Request, accepted: tuple[str, ...]) -> Any:
     """The decoded body; JSON, or YAML where the media type says so. Raises ApiError 400, 413 or 415."""
-    if request.content_type not in accepted:
+    # a body without a media type is JSON; aiohttp would call it octets
+    media_type = request.content_type if "Content-Type" in request.headers else "application/json"
+    if media_type not in accepted:
         raise unsupported_media(accepted)
     try:
         raw = await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728") from None
     try:
-        if request.content_type.endswith("yaml"):
+        if media_type.endswith("yaml"):
             return yaml.safe_load(raw)
-        if request.content_type == protobuf.MEDIA_TYPE:
+        if media_type == protobuf.MEDIA_TYPE:
             return protobuf.decode(raw)
         return msgspec.json.decode(raw)
     except protobuf.ProtobufError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 import uuid
@@ -119,7 +120,14 @@ class ApiServer:
         if runner is not None:
             self.faults.clear()
             self.storage.end_watchers()
+            server = runner.server
+            transports = [handler.transport for handler in server.connections] if server else []
             await runner.cleanup()
+            for transport in transports:
+                # a polite TLS close waits for the other side, longer than the event loop may last
+                if transport is not None:
+                    transport.abort()
+            await asyncio.sleep(0)
 
     def write_kubeconfig(self, path: Path | str, ca_pem: bytes | str, token: str = "") -> None:
         """A kubeconfig (0600) for this server; `token` for another user than the administrator."""
