@@ -111,7 +111,7 @@ async def photograph(info: WorldInfo, size: tuple[int, int]) -> None:
         await _open_plan(camera, "store.shop.test")
         await camera.until(lambda: "running" not in str(app.screen.query_one("#checks-title").right))
         await camera.take("checklist")
-        await camera.press("g")
+        await camera.press("s")
         await camera.until_run(lambda view: view.waiting_for is not None)
         await camera.take("cutover-confirm-ttl")
         await camera.confirm()

@@ -222,25 +222,35 @@ class PointsmanApp(App[None]):
         return self._sessions[plan.name]
 
     def open_cutover(self, plan: Plan) -> None:
-        """The plan's run; begins one where there is none."""
-        from ..checklists.run import CutoverRun
+        """The plan's run: the one here, else an unfinished one from its journal, else a new one."""
         from .screens.cutover import CutoverScreen
 
         run = self._runs.get(plan.name)
         if run is None:
             try:
-                run = CutoverRun.start_new(
-                    plan,
-                    snapshots=self.bridge.snapshot,
-                    writes_enabled=self.settings.writes,
-                    kubeconfig=self.settings.kubeconfig or "",
-                    context=self.bridge.context,
-                )
+                run = self._begin(plan)
             except UserError as error:
                 self._say(str(error), Tone.BAD)
                 return
             self._runs[plan.name] = run
         self.push_screen(CutoverScreen(run))
+
+    def _begin(self, plan: Plan) -> CutoverRun:
+        from ..checklists.journal import list_runs
+        from ..checklists.run import CutoverRun
+
+        for found in list_runs():
+            if found.unfinished and found.plan_name == plan.name and found.hosts == plan.hosts:
+                return CutoverRun.resume(
+                    found.run_id, snapshots=self.bridge.snapshot, writes_enabled=self.settings.writes
+                )
+        return CutoverRun.start_new(
+            plan,
+            snapshots=self.bridge.snapshot,
+            writes_enabled=self.settings.writes,
+            kubeconfig=self.settings.kubeconfig or "",
+            context=self.bridge.context,
+        )
 
     def go(self, text: str) -> None:
         """The ``:`` line."""

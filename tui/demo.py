@@ -11,12 +11,17 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..cluster.errors import UserError
+
+if TYPE_CHECKING:
+    from ..sandbox.world import WorldInfo
 
 # what killed screens leave on: the alternate screen, the hidden cursor, the mouse, bracketed paste
 _RESTORE = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[0m"
@@ -44,83 +49,104 @@ def demo(context: click.Context, scenario: str, manifests: Path | None, headless
             click.echo(f"{entry.name:<28} {entry.title}")
         return
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not headless
+    face = _serve if serve else _screens if interactive else _stories
     try:
-        code = asyncio.run(
-            _demo(scenario, manifests, "serve" if serve else "screens" if interactive else "stories")
-        )
+        code = asyncio.run(_demo(scenario, manifests, face))
     except SandboxError as error:
         raise UserError(str(error)) from None
-    except KeyboardInterrupt:
-        code = 130
     context.exit(code)
 
 
-async def _demo(scenario: str, manifests: Path | None, face: str) -> int:
+Face = Callable[["WorldInfo", asyncio.Event], Awaitable[int]]
+
+
+async def _demo(scenario: str, manifests: Path | None, face: Face) -> int:
     from ..sandbox.scenario import Pace
     from ..sandbox.world import World
 
-    world = World()
-    # short enough that all stories end within a minute, long enough that a cached answer visibly lingers
-    pace = Pace(old_ttl=6, low_ttl=2, watch=6.0, soak=3.0) if face == "stories" else Pace()
-    info = await world.start(scenario, pace, manifests)
-    try:
-        for warning in info.warnings:
-            click.echo(f"note: {warning}", err=True)
-        state = info.directory / "state"
-        os.environ["POINTSMAN_STATE_DIR"] = str(state)
-        click.echo(f"practice world ready; kubectl --kubeconfig {info.kubeconfig} get gateways,httproutes -A")
-        if face == "serve":
-            return await _serve(info.kubeconfig, state)
-        if face == "screens":
-            return await _screens(info.kubeconfig, info.directory)
-        from .stories import tell_stories
-
-        if manifests is not None:
-            raise UserError("loaded manifests have no stories", "use --serve, or a terminal")
-        return await asyncio.to_thread(tell_stories, info.kubeconfig, info.plans, info.stories)
-    finally:
-        await world.stop()
-
-
-async def _serve(kubeconfig: Path, state: Path) -> int:
-    folder = kubeconfig.parent / "plans"
-    click.echo("in another terminal:")
-    click.echo(f"  export POINTSMAN_STATE_DIR={state}")
-    click.echo(f"  pointsman --kubeconfig {kubeconfig} --plan {folder} --write")
-    click.echo("ctrl-c ends the world")
-    sys.stdout.flush()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
+    world = World()
+    # short enough that all stories end within a minute, long enough that a cached answer visibly lingers
+    pace = Pace(old_ttl=6, low_ttl=2, watch=6.0, soak=3.0) if face is _stories else Pace()
+    info = await world.start(scenario, pace, manifests)
+    try:
+        for warning in info.warnings:
+            click.echo(f"note: {warning}", err=True)
+        os.environ["POINTSMAN_STATE_DIR"] = str(info.directory / "state")
+        click.echo(f"practice world ready; kubectl --kubeconfig {info.kubeconfig} get gateways,httproutes -A")
+        sys.stdout.flush()
+        return await face(info, ended)
+    finally:
+        await world.stop()
+
+
+async def _stories(info: WorldInfo, ended: asyncio.Event) -> int:
+    from .stories import tell_stories
+
+    if not info.stories:
+        raise UserError("loaded manifests have no stories", "use --serve, or a terminal")
+    give_up = threading.Event()
+    telling = asyncio.create_task(
+        asyncio.to_thread(tell_stories, info.kubeconfig, info.plans, info.stories, give_up)
+    )
+    interrupted = asyncio.create_task(ended.wait())
+    await asyncio.wait([telling, interrupted], return_when=asyncio.FIRST_COMPLETED)
+    give_up.set()
+    interrupted.cancel()
+    return await telling
+
+
+async def _serve(info: WorldInfo, ended: asyncio.Event) -> int:
+    click.echo("in another terminal:")
+    click.echo(f"  export POINTSMAN_STATE_DIR={info.directory / 'state'}")
+    click.echo(f"  pointsman --kubeconfig {info.kubeconfig} {' '.join(_plan_arguments(info))}")
+    click.echo("ctrl-c ends the world")
+    sys.stdout.flush()
     await ended.wait()
     return 0
 
 
-async def _screens(kubeconfig: Path, directory: Path) -> int:
-    arguments = [sys.executable, "-m", "pointsman.tui", "--kubeconfig", str(kubeconfig), "--write"]
-    folder = directory / "plans"
-    if folder.is_dir() and any(folder.glob("*.yaml")):
-        arguments += ["--plan", str(folder)]
-    environment = {**os.environ, "POINTSMAN_PRACTICE_NOTE": f"kubectl --kubeconfig {kubeconfig}"}
+def _plan_arguments(info: WorldInfo) -> list[str]:
+    return ["--plan", str(info.directory / "plans"), "--write"] if info.plans else []
+
+
+async def _screens(info: WorldInfo, ended: asyncio.Event) -> int:
+    arguments = [sys.executable, "-m", "pointsman.tui", "--kubeconfig", str(info.kubeconfig)]
+    arguments += _plan_arguments(info)
+    environment = {**os.environ, "POINTSMAN_PRACTICE_NOTE": f"kubectl --kubeconfig {info.kubeconfig}"}
     while True:
-        # the terminal's own signals are for the screens; the world ends after them
-        with _signals_ignored():
-            child = await asyncio.create_subprocess_exec(*arguments, env=environment)
-            code = await child.wait()
+        code = await _one_sitting(arguments, environment, ended)
         if code >= 0:
             return code
         click.echo(_RESTORE, nl=False)
         await (await asyncio.create_subprocess_exec("stty", "sane")).wait()
-        click.echo(
-            f"the screens were ended by signal {-code}; the practice world and its journal are still here"
-        )
-        click.echo(f"from elsewhere: POINTSMAN_STATE_DIR={directory / 'state'} pointsman resume --write")
-        answer = await asyncio.to_thread(
-            _ask, "enter opens the screens again and goes on, q ends the world: "
-        )
+        click.echo(f"the screens were ended by signal {-code}; the practice world and its journals go on")
+        state = info.directory / "state"
+        click.echo(f"from elsewhere: POINTSMAN_STATE_DIR={state} pointsman resume --write")
+        answer = await asyncio.to_thread(_ask, "enter opens the screens again, q ends the world: ")
         if answer.strip().lower().startswith("q"):
             return 0
+
+
+async def _one_sitting(arguments: list[str], environment: dict[str, str], ended: asyncio.Event) -> int:
+    """The screens until they end; the exit code, negative where a signal ended them."""
+    ended.clear()
+    child = await asyncio.create_subprocess_exec(*arguments, env=environment)
+    leaving = asyncio.create_task(child.wait())
+    while not leaving.done():
+        interrupted = asyncio.create_task(ended.wait())
+        await asyncio.wait([leaving, interrupted], return_when=asyncio.FIRST_COMPLETED)
+        interrupted.cancel()
+        if ended.is_set() and not leaving.done():
+            # a hang-up or SIGTERM of the whole group: the screens got it too, and leave the terminal in order
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+            await asyncio.wait([leaving], timeout=8)
+            return max(leaving.result(), 0) if leaving.done() else 0
+    return leaving.result()
 
 
 def _ask(question: str) -> str:
@@ -128,12 +154,3 @@ def _ask(question: str) -> str:
         return input(question)
     except EOFError:
         return "q"
-
-
-@contextlib.contextmanager
-def _signals_ignored() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -51,9 +51,9 @@ def finding_lines(finding: Finding, width: int, *, with_subject: bool = False) -
     """A finding in full: what is so, why it matters, how to mend it, what was seen, what to try."""
     subject = clean(str(finding.subject)) if with_subject else ""
     summary = f"{subject}: {finding.summary}" if subject else finding.summary
-    indent = 1 + 7 + len(finding.rule) + 2
+    indent = 1 + 8 + len(finding.rule) + 2
     rows = wrapped(clean(summary, 2000), width - indent)
-    lines = [line(" ", verdict_span(finding.verdict), Span(finding.rule, Tone.STRONG), "  ", rows[0])]
+    lines = [line(" ", verdict_span(finding.verdict, 8), Span(finding.rule, Tone.STRONG), "  ", rows[0])]
     lines += [line(" " * indent, row) for row in rows[1:]]
     if finding.verdict in (Verdict.PASS, Verdict.SKIP):
         lines += [row for text in finding.evidence for row in labelled("seen", clean(text), width)]
@@ -114,7 +114,7 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
     )
     for parent in row.parents:
         who = clean(parent.controller) or "no controller"
-        note = f"  {clean(parent.detail)}" if parent.detail else ""
+        note = f"  {clean(parent.detail)}" if parent.detail and parent.computed != Verdict.PASS else ""
         title = line(
             " ",
             Span("parent ", Tone.DIM),

@@ -34,9 +34,8 @@ def tree_rows(overview: Overview, width: int) -> Rows:
 
 
 def _claim(claimed: Verdict) -> Span:
-    if claimed == Verdict.PASS:
-        return Span("claimed", Tone.DIM)
-    return Span("unclaimed" if claimed == Verdict.UNKNOWN else "refused", Tone.DOUBT)
+    words = {Verdict.PASS: "claimed", Verdict.FAIL: "refused", Verdict.UNKNOWN: "unclaimed"}
+    return Span(words.get(claimed, "claimed, but"), Tone.DIM if claimed == Verdict.PASS else Tone.DOUBT)
 
 
 def _gateway_pairs(gateway: GatewayRow, width: int) -> list[tuple[Hashable | None, Line]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +29,9 @@ _SIDE = {"done": "new", "stopped-at-gate": "old", "rolled-back": "old"}
 _LONGEST_S = 60.0
 
 
-def tell_stories(kubeconfig: Path, plans: Mapping[str, Path], stories: Mapping[str, str]) -> int:
+def tell_stories(
+    kubeconfig: Path, plans: Mapping[str, Path], stories: Mapping[str, str], give_up: threading.Event
+) -> int:
     """Walk through ``stories`` (host to the outcome that it must have); 0 where each ended so, else 1."""
     started = time.monotonic()
     connection = connect(str(kubeconfig), None)
@@ -39,7 +43,9 @@ def tell_stories(kubeconfig: Path, plans: Mapping[str, Path], stories: Mapping[s
         for number, (host, outcome) in enumerate(stories.items(), 1):
             title = f"story {number} of {len(stories)}: {_TITLES.get(outcome, outcome)} ({host})"
             show([EMPTY, line(Span(title, Tone.STRONG))])
-            good += _tell(load_plan(plans[host]), outcome, live.snapshot)
+            good += _tell(load_plan(plans[host]), outcome, live.snapshot, give_up)
+            if give_up.is_set():
+                break
     finally:
         live.stop()
         connection.close()
@@ -58,7 +64,7 @@ def wait_until_loaded(live: LiveCluster, longest_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource) -> bool:
+def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource, give_up: threading.Event) -> bool:
     run = CutoverRun.start_new(plan, snapshots=snapshots, writes_enabled=True)
     views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
     end_subscription = run.subscribe(views.put)
@@ -76,11 +82,13 @@ def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource) -> bool:
                 answered = asked
                 show([line(" ", Span(f"the operator types: {asked.type_this}", Tone.ACCENT))])
                 run.send(Confirm(asked.purpose, asked.type_this))
-            view = views.get(timeout=max(0.01, deadline - time.monotonic()))
-            while not views.empty():
-                view = views.get_nowait()
-    except queue.Empty:
-        show([line(" ", Span(f"no end after {seconds(_LONGEST_S)}, at {view.phase}", Tone.BAD))])
+            if give_up.is_set() or time.monotonic() > deadline:
+                show([line(" ", Span(f"given up at {view.phase}", Tone.BAD))])
+                break
+            with contextlib.suppress(queue.Empty):
+                view = views.get(timeout=0.2)
+                while True:
+                    view = views.get_nowait()
     finally:
         end_subscription()
         run.stop()

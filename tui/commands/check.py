@@ -76,7 +76,7 @@ def check(
             ],
         }
         elapsed_ms = (time.monotonic() - started) * 1000
-        click.echo(encode(document("check", verdict, findings, facts, elapsed_ms)).decode())
+        click.echo(encode(document("check", verdict, findings, facts, elapsed_ms)))
     else:
         columns = width()
         sides = f"   {plan.gateway} {plan.new.address}   old {plan.old.address}   "

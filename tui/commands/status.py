@@ -58,7 +58,7 @@ def status(
             },
         }
         elapsed_ms = (time.monotonic() - started) * 1000
-        click.echo(encode(document("status", verdict, findings, facts, elapsed_ms)).decode())
+        click.echo(encode(document("status", verdict, findings, facts, elapsed_ms)))
     else:
         counts = "  ".join(
             f"{rows.counts[key]} {key.value}" for key in sorted(rows.counts, key=lambda key: -key.badness)

@@ -13,7 +13,7 @@ from ...checklists.plan import Plan
 from ...checklists.view import Check, CheckResult, Waive
 from ...probes.verdict import Verdict
 from ..describe_run import check_details, check_line, tally
-from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line, seconds
+from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
 from ..sessions import CheckSession
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
@@ -32,7 +32,7 @@ class ChecklistScreen(FrameScreen):
         Binding("x", "cancel", "cancel", show=False),
         Binding("w", "waive", "waive", show=False),
         Binding("y", "copy", "copy", show=False),
-        Binding("g", "cutover", "cutover", show=False),
+        Binding("s", "cutover", "cutover", show=False),
         Binding("tab", "other_side", "details", show=False, priority=True),
     ]
 
@@ -57,7 +57,7 @@ class ChecklistScreen(FrameScreen):
             ("x", "cancel"),
             ("w", "waive"),
             ("y", "copy command"),
-            ("g", "cutover"),
+            ("s", "cutover"),
             ("esc", "back"),
         )
 
@@ -109,7 +109,7 @@ class ChecklistScreen(FrameScreen):
         if since is None:
             return line(" ", Span(f"{'-':<8}", Tone.DIM), fit(f"{check.number} {check.title}", width - 10))
         title = fit(f"{check.number} {check.title}", min(30, max(width // 3, 18)))
-        elapsed = seconds(max(0, int(time.monotonic() - since)))
+        elapsed = f"{max(0, int(time.monotonic() - since))} s"
         return line(" ", Span(f"{'...':<8}", Tone.DIM), title, Span(f"  running {elapsed}", Tone.DIM))
 
     def _draw_details(self) -> None:
@@ -184,7 +184,7 @@ class ChecklistScreen(FrameScreen):
         if result is None or result.verdict in (Verdict.PASS, Verdict.SKIP):
             self.say("nothing to waive here", Tone.DOUBT)
         elif run is None:
-            self.say("a waiver belongs to a run: press g to begin the cutover, then w", Tone.DOUBT)
+            self.say("a waiver belongs to a run: press s to begin the cutover, then w", Tone.DOUBT)
         else:
             check = result.check
 

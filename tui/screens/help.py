@@ -41,7 +41,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("enter", "run just this one again"),
             ("w", "waive a WARN by name, with a reason that goes into the journal"),
             ("y", "copy the reproducing command"),
-            ("g", "go to the cutover"),
+            ("s", "go on to the cutover"),
         ),
     ),
     (

@@ -16,10 +16,10 @@ from .frame import FrameScreen
 
 
 class PlansScreen(FrameScreen):
-    """Choose one: enter opens its checklist, ``g`` its cutover."""
+    """Choose one: enter opens its checklist, ``s`` its cutover."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("g", "cutover", "cutover", show=False, priority=True),
+        Binding("s", "cutover", "cutover", show=False),
         Binding("c", "checklist", "checklist", show=False),
     ]
 
@@ -30,7 +30,7 @@ class PlansScreen(FrameScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """Where to go from here."""
-        return (("enter", "checklist"), ("g", "cutover"), ("esc", "back"), ("?", "help"))
+        return (("enter", "checklist"), ("s", "cutover"), ("esc", "back"), ("?", "help"))
 
     def where(self) -> str:
         """What this is."""

@@ -226,6 +226,10 @@ class RowView(ScrollView, can_focus=True):
         target = 0 if direction < 0 else len(self._rows) - 1
         self._move_to(self._nearest_selectable(target, -direction))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without a cursor there is nothing to open: the screen may have a use for enter."""
+        return self._with_cursor if action == "choose" else True
+
     def action_choose(self) -> None:
         """Open the object under the cursor."""
         if self._cursor_key is not None:
