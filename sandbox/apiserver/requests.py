@@ -152,13 +152,14 @@ async def read_body(request: web.Request, accepted: tuple[str, ...]) -> Any:
         raise ApiError(413, "RequestEntityTooLarge", "Request entity too large: limit is 3145728") from None
     try:
         if media_type.endswith("yaml"):
-            return yaml.safe_load(raw)
+            # dates of YAML are texts in JSON
+            return msgspec.json.decode(msgspec.json.encode(yaml.safe_load(raw)))
         if media_type == protobuf.MEDIA_TYPE:
             return protobuf.decode(raw)
         return msgspec.json.decode(raw)
     except protobuf.ProtobufError as error:
         raise bad_request(f"couldn't get version/kind; protobuf: {error}") from None
-    except (msgspec.DecodeError, yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, yaml.YAMLError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
 
 

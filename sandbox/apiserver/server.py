@@ -38,16 +38,19 @@ _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _SHUTDOWN_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One answered request, for tests that must know what a client asked for; no token, no body."""
+@dataclass(slots=True)
+class Asked:
+    """One request, for tests that must know what a client asked for; no token, no body.
 
-    user: str
+    `status` is 0 until it is answered; an open watch is among them from its beginning.
+    """
+
     method: str
     path: str
     query: str
     accept: str
-    status: int
+    user: str = ""
+    status: int = 0
 
 
 class ApiServer:
@@ -74,7 +77,7 @@ class ApiServer:
         if read_only_token:
             users[read_only_token] = READER
         self.policy = Policy(users)
-        self.requests: deque[Served] = deque(maxlen=_KEPT_REQUESTS)
+        self.requests: deque[Asked] = deque(maxlen=_KEPT_REQUESTS)
         self._certificate_file = certificate_file
         self._key_file = key_file
         self._token = token
@@ -156,7 +159,8 @@ class ApiServer:
             if request.transport is not None:
                 request.transport.abort()
             raise ConnectionResetError("dropped on demand")
-        user: User | None = None
+        asked = Asked(request.method, request.path, request.query_string, request.headers.get("Accept", ""))
+        self.requests.append(asked)
         try:
             if planned:
                 raise _planned_refusal(code, retry_after_s)
@@ -164,6 +168,7 @@ class ApiServer:
                 response: web.StreamResponse = await self._open_path(request)
             else:
                 user = self._user_of(request)
+                asked.user = user.name
                 response = await self._authenticated(request, user)
         except UnknownPathError:
             response = web.Response(status=404, text="404 page not found\n")
@@ -176,16 +181,7 @@ class ApiServer:
             response = _refusal(internal_error(type(error).__name__))
         if not response.prepared:
             response.headers["Audit-Id"] = str(uuid.uuid4())
-        self.requests.append(
-            Served(
-                user.name if user else "",
-                request.method,
-                request.path,
-                request.query_string,
-                request.headers.get("Accept", ""),
-                response.status,
-            )
-        )
+        asked.status = response.status
         return response
 
     def _user_of(self, request: web.Request) -> User:

@@ -68,8 +68,10 @@ class Storage:
         statuses can be shown. For a known one the identity stays; without a `status` it keeps the old one;
         the generation grows with the specification unless the manifest names another generation. A kind that
         is not served yet is served from now on, and a missing namespace is made. An apply that changes
-        nothing makes no event. Raises ValueError for a document without apiVersion, kind or name.
+        nothing makes no event. Raises ValueError for a document without apiVersion, kind or name, and for
+        one that cannot be said in JSON.
         """
+        obj = _as_json(obj)
         resource, namespace, name = self._address_of(obj)
         metadata = dict(obj.get("metadata") or {})
         if resource.namespaced:
@@ -214,11 +216,9 @@ class Storage:
     # -- inside -----------------------------------------------------------------------------------------
 
     def _address_of(self, obj: Json) -> tuple[Resource, str, str]:
-        api_version, kind, name = (
-            obj.get("apiVersion"),
-            obj.get("kind"),
-            (obj.get("metadata") or {}).get("name"),
-        )
+        metadata = obj.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        api_version, kind = obj.get("apiVersion"), obj.get("kind")
         if not (isinstance(api_version, str) and isinstance(kind, str) and isinstance(name, str) and name):
             raise ValueError("a document needs apiVersion, kind and metadata.name")
         resource = self._serve(api_version, kind)
@@ -234,7 +234,8 @@ class Storage:
         return resource
 
     def _ensure_namespace(self, namespace: str) -> None:
-        if namespace and self.get("Namespace", "", namespace) is None:
+        namespaces = self.registry.by_plural("", "namespaces")
+        if namespace and namespaces and self.read(namespaces, "", namespace) is None:
             self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
 
     def _record(self, resource: Resource, kind: ChangeType, new: Stored, old: Stored | None) -> None:
@@ -290,6 +291,17 @@ class Storage:
             self.remove(served, stored)
         self.history(served).end_watchers()
         self.registry.remove(served)
+
+
+def _as_json(obj: Json) -> Json:
+    """A manifest from YAML may hold dates and numbers as keys: as JSON they are texts."""
+    try:
+        document = msgspec.json.decode(msgspec.json.encode(obj))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"a document that cannot be said in JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError("a document needs apiVersion, kind and metadata.name")
+    return document
 
 
 def _group_and_kind(api_version: str, kind: str) -> tuple[str, str]:

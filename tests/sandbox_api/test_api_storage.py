@@ -174,7 +174,9 @@ def test_events_of_either_group_are_one_store(storage):
     )
 
 
-@pytest.mark.parametrize("document", [{}, {"kind": "Gateway"}, {"apiVersion": "v1", "kind": "Pod"}])
+@pytest.mark.parametrize(
+    "document", [{}, {"kind": "Gateway"}, {"apiVersion": "v1", "kind": "Pod"}, {"metadata": [1]}]
+)
 def test_what_is_no_object_is_refused(storage, document):
     with pytest.raises(ValueError, match="apiVersion, kind"):
         storage.apply(document)
