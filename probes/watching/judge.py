@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Verdict, finding
-from ..wire.http_facts import HttpRequest, reproduce
+from ..wire.http_facts import HttpFacts, HttpRequest
+from ..wire.http_judge import safe_reproduce
 from .decision import WatchVerdict, percent
 from .state import NEW, SideView, WatchState
 
@@ -36,10 +37,7 @@ def judge(state: WatchState, request: HttpRequest) -> tuple[Finding, ...]:
 
 
 def _command(request: HttpRequest) -> str:
-    try:
-        return reproduce(request)
-    except ValueError:
-        return ""
+    return safe_reproduce(HttpFacts(request))
 
 
 def evidence(state: WatchState) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import dns.rdatatype
 import dns.rrset
 
 from ...cluster.text import clean
-from .address import split_endpoint
+from .address import is_address, split_endpoint
 from .dns_facts import (
     AUTHORITATIVE,
     RESOLVER,
@@ -95,6 +95,8 @@ async def _ask(
     try:
         query = dns.message.make_query(name, type_name, use_edns=0, payload=1232)
         address, port = split_endpoint(server, 53)
+        if not is_address(address):
+            raise ValueError("a server must be given as an IP address")
     except (dns.exception.DNSException, ValueError, UnicodeError) as error:
         return replace(answer, error="local", error_detail=clean(f"cannot be asked: {error}", 160)), None
     if kind == AUTHORITATIVE:

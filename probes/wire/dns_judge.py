@@ -51,7 +51,12 @@ def _found(
         reproduce(facts.target, server.address, type_name, server.kind) if server else reproduce(facts.target)
     )
     lines = tuple(line for one in shown for line in evidence(one))
-    return finding(rule, verdict, subject, clean(summary), evidence=lines[:40], reproduce=command)
+    return finding(rule, verdict, subject, clean(summary), evidence=lines[:40], reproduce=_shown(command))
+
+
+def _shown(command: str) -> str:
+    """The command; empty where it holds what a terminal could act on: such a name cannot be asked anyway."""
+    return command if clean(command, len(command) + 1) == command else ""
 
 
 def evidence(server: DnsServerFacts) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ def evidence(server: DnsServerFacts) -> tuple[str, ...]:
         lines.append(f"{name} {answer.type}: {answer.rcode}{flags} {sets} {notes}".rstrip())
     if server.serial is not None:
         lines.append(f"{name} SOA serial {server.serial}")
-    return tuple(lines)
+    return tuple(clean(line, 500) for line in lines)
 
 
 def _ttl(facts: DnsFacts, policy: DnsPolicy) -> Finding:

@@ -195,6 +195,8 @@ def _prepare(request: HttpRequest, trace: _Trace) -> httpx.Request:
         raise ValueError("the URL needs http:// or https:// and a host")
     if not is_address(request.address):
         raise ValueError(f"{request.address!r} is not an IP address")
+    if any(character <= " " or character == "\x7f" for character in request.target):
+        raise ValueError("the path holds a blank or a control character")
     default = 80 if parts.scheme == "http" else 443
     host = bracketed(request.host)
     if not host.isascii():

@@ -126,9 +126,11 @@ def target_of(facts: HttpFacts) -> str:
 def safe_reproduce(facts: HttpFacts) -> str:
     """The curl command; empty where the request cannot be written as one."""
     try:
-        return reproduce(facts.request)
+        command = reproduce(facts.request)
     except ValueError:
         return ""
+    # what a terminal could act on could not have been sent either
+    return command if clean(command, len(command) + 1) == command else ""
 
 
 def evidence(facts: HttpFacts) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ def judge(facts: TlsFacts, policy: TlsPolicy) -> tuple[Finding, ...]:
     subject = Endpoint(clean(facts.target.endpoint, 80), clean(facts.target.name, 255))
     lines = _evidence(facts)
     command = reproduce(facts.target)
+    if clean(command, len(command) + 1) != command:
+        command = ""
     return tuple(
         finding(cause.rule, cause.verdict, subject, cause.summary, evidence=lines, reproduce=command)
         for cause in dict.fromkeys(causes)

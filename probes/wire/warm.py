@@ -12,7 +12,8 @@ from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Verdict, finding
 from .http import Session
-from .http_facts import HttpFacts, HttpRequest, reproduce
+from .http_facts import HttpFacts, HttpRequest
+from .http_judge import safe_reproduce
 from .warm_facts import WarmFacts, WarmFetch, WarmPlan
 
 __all__ = ["WarmFacts", "WarmFetch", "WarmPlan", "judge", "observe"]
@@ -200,7 +201,4 @@ def _evidence(facts: WarmFacts) -> tuple[str, ...]:
 def _command(plan: WarmPlan, url: str) -> str:
     if not url:
         return ""
-    try:
-        return reproduce(HttpRequest(url, plan.address, ca_file=plan.ca_file, timeout_s=plan.timeout_s))
-    except ValueError:
-        return ""
+    return safe_reproduce(HttpFacts(HttpRequest(url, plan.address, ca_file=plan.ca_file)))
