@@ -21,7 +21,8 @@ HMAC_SHA256 = "hmac-sha256"
 _ALGORITHMS = {HMAC_SHA256: dns.tsig.HMAC_SHA256, "hmac-sha512": dns.tsig.HMAC_SHA512}
 _BLOCK = re.compile(r'\bkey\s+"?(?P<name>[^"\s{]+)"?\s*\{(?P<body>[^}]*)\}\s*;', re.DOTALL)
 _STATEMENT = re.compile(r'\b(algorithm|secret)\s+"?([^";\s]+)"?\s*;')
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
+# only between words: base64 holds "//" as well
+_COMMENT = re.compile(r"(?<![^\s;{}])(?:/\*.*?\*/|//[^\n]*|#[^\n]*)", re.DOTALL)
 _MAX_FILE_BYTES = 64 * 1024
 
 

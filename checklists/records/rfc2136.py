@@ -43,7 +43,8 @@ DEADLINE_S = 5.0
 _RETRIES = 3
 _KEY_BLOCK = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{([^}]*)\}', re.DOTALL)
 _KEY_FIELD = re.compile(r'\b(algorithm|secret)\s+"?([^"\s;]+)"?\s*;')
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|#[^\n]*", re.DOTALL)
+# only between words: base64 holds "//" as well
+_COMMENT = re.compile(r"(?<![^\s;{}])(?:/\*.*?\*/|//[^\n]*|#[^\n]*)", re.DOTALL)
 _PREREQUISITE_CODES = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN, dns.rcode.YXDOMAIN)
 
 
