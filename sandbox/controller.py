@@ -34,6 +34,7 @@ from .controller_view import (
     name_of,
     namespace_of,
     spec_of,
+    well_formed,
 )
 from .edge_model import Faults, VirtualHost
 
@@ -148,7 +149,7 @@ class PracticeController:
         objects = []
         for kind, group in GROUP_OF.items():
             for obj in self._storage.list(kind, group=group):
-                if group_of(obj) != group:
+                if group_of(obj) != group or not well_formed(obj.get("spec")):
                     continue
                 key = key_of(obj)
                 self._seen.setdefault(key, _what_matters(obj))

@@ -76,6 +76,28 @@ def spec_of(obj: Mapping[str, Any]) -> Json:
     return spec if isinstance(spec, dict) else {}
 
 
+_LISTS_OF_OBJECTS = frozenset(
+    {"backendRefs", "certificateRefs", "filters", "listeners", "matches", "parentRefs", "rules", "targetRefs"}
+)
+
+
+def well_formed(value: Any, name: str = "") -> bool:
+    """Whether what we read of an object has the shape that its schema asks for.
+
+    A real API server refuses the rest; this one takes any shape, and the controller overlooks what is odd.
+    """
+    if name in _LISTS_OF_OBJECTS and value is not None:
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            return False
+    elif name == "hostnames" and value is not None:
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+    elif name == "weight":
+        return value is None or isinstance(value, int)
+    if isinstance(value, dict):
+        return all(well_formed(item, str(key)) for key, item in value.items())
+    return not isinstance(value, list) or all(well_formed(item) for item in value)
+
+
 class ClusterView:
     """All objects the controller cares for, by key; never changed after it was made."""
 

@@ -354,13 +354,31 @@ def test_a_frozen_object_keeps_its_status_and_its_traffic(
     assert thawed["status"]["parents"][0]["conditions"][0]["observedGeneration"] == 2
 
 
-def test_a_malformed_object_does_not_end_the_controller(
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"rules": [{"backendRefs": ["text"]}]},
+        {"rules": {"backendRefs": []}},
+        {"hostnames": "odd.test"},
+        {"parentRefs": [3]},
+        {"rules": [{"backendRefs": [{"name": "web", "port": 80, "weight": "many"}]}]},
+    ],
+)
+def test_a_malformed_object_is_overlooked_and_harms_no_other(
+    storage: Storage, controller: PracticeController, caplog: pytest.LogCaptureFixture, spec: Json
+) -> None:
+    put(storage, controller, gateway(listener()), route(), route("odd", **spec))
+    assert parent(storage)["Accepted"] == "True/Accepted"
+    assert "status" not in (storage.get("HTTPRoute", "shop", "odd") or {"status": None})
+    assert caplog.text == ""
+
+
+def test_what_nobody_foresaw_is_logged_and_survived(
     storage: Storage, controller: PracticeController, caplog: pytest.LogCaptureFixture
 ) -> None:
-    put(storage, controller, gateway(listener()), route(), route("odd", rules=[{"backendRefs": ["text"]}]))
+    put(storage, controller, gateway(listener(port="many"), listener("two")))
     assert "could not reconcile" in caplog.text
-    storage.delete("HTTPRoute", "shop", "odd")
-    controller.reconcile()
+    put(storage, controller, gateway(listener()), route())
     assert parent(storage)["Accepted"] == "True/Accepted"
 
 
