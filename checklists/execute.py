@@ -103,6 +103,7 @@ class Executor:
         self._changed = changed
         self._running: dict[Effect, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
+        self._look_now = asyncio.Event()
         self._proposals = Proposals(state.plan, ports.records)
 
     async def run(self) -> None:
@@ -138,6 +139,7 @@ class Executor:
             self._ended.set()
             raise
         self.state = advance(self.state, entry.event)
+        self._look_now.set()
         self._reconcile()
         self._changed()
 
@@ -341,7 +343,9 @@ class Executor:
                     self.notice = clean(error)
                 except Exception:  # noqa: BLE001 - one strange answer must not end the looking
                     _log.exception("dns poller")
-            await asyncio.sleep(_POLL_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), _POLL_S)
+            self._look_now.clear()
 
     def _looked(self, look: caches.Look) -> None:
         self.rows = caches.cache_rows(self.state.plan, look.facts)

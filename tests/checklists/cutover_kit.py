@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pointsman.checklists.plan import Plan, load_plan
+from pointsman.checklists.run import CutoverRun
+from pointsman.checklists.view import Confirm, RunView
 from pointsman.sandbox.dns_authority import AuthorityServer
 from pointsman.sandbox.dns_resolver import CachingResolver
 from pointsman.sandbox.dns_zone import Zone
@@ -127,3 +130,33 @@ def small_zone() -> Zone:
     zone = Zone("shop.test.")
     zone.set("store", 2, "A", OLD)
     return zone
+
+
+BUILTIN = Path(__file__).parents[2] / "checklists" / "builtin" / "pre-cutover.yaml"
+
+
+def own_checklist(directory: Path, only: tuple[str, ...] = ()) -> None:
+    """``own.yaml``: the builtin list without what needs a cluster (or ``only`` some of it), and quicker."""
+    head, *items = re.split(r"(?m)^(?=  - id: )", BUILTIN.read_text())
+    chosen = [item for item in items if "routes-accepted" not in item]
+    if only:
+        chosen = [item for item in chosen if any(f"- id: {name}\n" in item for name in only)]
+    (directory / "own.yaml").write_text((head + "".join(chosen)).replace("{seconds: 5}", "{seconds: 0.5}"))
+
+
+def waits_for(purpose: str) -> Callable[[RunView], bool]:
+    """True where the run waits for this confirmation, or has come to rest."""
+    return lambda view: (
+        view.finished or (view.waiting_for is not None and view.waiting_for.purpose == purpose)
+    )
+
+
+def confirm_everything(run: CutoverRun) -> None:
+    """Type the host name wherever it is asked for, as soon as it is."""
+
+    def consent(view: RunView) -> None:
+        if view.waiting_for is not None:
+            run.send(Confirm(view.waiting_for.purpose, HOST))
+
+    run.subscribe(consent)
+    consent(run.view())

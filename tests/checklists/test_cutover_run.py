@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cutover_kit import HOST, NEW, OLD, SmallWorld
+from cutover_kit import HOST, NEW, OLD, SmallWorld, own_checklist, waits_for
 from pointsman.checklists.run import CutoverRun
 from pointsman.checklists.view import Confirm, RollBack, RunView
 from pointsman.sandbox.edge_model import Faults
-
-
-def waits_for(purpose: str) -> Callable[[RunView], bool]:
-    return lambda view: (
-        (view.waiting_for is not None and view.waiting_for.purpose == purpose) or view.finished
-    )
 
 
 def start(world: SmallWorld, **changes: str) -> CutoverRun:
@@ -23,13 +16,8 @@ def start(world: SmallWorld, **changes: str) -> CutoverRun:
 
 
 @pytest.fixture(autouse=True)
-def own_checklist(tmp_path: Path) -> None:
-    """The builtin list without what needs a cluster."""
-    source = Path(__file__).parents[2] / "checklists" / "builtin" / "pre-cutover.yaml"
-    text = source.read_text()
-    head, rest = text.split("  - id: routes-accepted", 1)
-    text = head + "  - id: requests" + rest.split("  - id: requests", 1)[1]
-    (tmp_path / "own.yaml").write_text(text.replace("{seconds: 5}", "{seconds: 0.5}"))
+def checklist_file(tmp_path: Path) -> None:
+    own_checklist(tmp_path)
 
 
 def to_switched(run: CutoverRun) -> RunView:
@@ -90,3 +78,126 @@ def test_a_shut_gate_changes_nothing(small_world: SmallWorld) -> None:
     assert small_world.addresses() == (OLD,)
     assert small_world.ttl() == 2
     assert not small_world.authority.updates
+
+
+def test_writing_off_stops_before_the_first_change(small_world: SmallWorld) -> None:
+    plan = small_world.plan(checklist="own.yaml")
+    run = CutoverRun.start_new(plan, writes_enabled=False, state_dir=small_world.directory / "state")
+    try:
+        view = run.wait(lambda view: view.finished, 10)
+        assert view.outcome == "stopped-at-gate"
+        assert "--write" in view.message
+        run.send(Confirm("lower-ttl", HOST))
+        run.wait(lambda view: "nothing waits" in view.message, 5)
+    finally:
+        run.stop()
+    assert not small_world.authority.updates
+
+
+def test_a_wrong_name_changes_nothing(small_world: SmallWorld) -> None:
+    run = start(small_world)
+    try:
+        run.wait(waits_for("lower-ttl"), 10)
+        run.send(Confirm("lower-ttl", "store.shop.tes"))
+        run.wait(lambda view: "nothing was done" in view.message, 5)
+        run.send(Confirm("switch", HOST))
+        view = run.wait(lambda view: "not switch" in view.message, 5)
+        assert view.waiting_for is not None
+    finally:
+        run.stop()
+    assert not small_world.authority.updates
+
+
+def test_somebody_elses_change_holds_the_run_and_stands(small_world: SmallWorld) -> None:
+    run = start(small_world)
+    try:
+        run.wait(waits_for("lower-ttl"), 10)
+        small_world.zone.set("store", 2, "A", "192.0.2.66")
+        run.send(Confirm("lower-ttl", HOST))
+        view = run.wait(lambda view: view.finished, 10)
+    finally:
+        run.stop()
+    assert view.outcome == "held"
+    assert "192.0.2.66" in view.message
+    assert small_world.addresses() == ("192.0.2.66",)
+
+
+def test_both_sides_failing_holds_and_then_rolls_back_by_hand(small_world: SmallWorld) -> None:
+    run = start(small_world, watch="5s")
+    try:
+        to_switched(run)
+        assert small_world.new is not None
+        assert small_world.old is not None
+        small_world.old.faults[HOST] = small_world.new.faults[HOST] = Faults(error_share=1.0)
+        view = run.wait(lambda view: view.finished, 20)
+        assert view.outcome == "held", view.message
+        assert "backend" in view.message
+        assert small_world.addresses() == (NEW,)
+        assert view.rollback is not None
+        run.send(RollBack(HOST))
+        view = run.wait(lambda view: view.outcome == "rolled-back", 20)
+    finally:
+        run.stop()
+    assert small_world.addresses() == (OLD,)
+
+
+def test_a_lowered_ttl_is_raised_again(small_world: SmallWorld) -> None:
+    run = start(small_world)
+    try:
+        run.wait(waits_for("lower-ttl"), 10)
+        run.send(Confirm("lower-ttl", HOST))
+        view = run.wait(lambda view: view.can_roll_back, 10)
+        assert small_world.ttl() == 1
+        assert view.rollback is not None
+        assert view.rollback.purpose == "raise-ttl"
+        run.send(RollBack(HOST))
+        run.wait(lambda view: view.outcome == "rolled-back", 10)
+    finally:
+        run.stop()
+    assert small_world.ttl() == 2
+    assert small_world.addresses() == (OLD,)
+
+
+def test_the_shown_change_is_made_by_hand(small_world: SmallWorld) -> None:
+    plan = small_world.plan(checklist="own.yaml", provider="show")
+    run = CutoverRun.start_new(plan, state_dir=small_world.directory / "state")
+    try:
+        view = run.wait(waits_for("lower-ttl"), 10)
+        assert view.waiting_for is not None, view.message
+        assert f"update add {HOST}. 1 A {OLD}" in view.waiting_for.diff
+        run.send(Confirm("lower-ttl", HOST))
+        run.wait(lambda view: view.phase == "lower-ttl" and view.waiting_for is None, 5)
+        small_world.zone.set("store", 1, "A", OLD)
+        run.wait(waits_for("switch"), 15)
+        run.send(Confirm("switch", HOST))
+        run.wait(lambda view: view.phase == "switch", 5)
+        small_world.zone.set("store", 1, "A", NEW)
+        view = run.wait(lambda view: view.finished, 20)
+    finally:
+        run.stop()
+    assert view.outcome == "done", view.message
+    assert not small_world.authority.updates
+
+
+def test_a_silent_name_server_stops_before_anything_changes(small_world: SmallWorld) -> None:
+    authoritative = f'["127.0.0.1:{small_world.authority.port}", "127.0.0.9:9"]'
+    run = start(small_world, authoritative=authoritative)
+    try:
+        view = run.wait(lambda view: view.finished, 20)
+    finally:
+        run.stop()
+    assert view.outcome == "stopped-at-gate"
+    assert "127.0.0.9:9" in view.message
+    assert not small_world.authority.updates
+
+
+def test_no_secret_reaches_the_journal_or_the_view(small_world: SmallWorld) -> None:
+    secret = (small_world.directory / "tsig.key").read_text().split('secret "')[1].split('"')[0]
+    run = start(small_world)
+    try:
+        to_switched(run)
+        view = run.view()
+    finally:
+        run.stop()
+    assert secret not in Path(view.journal_path).read_text()
+    assert secret not in repr(view)
