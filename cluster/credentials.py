@@ -111,7 +111,7 @@ class Credentials:
             data = content.pop(f"{name}-data", None)
             if data:
                 try:
-                    decoded = base64.b64decode(str(data), validate=False)
+                    decoded = base64.b64decode("".join(str(data).split()), validate=True)
                 except (binascii.Error, ValueError):
                     raise UserError(
                         f"context {clean(self.context, 80)}: {name}-data of its {what} is not base64",
