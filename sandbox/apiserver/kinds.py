@@ -139,6 +139,14 @@ CORE_RESOURCES: tuple[Resource, ...] = (
     Resource("networking.k8s.io", "NetworkPolicy", "networkpolicies", short_names=("netpol",)),
     Resource("discovery.k8s.io", "EndpointSlice", "endpointslices"),
     Resource("coordination.k8s.io", "Lease", "leases"),
+    # a release of the Gateway API brings one of each beside its CRDs
+    *(
+        Resource("admissionregistration.k8s.io", kind, plural, namespaced=False)
+        for kind, plural in (
+            ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+            ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+        )
+    ),
     Resource(
         "apiextensions.k8s.io",
         "CustomResourceDefinition",

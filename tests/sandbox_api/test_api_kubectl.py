@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -248,6 +249,17 @@ async def test_wait_for_a_condition(kubectl, storage):
             process.kill()
     assert (process.returncode, errors) == (0, b"")
     assert b"condition met" in output
+
+
+async def test_an_official_release_of_the_gateway_api_can_be_applied(kubectl, storage):
+    shared = Path(os.environ.get("POINTSMAN_SHARED", Path(__file__).parents[2].parent / "shared"))
+    bundle = shared / "crds" / "v1.6.1-experimental"
+    if not bundle.is_dir():
+        pytest.skip(f"the CRDs are not here: {bundle}")
+    output = await kubectl.run("apply", "--server-side", "-f", str(bundle))
+    assert output.count("customresourcedefinition") == output.count("serverside-applied") - 2 == 13
+    assert storage.registry.find("XMesh").namespaced is False
+    assert await kubectl.run("get", "xmeshes") == ""
 
 
 async def test_a_crd_that_comes_and_goes(kubectl, storage):

@@ -6,7 +6,7 @@ import contextlib
 import copy
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.sandbox.apiserver.patches import (
     PatchError,
@@ -46,6 +46,7 @@ def difference(old, new):
     return patch
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, objects)
 def test_a_merge_patch_leads_to_any_object_and_changes_no_input(old, new):
     old, new = without_nulls(old), without_nulls(new)
@@ -55,12 +56,14 @@ def test_a_merge_patch_leads_to_any_object_and_changes_no_input(old, new):
     assert equal(old, before)
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, objects)
 def test_a_merge_patch_applied_twice_is_as_once(target, patch):
     once = merge_patch(target, patch)
     assert equal(merge_patch(once, patch), once)
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, objects)
 def test_server_side_apply_sets_what_it_names_and_keeps_the_rest(target, applied):
     merged = apply_merge(target, applied)
@@ -73,6 +76,7 @@ def pointer(*parts):
     return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, keys, values)
 def test_adding_and_removing_again_restores_the_object(target, key, value):
     target.pop(key, None)
@@ -98,6 +102,7 @@ operations = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, operations)
 def test_any_json_patch_works_or_is_refused_and_is_all_or_nothing(target, patch):
     before = copy.deepcopy(target)
@@ -174,6 +179,7 @@ def test_strategic_merge_directives():
     assert strategic_merge({"f": ["a", "b"]}, {"$deleteFromPrimitiveList/f": ["a"]}) == {"f": ["b"]}
 
 
+@settings(deadline=None, max_examples=60)
 @given(objects, objects)
 def test_strategic_merge_of_plain_objects_is_a_merge_patch(target, patch):
     assert equal(strategic_merge(target, patch), merge_patch(target, patch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.sandbox.apiserver.kinds import Column
 from pointsman.sandbox.apiserver.printers import _custom_column, json_path, printed_columns
@@ -87,6 +87,7 @@ parts = st.dictionaries(tops, json_values).flatmap(
 ALL_COLUMNS = [column for resource in Registry() for column in printed_columns(resource)]
 
 
+@settings(deadline=None, max_examples=60)
 @given(parts)
 def test_no_object_that_storage_can_hold_breaks_a_table(document):
     document = {"metadata": {"name": "n"}, **document}

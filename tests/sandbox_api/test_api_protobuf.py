@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.sandbox.apiserver.protobuf import ProtobufError, decode
 
@@ -35,6 +35,7 @@ def entry(key, value):
     return field(1, key) + field(2, value)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(texts, texts, max_size=3), texts)
 def test_a_config_map(data, name):
     metadata = field(1, name) + field(2, "") + field(8, b"")
@@ -85,6 +86,7 @@ def test_what_is_not_understood_is_refused(raw):
         decode(raw)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_an_object_or_refused(raw):
     for kind in ("ConfigMap", "Ingress", "SelfSubjectAccessReview"):

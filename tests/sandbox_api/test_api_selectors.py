@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.sandbox.apiserver.problems import ApiError
 from pointsman.sandbox.apiserver.registry import Registry, plural_of
@@ -44,6 +44,7 @@ def test_label_selectors(selector, labels, wanted):
     assert label_predicate(selector)(labelled(labels)) is wanted
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.dictionaries(names, texts), names, st.lists(texts, min_size=1))
 def test_each_operator_is_the_opposite_of_its_other(labels, key, values):
     document = labelled(labels)
@@ -57,6 +58,7 @@ def test_each_operator_is_the_opposite_of_its_other(labels, key, values):
     assert label_predicate(key)(document) is not label_predicate(f"!{key}")(document)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(alphabet="ab=!<>(), in\n\x00é/", max_size=20))
 def test_any_text_is_a_selector_or_a_bad_request(text):
     for make in (label_predicate, lambda selector: field_predicate(REGISTRY.find("Pod"), selector)):
