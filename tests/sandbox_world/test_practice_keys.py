@@ -29,7 +29,7 @@ def test_comments_are_left_out(tmp_path: Path, quote: str) -> None:
     file = tmp_path / "a.key"
     secret = base64.b64encode(SLASHES).decode()
     file.write_text(
-        f"// key old {{ secret x; }};\n# another\nkey practice. {{ /* of {{ all */ algorithm hmac-sha256;//why\n"
+        "// key old { secret x; };\n# another\nkey practice. { /* of { all */ algorithm hmac-sha256;//why\n"
         f" secret {quote}{secret}{quote}; }};\n"
     )
     assert read_key_file(file).secret == SLASHES
