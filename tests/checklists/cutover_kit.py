@@ -39,6 +39,15 @@ class LoopThread:
 
         return asyncio.run_coroutine_threadsafe(wrapped(), self.loop).result(timeout_s)
 
+    async def _settle(self) -> None:
+        # connections just accepted or cut off are closed by the loop, if it is given the turns to do it
+        for _ in range(5):
+            await asyncio.sleep(0.01)
+        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
     def call(self, function: Callable[[], T]) -> T:
         async def wrapped() -> T:
             return function()
@@ -46,6 +55,7 @@ class LoopThread:
         return self.run(wrapped())
 
     def close(self) -> None:
+        self.run(self._settle())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
         self.loop.close()
