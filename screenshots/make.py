@@ -129,7 +129,7 @@ async def photograph(info: WorldInfo, size: tuple[int, int]) -> None:
         await camera.press("enter")
         await camera.until_run(lambda view: view.outcome == "rolled-back")
         await camera.take("rolled-back")
-        await camera.press("j")
+        await camera.press("J")
         await camera.take("journal")
         await camera.press("escape", "at")
         await camera.take("commands")

@@ -26,6 +26,7 @@ from .theme import THEME
 
 if TYPE_CHECKING:
     # the probes' libraries cost 250 ms that the first paint must not wait for
+    from ..checklists.journal import RunInfo
     from ..checklists.run import CutoverRun
     from .sessions import CheckSession
 
@@ -50,6 +51,7 @@ class PointsmanApp(App[None]):
         self.plans = {plan.name: plan for plan in plans}
         self.commands: list[str] = []
         self.exit_line = ""
+        self.unfinished: dict[str, RunInfo] = {}
         self._runs: dict[str, CutoverRun] = {}
         self._sessions: dict[str, CheckSession] = {}
         self._seen: tuple[object, ...] = ()
@@ -134,12 +136,13 @@ class PointsmanApp(App[None]):
 
     # -- the header
 
-    def header(self) -> tuple[Line, Line]:
+    def header(self, width: int) -> tuple[Line, Line]:
         """Context, counts and freshness; the word beside every colour."""
         overview = self.picture.overview
         context = clean(self.bridge.context or self.settings.context or "no cluster yet", 40)
-        left: list[str | Span] = [" ", Span(context, Tone.STRONG), f"   {len(overview.gateways)} gateways"]
-        left.append(f"  {len(overview.routes)} routes  ")
+        left: list[str | Span] = [" ", Span(context, Tone.STRONG), "  "]
+        if width >= 100:
+            left.append(f" {len(overview.gateways)} gateways  {len(overview.routes)} routes  ")
         for verdict, tone in (
             (Verdict.FAIL, Tone.BAD),
             (Verdict.UNKNOWN, Tone.DOUBT),
@@ -147,9 +150,9 @@ class PointsmanApp(App[None]):
         ):
             count = overview.counts.get(verdict, 0)
             if count:
-                left.append(Span(f" {count} {verdict.value} ", tone))
+                left.append(Span(f" {count} {verdict.value}", tone))
         mode = Span("writes on", Tone.DOUBT) if self.settings.writes else Span("read-only", Tone.DIM)
-        return line(*left), line(self._freshness(), Span("   "), mode, Span(" "))
+        return line(*left), line(self._freshness(), Span("  "), mode, Span(" "))
 
     def _freshness(self) -> Span:
         if self.bridge.problem is not None:
@@ -192,7 +195,8 @@ class PointsmanApp(App[None]):
         self._runs[plan.name] = run
 
     def open_plans(self) -> None:
-        """The list of plans."""
+        """The list of plans, with the runs that were left unfinished."""
+        self._find_unfinished()
         self.push_screen(PlansScreen())
 
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
@@ -235,15 +239,21 @@ class PointsmanApp(App[None]):
             self._runs[plan.name] = run
         self.push_screen(CutoverScreen(run))
 
-    def _begin(self, plan: Plan) -> CutoverRun:
+    def _find_unfinished(self) -> None:
         from ..checklists.journal import list_runs
+
+        newest = {run.plan_name: run for run in reversed(list_runs()) if run.unfinished}
+        self.unfinished = {name: run for name, run in newest.items() if name not in self._runs}
+
+    def _begin(self, plan: Plan) -> CutoverRun:
         from ..checklists.run import CutoverRun
 
-        for found in list_runs():
-            if found.unfinished and found.plan_name == plan.name and found.hosts == plan.hosts:
-                return CutoverRun.resume(
-                    found.run_id, snapshots=self.bridge.snapshot, writes_enabled=self.settings.writes
-                )
+        self._find_unfinished()
+        found = self.unfinished.pop(plan.name, None)
+        if found is not None and found.hosts == plan.hosts:
+            return CutoverRun.resume(
+                found.run_id, snapshots=self.bridge.snapshot, writes_enabled=self.settings.writes
+            )
         return CutoverRun.start_new(
             plan,
             snapshots=self.bridge.snapshot,

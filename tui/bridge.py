@@ -56,11 +56,12 @@ class Bridge:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watching; waits a moment at most, the threads are daemons."""
+        """End the watching; waits three seconds at most, the threads are daemons."""
         self._stop.set()
         self._again.set()
-        if self._live is not None:
-            self._live.stop()
+        if self._thread.is_alive():
+            # the thread closes the connection, and with it the private files of its credentials
+            self._thread.join(timeout=3.0)
 
     def ask_again(self) -> None:
         """Try to connect again now, where that has failed."""

@@ -101,14 +101,17 @@ def short(ref: ObjectRef) -> str:
     return clean(f"{path}/{ref.section}" if ref.section else path)
 
 
+def _all_findings(findings: Sequence[Finding], width: int, *, with_subject: bool) -> list[Line]:
+    """Every finding with an empty line behind it, or that there is none."""
+    if not findings:
+        return [line(" ", verdict_span(Verdict.PASS), "nothing wrong found"), EMPTY]
+    told = (finding_lines(finding, width, with_subject=with_subject) for finding in findings)
+    return [entry for lines in told for entry in (*lines, EMPTY)]
+
+
 def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, width: int) -> list[Line]:
     """A route: its findings, then what every controller says for every parent."""
-    lines: list[Line] = []
-    for finding in findings:
-        lines += finding_lines(finding, width)
-    if not findings:
-        lines.append(line(" ", verdict_span(Verdict.PASS), "nothing wrong found"))
-    lines.append(EMPTY)
+    lines = _all_findings(findings, width, with_subject=False)
     lines.append(
         line(" ", Span("hosts  ", Tone.DIM), clean(", ".join(row.hostnames) or "any host of its listeners"))
     )
@@ -135,10 +138,7 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
 
 def gateway_lines(row: GatewayRow, findings: Sequence[Finding], generation: int, width: int) -> list[Line]:
     """A Gateway: findings, addresses, its conditions, and each listener's."""
-    lines = [entry for finding in findings for entry in finding_lines(finding, width, with_subject=True)]
-    if not findings:
-        lines.append(line(" ", verdict_span(Verdict.PASS), "nothing wrong found"))
-    lines.append(EMPTY)
+    lines = _all_findings(findings, width, with_subject=True)
     addresses = ", ".join(clean(address) for address in row.addresses) or "none"
     lines.append(line(" ", Span("class  ", Tone.DIM), f"{clean(row.class_name)}, {clean(row.controller)}"))
     lines.append(line(" ", Span("addresses ", Tone.DIM), addresses))
@@ -162,9 +162,6 @@ def listener_block(listener: ListenerRow, generation: int, width: int) -> list[L
 
 def class_lines(row: ClassRow, findings: Sequence[Finding], width: int) -> list[Line]:
     """A GatewayClass and who claims it."""
-    lines = [entry for finding in findings for entry in finding_lines(finding, width, with_subject=True)]
-    if not findings:
-        lines.append(line(" ", verdict_span(Verdict.PASS), "nothing wrong found"))
-    lines.append(EMPTY)
+    lines = _all_findings(findings, width, with_subject=True)
     lines.append(line(" ", Span("controller ", Tone.DIM), clean(row.controller)))
     return lines + conditions_block(line(" ", Span("class", Tone.STRONG)), row.conditions, 0, width)

@@ -105,7 +105,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def labelled(label: str, text: str, width: int, tone: Tone = Tone.PLAIN, indent: int = 5) -> list[Line]:
     """``label`` in a narrow column and ``text`` wrapped beside it, within ``width`` columns."""
-    head = 6
+    head = 7
     rows = wrapped(text, width - indent - head)
     first = line(" " * indent, Span(f"{label:<{head - 1}} ", Tone.DIM), Span(rows[0], tone))
     return [first, *(line(" " * (indent + head), Span(row, tone)) for row in rows[1:])]
@@ -113,7 +113,7 @@ def labelled(label: str, text: str, width: int, tone: Tone = Tone.PLAIN, indent:
 
 def command(label: str, text: str, width: int, indent: int = 5) -> list[Line]:
     """A shell command, broken with backslashes so that it can be copied from the screen and still runs."""
-    head = 6
+    head = 7
     room = max(width - indent - head - 2, 20)
     rows: list[str] = []
     current = ""

@@ -22,7 +22,7 @@ def tree_rows(overview: Overview, width: int) -> Rows:
     known = {row.ref.name for row in overview.classes}
     for row in overview.classes:
         claim = _claim(row.claimed)
-        name = fit(clean(row.ref.name), max(width - 14, 8))
+        name = fit(clean(row.ref.name), max(width - 17, 8))
         pairs.append((row.ref, (mark(row.worst), Span(" "), Span(name, Tone.STRONG), Span(" "), claim)))
         for gateway in overview.gateways:
             if gateway.class_name == row.ref.name:

@@ -70,13 +70,11 @@ def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource, give_up: threadin
     end_subscription = run.subscribe(views.put)
     narrator = Narrator(width())
     view = run.view()
+    show(narrator.tell(view))
     deadline = time.monotonic() + _LONGEST_S
     answered: object = None
     try:
-        while True:
-            show(narrator.tell(view))
-            if view.finished:
-                break
+        while not view.finished:
             asked = view.waiting_for
             if asked is not None and asked != answered:
                 answered = asked
@@ -87,8 +85,7 @@ def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource, give_up: threadin
                 break
             with contextlib.suppress(queue.Empty):
                 view = views.get(timeout=0.2)
-                while True:
-                    view = views.get_nowait()
+                show(narrator.tell(view))
     finally:
         end_subscription()
         run.stop()

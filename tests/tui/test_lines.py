@@ -23,7 +23,7 @@ def test_a_shown_command_is_the_same_command(arguments: list[str], width: int) -
     rows = [plain(row) for row in command("try", shlex.join(wanted), width)]
     assert rows[0].strip().startswith("try")
     # the shell drops a backslash at the end of a line together with the line's end (POSIX 2.2.1)
-    copied = "\n".join(row[11:] for row in rows).replace("\\\n", "")
+    copied = "\n".join(row[12:] for row in rows).replace("\\\n", "")
     assert shlex.split(copied) == wanted
 
 
@@ -31,7 +31,7 @@ def test_a_shown_command_is_the_same_command(arguments: list[str], width: int) -
 def test_labelled_text_loses_no_word_and_keeps_within_the_width(texts: list[str], width: int) -> None:
     rows = [plain(row) for row in labelled("why", " ".join(texts), width)]
     assert all(len(row) <= width for row in rows)
-    assert "".join(row[11:] for row in rows).replace(" ", "") == "".join(texts)
+    assert "".join(row[12:] for row in rows).replace(" ", "") == "".join(texts)
 
 
 def test_colours_are_only_there_when_asked_for() -> None:

@@ -142,8 +142,6 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...]) -> int:
                     note(f"nobody can type {asked.type_this} here; go on with: pointsman resume {run.run_id}")
                     return INCONCLUSIVE
             view = views.get()
-            while not views.empty():
-                view = views.get()
     except KeyboardInterrupt:
         note(f"\nleft as it is; go on with: pointsman resume {run.run_id}")
         return INCONCLUSIVE

@@ -61,7 +61,7 @@ class CutoverScreen(FrameScreen):
         Binding("p", "postpone", "postpone", show=False),
         Binding("r", "again", "check again", show=False),
         Binding("w", "waive", "waive", show=False),
-        Binding("j", "journal", "journal", show=False),
+        Binding("J", "journal", "journal", show=False),
     ]
 
     def __init__(self, run: CutoverRun) -> None:
@@ -89,7 +89,7 @@ class CutoverScreen(FrameScreen):
             keys += [("r", "check again"), ("w", "waive")]
         if not view.finished or view.postponed or view.outcome == "held":
             keys.append(("p", "go on" if view.postponed or view.outcome == "held" else "postpone"))
-        return (*keys, ("j", "journal"), ("@", "commands"), ("esc", "leave it running"))
+        return (*keys, ("J", "journal"), ("@", "commands"), ("esc", "leave it running"))
 
     def where(self) -> str:
         """Plan, and that leaving is safe."""
@@ -129,7 +129,7 @@ class CutoverScreen(FrameScreen):
         asked = self._frozen or view.waiting_for
         if asked is not None:
             lines += [*confirmation_lines(asked, width, _TITLES[asked.purpose]), EMPTY]
-        if view.watch is not None and view.phase in ("watch", "soak", "held", "rollback", "drain"):
+        if view.watch is not None and view.phase in ("watch", "soak", "held", "rollback"):
             lines += [*watch_lines(view.watch, width, view.now), EMPTY]
         if view.caches and view.phase != "preflight":
             lines += [*cache_lines(view.caches, view, width), EMPTY]

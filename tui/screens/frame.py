@@ -72,10 +72,12 @@ class FrameScreen(Screen[None]):
 
     def show_frame(self) -> None:
         """Repaint the bars; those that did not change send nothing."""
-        self.query_one("#header", Bar).show(*self.pointsman.header())
+        self.query_one("#header", Bar).show(*self.pointsman.header(self.size.width))
         where = line(" ", Span(self.where(), Tone.DIM))
-        self.query_one("#where", Bar).show(self._message or where, where[1:] if self._message else ())
-        self.query_one("#keys", Bar).show(key_line(self.keys()))
+        self.query_one("#where", Bar).show(self._message or where)
+        # the way out stands at the right edge, and stays where the line is too short for all
+        *most, way_out = self.keys()
+        self.query_one("#keys", Bar).show(key_line(most), key_line([way_out]))
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A message in the line above the keys; it stays until the next one, or escape."""

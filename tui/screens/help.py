@@ -50,7 +50,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("enter", "answer what is asked: the exact change and its undo stand above the question"),
             ("z", "roll back: asks for the host name"),
             ("p", "postpone, and go on"),
-            ("j", "the journal"),
+            ("J", "the journal, as it is on disk"),
         ),
     ),
 )
@@ -74,7 +74,7 @@ class HelpScreen(FrameScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """Out again."""
-        return (("esc", "back"), ("j k", "scroll"))
+        return (("j k", "scroll"), ("esc", "back"))
 
     def where(self) -> str:
         """Help."""

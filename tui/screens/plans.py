@@ -30,7 +30,7 @@ class PlansScreen(FrameScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """Where to go from here."""
-        return (("enter", "checklist"), ("s", "cutover"), ("esc", "back"), ("?", "help"))
+        return (("enter", "checklist"), ("s", "cutover"), ("?", "help"), ("esc", "back"))
 
     def where(self) -> str:
         """What this is."""
@@ -57,15 +57,16 @@ class PlansScreen(FrameScreen):
 
     def _row(self, plan: Plan, width: int) -> Line:
         run = self.pointsman.run_of(plan)
-        view = run.view() if run is not None else None
-        state = (view.outcome or view.phase) if view is not None else "no run"
+        unfinished = self.pointsman.unfinished.get(plan.name)
+        state = Span("no run", Tone.DIM)
+        if run is not None:
+            view = run.view()
+            state = Span(view.outcome or view.phase, Tone.ACCENT)
+        elif unfinished is not None:
+            state = Span(f"unfinished at {unfinished.phase}: s goes on with {unfinished.run_id}", Tone.DOUBT)
         left = fit(", ".join(plan.hosts), max(min(width - 52, 40), 16))
-        return line(
-            "  ",
-            Span(left, Tone.STRONG),
-            f"  {plan.old.address} to {plan.new.address}  ",
-            Span(state, Tone.ACCENT if view else Tone.DIM),
-        )
+        sides = f"  {plan.old.address} to {plan.new.address}  "
+        return line("  ", Span(left, Tone.STRONG), sides, state)
 
     def _chosen(self) -> Plan | None:
         key = self.query_one("#plans", RowView).cursor_key

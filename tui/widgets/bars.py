@@ -14,7 +14,7 @@ from ..theme import style_of
 
 
 class Bar(Widget):
-    """One line, with a part on the left and a part on the right; the right part gives way first."""
+    """One line, with a part on the left and a part on the right; the left part gives way."""
 
     DEFAULT_CSS = """
     Bar { height: 1; background: ansi_default; }
@@ -37,14 +37,16 @@ class Bar(Widget):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """The left part, a gap, and the right part as far as there is room."""
+        """The left part as far as there is room, and the right part."""
         width = self.size.width
         left = Strip([Segment(span.text, style_of(span.tone)) for span in self._left])
         right = Strip([Segment(span.text, style_of(span.tone)) for span in self._right])
-        gap = width - left.cell_length - right.cell_length
-        if gap < 1 or not self._right:
+        if not self._right:
             return left.adjust_cell_length(width)
-        return Strip([*left, Segment(" " * gap), *right]).adjust_cell_length(width)
+        room = max(width - right.cell_length, 0)
+        if left.cell_length > room:
+            left = Strip([*left.crop(0, max(room - 2, 0)), Segment("… ")])
+        return Strip([*left.adjust_cell_length(room), *right]).adjust_cell_length(width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Always one line."""
