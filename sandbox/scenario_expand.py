@@ -11,6 +11,7 @@ import base64
 import re
 import zlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from .controller_view import PRACTICE
@@ -96,83 +97,123 @@ def _age_of(document: Json) -> dict[str, str]:
     return {} if age is None else {f"{PRACTICE}/age": str(age)}
 
 
+@dataclass(frozen=True, slots=True)
+class _App:
+    """What all the objects of an App have in common."""
+
+    namespace: str
+    name: str
+    labels: Json
+    annotations: Json
+    replicas: int
+    ready: int
+    port: int
+    pod_spec: Json
+
+    def meta(self, name: str, labels: Json | None = None) -> Json:
+        return {
+            "namespace": self.namespace,
+            "name": name,
+            "labels": self.labels if labels is None else labels,
+            "annotations": self.annotations,
+        }
+
+    def pod(self, number: int) -> tuple[str, str]:
+        """Name and address of the Pod of that number."""
+        return _pod_name(self.namespace, self.name, number), _pod_address(self.namespace, self.name, number)
+
+
 def _app(document: Json) -> list[Json]:
     metadata, spec = document["metadata"], document.get("spec") or {}
     namespace, name = str(metadata["namespace"]), str(metadata["name"])
-    ready, replicas = int(spec.get("ready", spec.get("replicas", 2))), int(spec.get("replicas", 2))
-    port = int(spec.get("port", 8080))
-    image = str(spec.get("image") or f"registry.shop.test/{namespace}/{name}:1.0.0")
-    labels = {"app.kubernetes.io/name": name, **(metadata.get("labels") or {})}
-    annotations = {**_age_of(document), **(spec.get("annotations") or {})}
-    common: Json = {"namespace": namespace, "annotations": annotations}
-    ports = spec.get("containerPorts") or [{"name": "http", "containerPort": port}]
-    pod_spec = {"containers": [{"name": name, "image": image, "ports": ports}]}
+    replicas, port = int(spec.get("replicas", 2)), int(spec.get("port", 8080))
+    container = {
+        "name": name,
+        "image": str(spec.get("image") or f"registry.shop.test/{namespace}/{name}:1.0.0"),
+        "ports": spec.get("containerPorts") or [{"name": "http", "containerPort": port}],
+    }
+    app = _App(
+        namespace=namespace,
+        name=name,
+        labels={"app.kubernetes.io/name": name, **(metadata.get("labels") or {})},
+        annotations={**_age_of(document), **(spec.get("annotations") or {})},
+        replicas=replicas,
+        ready=int(spec.get("ready", replicas)),
+        port=port,
+        pod_spec={"containers": [container]},
+    )
     service_spec = {
-        "selector": labels,
+        "selector": app.labels,
         "ports": [{"name": "http", "port": port, "targetPort": port}],
         **(spec.get("service") or {}),
     }
-    made: list[Json] = [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {**common, "name": name, "labels": labels},
-            "spec": {
-                "replicas": replicas,
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod_spec},
-            },
-            "status": {
-                "observedGeneration": 1,
-                "replicas": replicas,
-                "updatedReplicas": replicas,
-                "readyReplicas": ready,
-                "availableReplicas": ready,
-            },
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": app.meta(name),
+        "spec": service_spec,
+        "status": spec.get("serviceStatus") or {"loadBalancer": {}},
+    }
+    return [_deployment(app), service, _endpoint_slice(app), *_pods(app)]
+
+
+def _deployment(app: _App) -> Json:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": app.meta(app.name),
+        "spec": {
+            "replicas": app.replicas,
+            "selector": {"matchLabels": app.labels},
+            "template": {"metadata": {"labels": app.labels}, "spec": app.pod_spec},
         },
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {**common, "name": name, "labels": labels},
-            "spec": service_spec,
-            "status": spec.get("serviceStatus") or {"loadBalancer": {}},
+        "status": {
+            "observedGeneration": 1,
+            "replicas": app.replicas,
+            "updatedReplicas": app.replicas,
+            "readyReplicas": app.ready,
+            "availableReplicas": app.ready,
         },
-    ]
-    addresses = [_pod_address(namespace, name, number) for number in range(replicas)]
-    pods = [_pod_name(namespace, name, number) for number in range(replicas)]
-    endpoints = [
-        {
-            "addresses": [address],
-            "conditions": {"ready": number < ready, "serving": number < ready, "terminating": False},
-            "targetRef": {"kind": "Pod", "namespace": namespace, "name": pods[number]},
-        }
-        for number, address in enumerate(addresses)
-    ]
-    made.append(
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {
-                **common,
-                "name": f"{name}-{_letters(namespace + name, 5)}",
-                "labels": {"kubernetes.io/service-name": name},
-            },
-            "addressType": "IPv4",
-            "endpoints": endpoints,
-            "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
-        }
-    )
-    made += [
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {**common, "name": pods[number], "labels": labels},
-            "spec": {**pod_spec, "nodeName": "practice-node"},
-            "status": _pod_status(pod_spec["containers"], addresses[number], number < ready),
-        }
-        for number in range(replicas)
-    ]
-    return made
+    }
+
+
+def _endpoint_slice(app: _App) -> Json:
+    endpoints = []
+    for number in range(app.replicas):
+        pod, address = app.pod(number)
+        ready = number < app.ready
+        endpoints.append(
+            {
+                "addresses": [address],
+                "conditions": {"ready": ready, "serving": ready, "terminating": False},
+                "targetRef": {"kind": "Pod", "namespace": app.namespace, "name": pod},
+            }
+        )
+    name = f"{app.name}-{_letters(app.namespace + app.name, 5)}"
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": app.meta(name, {"kubernetes.io/service-name": app.name}),
+        "addressType": "IPv4",
+        "endpoints": endpoints,
+        "ports": [{"name": "http", "port": app.port, "protocol": "TCP"}],
+    }
+
+
+def _pods(app: _App) -> list[Json]:
+    pods = []
+    for number in range(app.replicas):
+        name, address = app.pod(number)
+        pods.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": app.meta(name),
+                "spec": {**app.pod_spec, "nodeName": "practice-node"},
+                "status": _pod_status(app.pod_spec["containers"], address, number < app.ready),
+            }
+        )
+    return pods
 
 
 def _pod_status(containers: list[Json], address: str, ready: bool) -> Json:
