@@ -1,0 +1,81 @@
+"""Writes never overwrite what somebody else changed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from live_helpers import Practice, a_route
+from pointsman.cluster.connect import ApiError, connect
+from pointsman.cluster.discovery import discover
+from pointsman.cluster.write import acquire_lease, annotate, release_lease, renew_lease
+
+
+async def test_a_lease_is_held_by_one(practice: Practice) -> None:
+    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+
+    def scene() -> None:
+        mine = acquire_lease(connection, "default", "cutover", "ana")
+        assert mine.mine
+        theirs = acquire_lease(connection, "default", "cutover", "ben")
+        assert (theirs.mine, theirs.holder) == (False, "ana")
+        mine = renew_lease(connection, mine, "ana")
+        assert mine.mine
+        mine = release_lease(connection, mine, "ana")
+        assert mine.holder == ""
+        theirs = acquire_lease(connection, "default", "cutover", "ben")
+        assert theirs.mine
+        lost = renew_lease(connection, mine, "ana")
+        assert (lost.mine, lost.holder) == (False, "ben")
+        again = release_lease(connection, lost, "ana")
+        assert again.holder == "ben", "another's lease is left alone"
+
+    await asyncio.to_thread(scene)
+    await asyncio.to_thread(connection.close)
+
+
+async def test_a_lease_that_ran_out_may_be_taken(practice: Practice) -> None:
+    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+    practice.storage.apply(
+        {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": "cutover", "namespace": "default"},
+            "spec": {
+                "holderIdentity": "gone",
+                "leaseDurationSeconds": 10,
+                "renewTime": "2020-01-01T00:00:00.000000Z",
+            },
+        }
+    )
+    lease = await asyncio.to_thread(acquire_lease, connection, "default", "cutover", "ana")
+    assert lease.mine
+    await asyncio.to_thread(connection.close)
+
+
+async def test_an_annotation_needs_the_version_that_was_read(practice: Practice) -> None:
+    practice.storage.apply(a_route())
+    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+    served = await asyncio.to_thread(discover, connection)
+    kind = served.find("gateway.networking.k8s.io", "HTTPRoute")
+    assert kind is not None
+    old = practice.storage.get("HTTPRoute", "shop", "cart")
+    assert old is not None
+    version = old["metadata"]["resourceVersion"]
+    dry = await asyncio.to_thread(
+        lambda: annotate(connection, kind, "shop", "cart", {"a": "1"}, version, dry_run=True)
+    )
+    assert dry
+    kept = practice.storage.get("HTTPRoute", "shop", "cart")
+    assert kept is not None
+    assert "a" not in (kept["metadata"].get("annotations") or {})
+    new = await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": "1"}, version)
+    assert new != version
+    with pytest.raises(ApiError) as caught:
+        await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": "2"}, version)
+    assert caught.value.status == 409
+    await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": None}, new)
+    last = practice.storage.get("HTTPRoute", "shop", "cart")
+    assert last is not None
+    assert "a" not in (last["metadata"].get("annotations") or {})
+    await asyncio.to_thread(connection.close)
