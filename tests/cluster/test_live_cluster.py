@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from time import monotonic
 
 import pytest
+import yaml
 from live_helpers import Practice, a_gateway, a_route, eventually
 from pointsman.cluster.connect import ApiError, connect
+from pointsman.cluster.store import Snapshot
 from pointsman.cluster.watch import LiveCluster, load_once
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
@@ -272,3 +275,22 @@ async def test_wrong_token_is_said_once_and_never_shown(practice: Practice) -> N
     assert "does not accept the credentials" in str(caught.value)
     assert "98765" not in str(caught.value) + repr(caught.value) + repr(connection)
     await asyncio.to_thread(connection.close)
+
+
+async def test_real_statuses_over_the_wire_read_as_from_the_file(practice: Practice, shared: Path) -> None:
+    path = shared / "corpus" / "nasty" / "03-cilium-route-green-on-a-dead-gateway.yaml"
+    documents = [
+        one for one in yaml.load_all(await asyncio.to_thread(path.read_bytes), yaml.CSafeLoader) if one
+    ]
+    for document in documents:
+        practice.storage.apply(document)
+    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+    live = await asyncio.to_thread(load_once, connection)
+    await asyncio.to_thread(connection.close)
+    route = next(ref for ref in live.routes if ref.name == "https-route")
+    told = {one.rule for one in diagnose(live) if one.subject == route}
+    # the class is missing in this world, and in a cluster that is known for sure
+    assert {"GW111", "GW117"} <= told
+    offline = Snapshot.from_documents(documents)
+    assert live.routes[route].spec == offline.routes[route].spec
+    assert live.routes[route].status == offline.routes[route].status
