@@ -119,10 +119,15 @@ def _usage(leaf: x509.Certificate) -> Iterator[Cause]:
     if isinstance(basic, x509.BasicConstraints) and basic.ca and not self_signed(leaf):
         yield _fail("TLS044", "the server's own certificate is a CA certificate")
     usage = _extension(leaf, x509.ExtendedKeyUsage)
-    allowed = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
-    if isinstance(usage, x509.ExtendedKeyUsage) and not any(one in allowed for one in usage):
+    if isinstance(usage, x509.ExtendedKeyUsage) and not _for_servers(leaf):
         names = ", ".join(one._name for one in usage)
         yield _fail("TLS043", f"the certificate is for {names}, not for servers")
+
+
+def _for_servers(certificate: x509.Certificate) -> bool:
+    usage = _extension(certificate, x509.ExtendedKeyUsage)
+    allowed = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
+    return not isinstance(usage, x509.ExtendedKeyUsage) or any(one in allowed for one in usage)
 
 
 def _public_rules(leaf: x509.Certificate) -> Iterator[Cause]:
@@ -230,6 +235,8 @@ def authority_causes(above: Sequence[x509.Certificate], host: str) -> Iterator[C
             yield _fail("TLS045", f"{name} may not sign certificates (key usage)")
         elif basic.path_length is not None and depth > basic.path_length:
             yield _fail("TLS046", f"{name} allows {basic.path_length} CAs below it, and has {depth}")
+        if not _for_servers(certificate):
+            yield _fail("TLS045", f"{name} may not issue for servers (extended key usage)")
         if host and not _permits(certificate, host):
             yield _fail("TLS047", f"{name} may not issue for {host} (name constraints)")
 

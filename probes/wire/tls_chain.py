@@ -16,6 +16,8 @@ from cryptography.x509 import verification
 from cryptography.x509.oid import NameOID
 
 _LONGEST_PATH = 8
+# cross-signed loops have exponentially many ways up: a hostile server must not keep the judge busy
+_MOST_STEPS = 200
 _MARK = "-----END CERTIFICATE-----"
 # everything that cryptography raises on a certificate that is not as it should be
 UNREADABLE = (
@@ -111,7 +113,7 @@ def shape(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) 
     for index, certificate in enumerate(chain):
         first.setdefault(certificate, index)
     duplicates = tuple(index for index, certificate in enumerate(chain) if first[certificate] != index)
-    path, anchor = _climb(chain, tuple(first.values()), by_subject, (0,))
+    path, anchor = _climb(chain, tuple(first.values()), by_subject, (0,), _Links())
     top = chain[path[-1]]
     used = {*path, *duplicates}
     return ChainShape(
@@ -123,27 +125,43 @@ def shape(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) 
     )
 
 
+class _Links:
+    """Who signed whom, each pair checked once, and how many steps of the search are left."""
+
+    def __init__(self) -> None:
+        self.steps = _MOST_STEPS
+        self._known: dict[tuple[x509.Certificate, x509.Certificate], bool] = {}
+
+    def signed(self, child: x509.Certificate, parent: x509.Certificate) -> bool:
+        pair = (child, parent)
+        if pair not in self._known:
+            self._known[pair] = signed_by(child, parent)
+        return self._known[pair]
+
+
 def _climb(
     chain: Sequence[x509.Certificate],
     positions: tuple[int, ...],
     roots: dict[x509.Name, list[x509.Certificate]],
     path: tuple[int, ...],
+    links: _Links,
 ) -> tuple[tuple[int, ...], x509.Certificate | None]:
     top = chain[path[-1]]
     own = next((root for root in roots.get(top.subject, ()) if root == top), None)
     if own is not None:
         return path, own
     best: tuple[tuple[int, ...], x509.Certificate | None] = (path, None)
-    if len(path) < _LONGEST_PATH:
+    links.steps -= 1
+    if len(path) < _LONGEST_PATH and links.steps > 0:
         for position in positions:
             parent = chain[position]
-            if position in path or top.issuer != parent.subject or not signed_by(top, parent):
+            if position in path or top.issuer != parent.subject or not links.signed(top, parent):
                 continue
-            longer = _climb(chain, positions, roots, (*path, position))
+            longer = _climb(chain, positions, roots, (*path, position), links)
             if (longer[1] is not None, len(longer[0])) > (best[1] is not None, len(best[0])):
                 best = longer
     if best[1] is None:
-        anchor = next((root for root in roots.get(top.issuer, ()) if signed_by(top, root)), None)
+        anchor = next((root for root in roots.get(top.issuer, ()) if links.signed(top, root)), None)
         if anchor is not None:
             return path, anchor
     return best

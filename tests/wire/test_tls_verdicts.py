@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -323,6 +324,19 @@ async def test_ports_that_cannot_answer() -> None:
         assert (only.name, only.verdict) == (name, Verdict.FAIL)
     refused = await tls.observe(TlsTarget("127.0.0.1", port, HOST, attempts=1))
     assert refused.named[0].error == "refused"
+
+
+def test_a_knot_of_cross_signed_certificates_is_judged_quickly() -> None:
+    key = shared_authority().intermediate.key
+    knot = [issue("Knot", ca=True, key=key, **YEARS) for _ in range(14)]
+    leaf = issue(HOST, knot[0])
+    chain = tuple(entity.der64 for entity in (leaf, *knot))
+    target = TlsTarget("127.0.0.1", 443, HOST)
+    facts = TlsFacts(target, (tls.Handshake(HOST, chain, version="TLSv1.3"),))
+    started = time.process_time()
+    found = tls.judge(facts, policy(shared_authority().root, private=True))
+    assert time.process_time() - started < 5
+    assert worst(finding.verdict for finding in found) is Verdict.FAIL
 
 
 async def test_a_missing_roots_file_is_unknown(tmp_path: Path) -> None:
