@@ -86,7 +86,7 @@ class Journal:
     @classmethod
     def create(cls, run_id: str, state_dir: Path | None = None) -> Journal:
         """A new, empty journal. UserError: it exists, or the directory cannot be written."""
-        path = _path(run_id, state_dir)
+        path = run_path(run_id, state_dir)
         try:
             _private_directory(path.parent.parent)
             _private_directory(path.parent)
@@ -103,7 +103,7 @@ class Journal:
     @classmethod
     def open(cls, run_id: str, state_dir: Path | None = None) -> Journal:
         """An existing journal, verified. UserError: unknown run, held by another process, changed line."""
-        path = _path(run_id, state_dir)
+        path = run_path(run_id, state_dir)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -282,7 +282,8 @@ def is_unfinished(state: State) -> bool:
     return state.phase != "stopped-at-gate" or bool(state.lowered or state.switched or state.pending)
 
 
-def _path(run_id: str, state_dir: Path | None) -> Path:
+def run_path(run_id: str, state_dir: Path | None = None) -> Path:
+    """Where the journal of a run is. UserError for what is no run id."""
     if not _RUN_ID.match(run_id):
         raise UserError(f"not a run id: {clean(run_id, 40)}", "it is letters and digits such as 7f3a90c1")
     return state_directory(state_dir) / "runs" / f"{run_id}.jsonl"

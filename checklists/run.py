@@ -33,6 +33,7 @@ __all__ = ["CutoverRun", "SnapshotSource", "provider_for"]
 _log = logging.getLogger(__name__)
 _LEAST_GAP_S = 0.1
 _TICK_S = 1.0
+_LAST_TURNS_S = 0.05
 
 
 def provider_for(plan: Plan) -> RecordProvider:
@@ -192,6 +193,8 @@ class CutoverRun:
             publisher.cancel()
             await asyncio.gather(publisher, return_exceptions=True)
             self._show(executor)
+            # connections that were just cut off are closed in the loop's next turns, if it still has some
+            await asyncio.sleep(_LAST_TURNS_S)
 
     async def _publish(self, executor: Executor, dirty: asyncio.Event) -> None:
         """A new view at every change, but not more than ten a second, and one a second for the clocks."""

@@ -118,7 +118,7 @@ def _undo(state: State, phase: Phase) -> str:
 
 def _detail(state: State, phase: Phase, status: StepStatus, now: float) -> str:
     if status == "failed":
-        return state.reason
+        return state.reason or (state.decision.detail if state.decision else "")
     if status == "now" and state.postponed:
         return "postponed"
     change = {"lower-ttl": state.lowered, "switch": state.switched}.get(phase)
@@ -157,9 +157,13 @@ def _checks_words(state: State, phase: Phase, status: StepStatus) -> str:
 def _wait_words(state: State) -> str:
     servers = len(state.plan.dns.authoritative)
     if state.low_seen_at is None:
-        return f"until the low TTL is on all {servers} name servers; then {state.old_ttl:g} s"
+        return f"until every one of {_name_servers(servers)} shows the low TTL; then {state.old_ttl:g} s"
     since = clock_time(state.low_seen_at)
-    return f"{state.old_ttl:g} s since {since}, when the last of {servers} name servers showed the low one"
+    return f"{state.old_ttl:g} s since {since}, when the last of {_name_servers(servers)} showed the low one"
+
+
+def _name_servers(count: int) -> str:
+    return f"{count} name server" if count == 1 else f"{count} name servers"
 
 
 def _back(state: State, phase: Phase, now: float) -> StepView:
