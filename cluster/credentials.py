@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,8 @@ class Credentials:
         Raises UserError where a credential plugin fails: better no request than an anonymous one.
         """
         self._refresh()
-        settings = self.configuration.auth_settings().values()
-        pairs = [(str(one["key"]), str(one["value"])) for one in settings if one["value"]]
+        settings: Mapping[str, Any] = dict(self.configuration.auth_settings())
+        pairs = [(str(one["key"]), str(one["value"])) for one in settings.values() if one["value"]]
         return pairs + impersonation_headers(self._choice.user)
 
     def _configure(self) -> Configuration:
@@ -86,9 +87,10 @@ class Credentials:
         }
         configuration = Configuration()
         try:
-            KubeConfigLoader(
+            loader = KubeConfigLoader(  # type: ignore[no-untyped-call]
                 config_dict=document, config_base_path="", temp_file_path=str(self._private())
-            ).load_and_set(configuration)
+            )
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
         except (ConfigException, OSError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"context {clean(self.context, 80)} cannot be used: {clean(_without_values(error), 160)}",

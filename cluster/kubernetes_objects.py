@@ -11,61 +11,61 @@ from .objects import Object, Part
 # --- Ingress -------------------------------------------------------------------------------------
 
 
-class IngressServicePort(Part):
+class IngressServicePort(Part, frozen=True):
     name: str = ""
     number: int = 0
 
 
-class IngressServiceBackend(Part):
+class IngressServiceBackend(Part, frozen=True):
     name: str = ""
     port: IngressServicePort = msgspec.field(default_factory=IngressServicePort)
 
 
-class IngressBackend(Part):
+class IngressBackend(Part, frozen=True):
     service: IngressServiceBackend | None = None
 
 
-class IngressPath(Part):
+class IngressPath(Part, frozen=True):
     path: str = ""
     path_type: str = ""
     backend: IngressBackend = msgspec.field(default_factory=IngressBackend)
 
 
-class IngressHttp(Part):
+class IngressHttp(Part, frozen=True):
     paths: tuple[IngressPath, ...] = ()
 
 
-class IngressRule(Part):
+class IngressRule(Part, frozen=True):
     host: str = ""
     http: IngressHttp = msgspec.field(default_factory=IngressHttp)
 
 
-class IngressTls(Part):
+class IngressTls(Part, frozen=True):
     hosts: tuple[str, ...] = ()
     secret_name: str = ""
 
 
-class IngressSpec(Part):
+class IngressSpec(Part, frozen=True):
     ingress_class_name: str | None = None
     default_backend: IngressBackend | None = None
     rules: tuple[IngressRule, ...] = ()
     tls: tuple[IngressTls, ...] = ()
 
 
-class LoadBalancerIngress(Part):
+class LoadBalancerIngress(Part, frozen=True):
     ip: str = ""
     hostname: str = ""
 
 
-class LoadBalancerStatus(Part):
+class LoadBalancerStatus(Part, frozen=True):
     ingress: tuple[LoadBalancerIngress, ...] = ()
 
 
-class BalancedStatus(Part):
+class BalancedStatus(Part, frozen=True):
     load_balancer: LoadBalancerStatus = msgspec.field(default_factory=LoadBalancerStatus)
 
 
-class Ingress(Object):
+class Ingress(Object, frozen=True):
     spec: IngressSpec = msgspec.field(default_factory=IngressSpec)
     status: BalancedStatus = msgspec.field(default_factory=BalancedStatus)
 
@@ -75,18 +75,18 @@ class Ingress(Object):
         return tuple(dict.fromkeys(rule.host for rule in self.spec.rules if rule.host))
 
 
-class IngressClassSpec(Part):
+class IngressClassSpec(Part, frozen=True):
     controller: str = ""
 
 
-class IngressClass(Object):
+class IngressClass(Object, frozen=True):
     spec: IngressClassSpec = msgspec.field(default_factory=IngressClassSpec)
 
 
 # --- Services and endpoints ----------------------------------------------------------------------
 
 
-class ServicePort(Part):
+class ServicePort(Part, frozen=True):
     name: str = ""
     port: int = 0
     protocol: str = "TCP"
@@ -94,7 +94,7 @@ class ServicePort(Part):
     target_port: int | str | None = None
 
 
-class ServiceSpec(Part):
+class ServiceSpec(Part, frozen=True):
     type: str = "ClusterIP"
     ports: tuple[ServicePort, ...] = ()
     selector: dict[str, str] = msgspec.field(default_factory=dict)
@@ -102,12 +102,12 @@ class ServiceSpec(Part):
     external_traffic_policy: str = ""
 
 
-class Service(Object):
+class Service(Object, frozen=True):
     spec: ServiceSpec = msgspec.field(default_factory=ServiceSpec)
     status: BalancedStatus = msgspec.field(default_factory=BalancedStatus)
 
 
-class EndpointConditions(Part):
+class EndpointConditions(Part, frozen=True):
     """``ready`` None means unknown, which the API says to read as ready."""
 
     ready: bool | None = None
@@ -115,18 +115,18 @@ class EndpointConditions(Part):
     terminating: bool | None = None
 
 
-class Endpoint(Part):
+class Endpoint(Part, frozen=True):
     addresses: tuple[str, ...] = ()
     conditions: EndpointConditions = msgspec.field(default_factory=EndpointConditions)
 
 
-class EndpointPort(Part):
+class EndpointPort(Part, frozen=True):
     name: str | None = None
     port: int | None = None
     protocol: str | None = None
 
 
-class EndpointSlice(Object):
+class EndpointSlice(Object, frozen=True):
     address_type: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     ports: tuple[EndpointPort, ...] = ()
@@ -145,22 +145,22 @@ class EndpointSlice(Object):
 # --- The rest ------------------------------------------------------------------------------------
 
 
-class Secret(Object):
+class Secret(Object, frozen=True):
     """Metadata only: neither key nor certificate is ever asked for. ``type`` is known offline only."""
 
     type: str = ""
 
 
-class Namespace(Object):
+class Namespace(Object, frozen=True):
     pass
 
 
-class CrdNames(Part):
+class CrdNames(Part, frozen=True):
     kind: str = ""
     plural: str = ""
 
 
-class CrdVersion(Part):
+class CrdVersion(Part, frozen=True):
     name: str = ""
     served: bool = True
     storage: bool = False
@@ -168,14 +168,14 @@ class CrdVersion(Part):
     schema: Any = None
 
 
-class CrdSpec(Part):
+class CrdSpec(Part, frozen=True):
     group: str = ""
     names: CrdNames = msgspec.field(default_factory=CrdNames)
     scope: str = "Namespaced"
     versions: tuple[CrdVersion, ...] = ()
 
 
-class Crd(Object):
+class Crd(Object, frozen=True):
     spec: CrdSpec = msgspec.field(default_factory=CrdSpec)
 
     @property
@@ -188,30 +188,30 @@ class Crd(Object):
         return self.metadata.annotations.get("gateway.networking.k8s.io/channel", "")
 
 
-class Container(Part):
+class Container(Part, frozen=True):
     name: str = ""
     image: str = ""
     args: tuple[str, ...] = ()
 
 
-class PodSpec(Part):
+class PodSpec(Part, frozen=True):
     containers: tuple[Container, ...] = ()
 
 
-class PodTemplate(Part):
+class PodTemplate(Part, frozen=True):
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
 
 
-class WorkloadSpec(Part):
+class WorkloadSpec(Part, frozen=True):
     replicas: int | None = None
     template: PodTemplate = msgspec.field(default_factory=PodTemplate)
 
 
-class WorkloadStatus(Part):
+class WorkloadStatus(Part, frozen=True):
     ready_replicas: int = 0
 
 
-class Workload(Object):
+class Workload(Object, frozen=True):
     """A Deployment: read for the images of controllers."""
 
     spec: WorkloadSpec = msgspec.field(default_factory=WorkloadSpec)

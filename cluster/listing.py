@@ -123,6 +123,7 @@ def load_once(
 ) -> Snapshot:
     """The whole picture once, lists in parallel, within ``deadline_s`` seconds.
 
+    Where the whole cluster is forbidden, ``namespaces`` are read, or the context's own where none are given.
     A kind that is not allowed is denied, one that fails or is late is failed; neither is ever "none".
     Raises UserError where the server does not answer discovery or refuses the credentials.
     """
@@ -160,13 +161,11 @@ class _Loader:
             if trouble:
                 return [], KindState("failed", trouble, time.time())
             return [], KindState("absent", "not served by this cluster", time.time())
-        if self.namespaces is not None and spec.namespaced:
-            return self._in_namespaces(spec, kind, self.namespaces)
         try:
             return self._list(spec, kind, None), KindState("live", "", time.time())
         except ApiError as error:
             if error.status == 403 and spec.namespaced:
-                return self._in_namespaces(spec, kind, (self.connection.namespace,))
+                return self._in_namespaces(spec, kind, self.namespaces or (self.connection.namespace,))
             return [], failure_state(error)
 
     def _in_namespaces(

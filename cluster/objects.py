@@ -20,7 +20,7 @@ class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defau
     """A piece of an object; fields are camelCase on the wire."""
 
 
-class Meta(Part):
+class Meta(Part, frozen=True):
     name: str = ""
     namespace: str = ""
     generate_name: str = ""
@@ -37,7 +37,7 @@ class Meta(Part):
         self.annotations.pop(_LAST_APPLIED, None)
 
 
-class Condition(Part):
+class Condition(Part, frozen=True):
     """One condition. ``observed_generation`` is None where the controller gave none (common in practice)."""
 
     type: str = ""
@@ -51,7 +51,7 @@ class Condition(Part):
 Conditions = tuple[Condition, ...]
 
 
-class Object(Part):
+class Object(Part, frozen=True):
     """What every kind has. ``kind`` and ``api_version`` are always set after decoding."""
 
     api_version: str = ""
@@ -76,66 +76,66 @@ class Object(Part):
 # --- Gateway API ---------------------------------------------------------------------------------
 
 
-class GatewayClassSpec(Part):
+class GatewayClassSpec(Part, frozen=True):
     controller_name: str = ""
     parameters_ref: dict[str, Any] | None = None
     description: str | None = None
 
 
-class ConditionsStatus(Part):
+class ConditionsStatus(Part, frozen=True):
     conditions: Conditions = ()
 
 
-class GatewayClass(Object):
+class GatewayClass(Object, frozen=True):
     spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
     status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
 
 
-class SelectorRequirement(Part):
+class SelectorRequirement(Part, frozen=True):
     key: str = ""
     operator: str = ""
     values: tuple[str, ...] = ()
 
 
-class LabelSelector(Part):
+class LabelSelector(Part, frozen=True):
     match_labels: dict[str, str] = msgspec.field(default_factory=dict)
     match_expressions: tuple[SelectorRequirement, ...] = ()
 
 
-class FromNamespaces(Part):
+class FromNamespaces(Part, frozen=True):
     """``from_`` is All, Same, Selector or None; None means the API's default for where it stands."""
 
     from_: str | None = msgspec.field(name="from", default=None)
     selector: LabelSelector | None = None
 
 
-class GroupKind(Part):
+class GroupKind(Part, frozen=True):
     group: str = GATEWAY_GROUP
     kind: str = ""
 
 
-class AllowedRoutes(Part):
+class AllowedRoutes(Part, frozen=True):
     namespaces: FromNamespaces = msgspec.field(default_factory=FromNamespaces)
     kinds: tuple[GroupKind, ...] = ()
 
 
-class AllowedListeners(Part):
+class AllowedListeners(Part, frozen=True):
     namespaces: FromNamespaces = msgspec.field(default_factory=FromNamespaces)
 
 
-class SecretRef(Part):
+class SecretRef(Part, frozen=True):
     group: str = ""
     kind: str = "Secret"
     name: str = ""
     namespace: str | None = None
 
 
-class ListenerTls(Part):
+class ListenerTls(Part, frozen=True):
     mode: str = "Terminate"
     certificate_refs: tuple[SecretRef, ...] = ()
 
 
-class Listener(Part):
+class Listener(Part, frozen=True):
     """A listener of a Gateway or an entry of a ListenerSet. ``hostname`` None or empty matches every host."""
 
     name: str = ""
@@ -146,37 +146,37 @@ class Listener(Part):
     allowed_routes: AllowedRoutes = msgspec.field(default_factory=AllowedRoutes)
 
 
-class Address(Part):
+class Address(Part, frozen=True):
     type: str | None = None
     value: str = ""
 
 
-class ListenerStatus(Part):
+class ListenerStatus(Part, frozen=True):
     name: str = ""
     attached_routes: int = 0
     supported_kinds: tuple[GroupKind, ...] = ()
     conditions: Conditions = ()
 
 
-class GatewaySpec(Part):
+class GatewaySpec(Part, frozen=True):
     gateway_class_name: str = ""
     listeners: tuple[Listener, ...] = ()
     addresses: tuple[Address, ...] = ()
     allowed_listeners: AllowedListeners | None = None
 
 
-class GatewayStatus(Part):
+class GatewayStatus(Part, frozen=True):
     addresses: tuple[Address, ...] = ()
     conditions: Conditions = ()
     listeners: tuple[ListenerStatus, ...] = ()
 
 
-class Gateway(Object):
+class Gateway(Object, frozen=True):
     spec: GatewaySpec = msgspec.field(default_factory=GatewaySpec)
     status: GatewayStatus = msgspec.field(default_factory=GatewayStatus)
 
 
-class ParentRef(Part):
+class ParentRef(Part, frozen=True):
     """Whom a route (or ListenerSet) wants to attach to. ``namespace`` None means the route's own."""
 
     group: str = GATEWAY_GROUP
@@ -192,22 +192,22 @@ class ParentRef(Part):
         return ObjectRef(self.kind, namespace, self.name, self.section_name or "", self.group)
 
 
-class ListenerSetSpec(Part):
+class ListenerSetSpec(Part, frozen=True):
     parent_ref: ParentRef = msgspec.field(default_factory=ParentRef)
     listeners: tuple[Listener, ...] = ()
 
 
-class ListenerSetStatus(Part):
+class ListenerSetStatus(Part, frozen=True):
     conditions: Conditions = ()
     listeners: tuple[ListenerStatus, ...] = ()
 
 
-class ListenerSet(Object):
+class ListenerSet(Object, frozen=True):
     spec: ListenerSetSpec = msgspec.field(default_factory=ListenerSetSpec)
     status: ListenerSetStatus = msgspec.field(default_factory=ListenerSetStatus)
 
 
-class BackendRef(Part):
+class BackendRef(Part, frozen=True):
     """``namespace`` None means the route's own; ``weight`` is the share among the rule's backends."""
 
     group: str = ""
@@ -218,17 +218,17 @@ class BackendRef(Part):
     weight: int = 1
 
 
-class RequestMirror(Part):
+class RequestMirror(Part, frozen=True):
     backend_ref: BackendRef = msgspec.field(default_factory=BackendRef)
 
 
-class ExtensionRef(Part):
+class ExtensionRef(Part, frozen=True):
     group: str = ""
     kind: str = ""
     name: str = ""
 
 
-class RouteFilter(Part):
+class RouteFilter(Part, frozen=True):
     type: str = ""
     request_mirror: RequestMirror | None = None
     extension_ref: ExtensionRef | None = None
@@ -236,12 +236,12 @@ class RouteFilter(Part):
     url_rewrite: dict[str, Any] | None = None
 
 
-class PathMatch(Part):
+class PathMatch(Part, frozen=True):
     type: str = "PathPrefix"
     value: str = "/"
 
 
-class RouteMatch(Part):
+class RouteMatch(Part, frozen=True):
     """HTTP and gRPC matches in one: ``method`` is a string for HTTP and a mapping for gRPC."""
 
     path: PathMatch | None = None
@@ -250,21 +250,21 @@ class RouteMatch(Part):
     method: str | dict[str, Any] | None = None
 
 
-class RouteRule(Part):
+class RouteRule(Part, frozen=True):
     name: str | None = None
     matches: tuple[RouteMatch, ...] = ()
     filters: tuple[RouteFilter, ...] = ()
     backend_refs: tuple[BackendRef, ...] = ()
 
 
-class RouteSpec(Part):
+class RouteSpec(Part, frozen=True):
     parent_refs: tuple[ParentRef, ...] = ()
     hostnames: tuple[str, ...] = ()
     rules: tuple[RouteRule, ...] = ()
     use_default_gateways: str | None = None
 
 
-class RouteParentStatus(Part):
+class RouteParentStatus(Part, frozen=True):
     """What one controller says of one parentRef; the list is keyed by both."""
 
     parent_ref: ParentRef = msgspec.field(default_factory=ParentRef)
@@ -272,39 +272,39 @@ class RouteParentStatus(Part):
     conditions: Conditions = ()
 
 
-class RouteStatus(Part):
+class RouteStatus(Part, frozen=True):
     parents: tuple[RouteParentStatus, ...] = ()
 
 
-class Route(Object):
+class Route(Object, frozen=True):
     """HTTPRoute, GRPCRoute, TLSRoute, TCPRoute and UDPRoute; ``kind`` says which."""
 
     spec: RouteSpec = msgspec.field(default_factory=RouteSpec)
     status: RouteStatus = msgspec.field(default_factory=RouteStatus)
 
 
-class GrantFrom(Part):
+class GrantFrom(Part, frozen=True):
     group: str = ""
     kind: str = ""
     namespace: str = ""
 
 
-class GrantTo(Part):
+class GrantTo(Part, frozen=True):
     group: str = ""
     kind: str = ""
     name: str | None = None
 
 
-class ReferenceGrantSpec(Part):
+class ReferenceGrantSpec(Part, frozen=True):
     from_: tuple[GrantFrom, ...] = msgspec.field(name="from", default=())
     to: tuple[GrantTo, ...] = ()
 
 
-class ReferenceGrant(Object):
+class ReferenceGrant(Object, frozen=True):
     spec: ReferenceGrantSpec = msgspec.field(default_factory=ReferenceGrantSpec)
 
 
-class TargetRef(Part):
+class TargetRef(Part, frozen=True):
     group: str = ""
     kind: str = ""
     name: str = ""
@@ -312,13 +312,13 @@ class TargetRef(Part):
     section_name: str | None = None
 
 
-class PolicySpec(Part):
+class PolicySpec(Part, frozen=True):
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()
     target_selectors: tuple[dict[str, Any], ...] = ()
 
 
-class AncestorStatus(Part):
+class AncestorStatus(Part, frozen=True):
     """What one controller says of a policy for one ancestor."""
 
     ancestor_ref: ParentRef = msgspec.field(default_factory=ParentRef)
@@ -326,14 +326,14 @@ class AncestorStatus(Part):
     conditions: Conditions = ()
 
 
-class PolicyStatus(Part):
+class PolicyStatus(Part, frozen=True):
     """Most policies report per ancestor; Istio, Kuadrant and custom backends in plain ``conditions``."""
 
     ancestors: tuple[AncestorStatus, ...] = ()
     conditions: Conditions = ()
 
 
-class Policy(Object):
+class Policy(Object, frozen=True):
     """BackendTLSPolicy, every policy found by discovery, and custom backends (which target nothing)."""
 
     spec: PolicySpec = msgspec.field(default_factory=PolicySpec)
@@ -353,7 +353,7 @@ class Policy(Object):
         )
 
 
-class Undecodable(Object):
+class Undecodable(Object, frozen=True):
     """An object whose fields have types that the API forbids: listed, never guessed at."""
 
     problem: str = ""

@@ -23,6 +23,7 @@ from .listing import (
     state_keys,
     watch_accept,
 )
+from .objects import Object
 from .store import KindState, Snapshot, Store
 
 __all__ = ["LiveCluster", "load_once"]
@@ -37,8 +38,10 @@ _AFTER_CRD_CHANGE_S = (0.2, 1.0, 4.0)
 
 
 class LiveCluster:
-    """Keeps a Store in step with a cluster until ``stop``. ``namespaces`` None means the whole cluster.
+    """Keeps a Store in step with a cluster until ``stop``.
 
+    The whole cluster is read, because a route is judged by its Gateway, wherever that is. Where that is
+    forbidden, ``namespaces`` are read one by one, or the context's own where none are given.
     ``start`` returns at once; what cannot be read is told by ``snapshot().kinds``, and ``error`` holds the
     reason while the server cannot even be asked what it serves.
     """
@@ -160,15 +163,10 @@ class KindWatch:
         self._scopes: dict[str | None, KindState] = {}
 
     def start(self) -> None:
-        """Start a thread for each namespace asked for."""
-        namespaces = self._cluster.namespaces
-        scopes: tuple[str | None, ...] = (None,)
-        if namespaces is not None and self.spec.namespaced:
-            scopes = namespaces
+        """Start with the whole cluster."""
         with self._lock:
-            self._scopes = dict.fromkeys(scopes, KindState("loading"))
-        for scope in scopes:
-            self._start_scope(scope)
+            self._scopes = {None: KindState("loading")}
+        self._start_scope(None)
 
     def stop(self) -> None:
         """Ask the threads to end; a thread that reads ends when its connection closes or its watch does."""
@@ -205,9 +203,9 @@ class KindWatch:
                 self._stopping.wait(backoff.next_s())
 
     def _list(self, scope: str | None) -> str:
-        def show(page: list[tuple[str, object]]) -> None:
+        def show(page: list[tuple[str, Object]]) -> None:
             if not self._stopping.is_set():
-                self._store.put_many(page)  # type: ignore[arg-type]
+                self._store.put_many(page)
 
         first = self._scopes.get(scope, KindState("loading")).state == "loading"
         entries, version = list_kind(
@@ -278,13 +276,14 @@ class KindWatch:
             self._cluster.crds_changed()
 
     def _fall_back(self, scope: str | None) -> bool:
-        """Where the whole cluster is forbidden, try the context's own namespace."""
+        """Where the whole cluster is forbidden, try the namespaces asked for, or the context's own."""
         if scope is not None or not self.spec.namespaced:
             return False
-        own = self._connection.namespace
+        scopes = self._cluster.namespaces or (self._connection.namespace,)
         with self._lock:
-            self._scopes = {own: KindState("loading")}
-        self._start_scope(own)
+            self._scopes = dict.fromkeys(scopes, KindState("loading"))
+        for one in scopes:
+            self._start_scope(one)
         return True
 
     def _after(self, error: UserError, scope: str | None) -> KindState:
@@ -336,7 +335,7 @@ class Backoff:
         """The next pause."""
         pause = min(self._most, self._first * 2**self._attempt)
         self._attempt += 1
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return float(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
 
     def reset(self) -> None:
         """Start over after a success."""

@@ -17,7 +17,7 @@ from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
 from ..probes.verdict import Verdict
 from .bridge import Bridge, Picture
-from .lines import Line, Span, Tone, line
+from .lines import Line, Span, Tone, count, line
 from .screens.browse import BrowseScreen
 from .screens.frame import FrameScreen
 from .screens.plans import PlansScreen
@@ -142,15 +142,17 @@ class PointsmanApp(App[None]):
         context = clean(self.bridge.context or self.settings.context or "no cluster yet", 40)
         left: list[str | Span] = [" ", Span(context, Tone.STRONG), "  "]
         if width >= 100:
-            left.append(f" {len(overview.gateways)} gateways  {len(overview.routes)} routes  ")
+            left.append(
+                f" {count(len(overview.gateways), 'gateway')}  {count(len(overview.routes), 'route')}  "
+            )
         for verdict, tone in (
             (Verdict.FAIL, Tone.BAD),
             (Verdict.UNKNOWN, Tone.DOUBT),
             (Verdict.WARN, Tone.DOUBT),
         ):
-            count = overview.counts.get(verdict, 0)
-            if count:
-                left.append(Span(f" {count} {verdict.value}", tone))
+            found = overview.counts.get(verdict, 0)
+            if found:
+                left.append(Span(f" {found} {verdict.value}", tone))
         mode = Span("writes on", Tone.DOUBT) if self.settings.writes else Span("read-only", Tone.DIM)
         return line(*left), line(self._freshness(), Span("  "), mode, Span(" "))
 

@@ -89,6 +89,7 @@ class Bridge:
         from ..cluster.watch import LiveCluster
         from ..probes.state.diagnose import diagnose
         from ..probes.state.overview import overview
+        from ..probes.state.scope import findings_within, rows_within
 
         connection = self._connect()
         self.context = connection.context
@@ -103,8 +104,9 @@ class Bridge:
             snapshot = live.snapshot()
             if snapshot.version != seen:
                 seen = snapshot.version
-                findings = diagnose(snapshot)
-                self.picture = Picture(snapshot, findings, overview(snapshot, findings), _by_object(findings))
+                findings = findings_within(snapshot, diagnose(snapshot), self._namespaces)
+                rows = rows_within(snapshot, overview(snapshot, findings), self._namespaces)
+                self.picture = Picture(snapshot, findings, rows, _by_object(findings))
             self._stop.wait(max(_INTERVAL_S - (time.monotonic() - started), 0.02))
         live.stop()
         connection.close()

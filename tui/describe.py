@@ -125,7 +125,7 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
             Span(f" by {who}", Tone.DIM),
             "  claimed ",
             word(parent.claimed, 0),
-            "  computed ",
+            "  attaches ",
             word(parent.computed, 0),
             Span(" (not its parent's controller, or stale)" if parent.foreign else "", Tone.DOUBT),
             Span(note, Tone.DIM),

@@ -142,6 +142,11 @@ def join(groups: Iterable[list[Line]]) -> list[Line]:
     return result
 
 
+def count(number: int, noun: str) -> str:
+    """``1 route``, ``2 routes``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def seconds(amount: float) -> str:
     """A duration as people say it: ``0.2 s``, ``45 s``, ``3 min 10 s``, ``2 h 5 min``."""
     if amount < 0:

@@ -132,7 +132,8 @@ async def test_where_the_cluster_is_forbidden_the_own_namespace_is_read(practice
         await asyncio.to_thread(cluster.stop)
 
 
-async def test_only_the_namespaces_asked_for(practice: Practice) -> None:
+async def test_where_the_cluster_is_forbidden_the_namespaces_asked_for_are_read(practice: Practice) -> None:
+    practice.server.policy.deny(["list", "watch"], ["httproutes"], namespaces=["", "third"])
     practice.storage.apply(a_route("one", "shop"))
     practice.storage.apply(a_route("two", "other"))
     practice.storage.apply(a_route("three", "third"))

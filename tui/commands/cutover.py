@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...cluster.errors import UserError
+from ..lines import count
 from ..narrate import Narrator
 from ..settings import Settings
 from .common import INCONCLUSIVE, cluster_options, merged, note, output_option, show, width
@@ -175,7 +176,7 @@ def journal(run_id: str | None, verify: bool, output: str) -> None:
     import msgspec
 
     from ...checklists.journal import list_runs, read_journal, run_path
-    from ...checklists.report import journal_lines
+    from ...checklists.words import clock_time, event_words
 
     if run_id is None:
         runs = list_runs()
@@ -194,7 +195,7 @@ def journal(run_id: str | None, verify: bool, output: str) -> None:
         for record in entries:
             click.echo(msgspec.json.encode(record).decode())
     elif verify:
-        click.echo(f"{len(entries)} entries, chain ok")
+        click.echo(f"{count(len(entries), 'line')}, chain ok")
     else:
-        for text in journal_lines(entries):
-            click.echo(text)
+        for record in entries:
+            click.echo(f"{clock_time(record.event.at)} {event_words(record.event)}")

@@ -8,7 +8,7 @@ import click
 
 from ...probes.verdict import Verdict, worst
 from ..describe import finding_lines
-from ..lines import EMPTY, Line, Span, Tone, line
+from ..lines import EMPTY, Line, Span, Tone, count, line
 from ..settings import Settings
 from .common import EXIT_CODES, cluster_options, merged, output_option, show, width
 
@@ -37,6 +37,7 @@ def status(
     from ...probes.output import document, encode
     from ...probes.state.diagnose import diagnose
     from ...probes.state.overview import overview
+    from ...probes.state.scope import findings_within, rows_within
 
     settings: Settings = merged(context.obj, kubeconfig, context_name, () if all_namespaces else namespaces)
     started = time.monotonic()
@@ -45,8 +46,8 @@ def status(
         snapshot = load_once(connection, settings.namespaces, deadline_s=deadline_s)
     finally:
         connection.close()
-    findings = diagnose(snapshot)
-    rows = overview(snapshot, findings)
+    findings = findings_within(snapshot, diagnose(snapshot), settings.namespaces)
+    rows = rows_within(snapshot, overview(snapshot, findings), settings.namespaces)
     verdict = worst([finding.verdict for finding in findings] or [Verdict.PASS])
     if output == "json":
         facts = {
@@ -65,7 +66,8 @@ def status(
         )
         lines: list[Line] = [
             line(Span(connection.context, Tone.STRONG),
-                 f"   {len(rows.gateways)} gateways  {len(rows.routes)} routes   {counts or 'nothing wrong'}")
+                 f"   {count(len(rows.gateways), 'gateway')}  {count(len(rows.routes), 'route')}"
+                f"   {counts or 'nothing wrong'}")
         ]  # fmt: skip
         for finding in findings:
             if finding.verdict not in (Verdict.PASS, Verdict.SKIP):

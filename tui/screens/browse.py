@@ -14,7 +14,7 @@ from ...cluster.refs import ObjectRef
 from ...probes.state.overview import RouteRow
 from ...probes.verdict import Finding, Verdict
 from ..describe import class_lines, gateway_lines, route_lines, short
-from ..lines import Line, Span, Tone, line
+from ..lines import Line, Span, Tone, count, line
 from ..route_rows import ALL_ROUTES, attached, route_header, route_rows, tree_rows
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
@@ -147,7 +147,7 @@ class BrowseScreen(FrameScreen):
         view = self.query_one("#details", RowView)
         width = max(view.size.width, 40)
         title, lines, findings = self._details_of(self._subject(), width)
-        right = f" {len(findings)} finding{'s' if len(findings) != 1 else ''} " if findings else " "
+        right = f" {count(len(findings), 'finding')} " if findings else " "
         heading = line(" ", Span(title, Tone.STRONG), Span(right, Tone.BAD if findings else Tone.DIM))
         self.query_one("#details-title", Rule).show(heading)
         view.set_rows(Rows.text(lines))

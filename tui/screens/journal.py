@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from ...checklists.run import CutoverRun
 from ...cluster.text import clean
-from ..lines import line
+from ..lines import count, line
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
@@ -47,7 +47,7 @@ class JournalScreen(FrameScreen):
         if view.journal_length != self._length:
             self._length = view.journal_length
             state = "chain ok" if view.journal_ok else "CHAIN BROKEN"
-            title = line(f" {clean(view.journal_path)}   {view.journal_length} entries, {state}")
+            title = line(f" {count(view.journal_length, 'line')}, {state}   {clean(view.journal_path)}")
             self.query_one("#journal-title", Bar).show(title)
             rows = self.query_one("#journal", RowView)
             rows.set_rows(Rows.text([line(" ", clean(entry, 1000)) for entry in view.log]))
