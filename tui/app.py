@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import yaml
 from textual.app import App
 from textual.binding import Binding, BindingType
 
@@ -19,8 +20,11 @@ from ..probes.verdict import Verdict
 from .bridge import Bridge, Picture
 from .lines import Line, Span, Tone, count, line
 from .screens.browse import BrowseScreen
+from .screens.commands import CommandsScreen
 from .screens.frame import FrameScreen
+from .screens.help import HelpScreen
 from .screens.plans import PlansScreen
+from .screens.yaml_view import YamlScreen
 from .settings import Settings
 from .theme import THEME
 
@@ -180,12 +184,16 @@ class PointsmanApp(App[None]):
     def fetch_yaml(self, ref: ObjectRef) -> str:
         """The whole object as YAML. UserError where it cannot be had."""
         from ..cluster.fetch import fetch_object
-        from .screens.yaml_view import as_yaml
 
         connection = self.bridge.connection
         if connection is None:
             raise UserError("not connected to a cluster yet")
-        return as_yaml(fetch_object(connection, ref))
+        document = fetch_object(connection, ref)
+        metadata = document.get("metadata")
+        if isinstance(metadata, dict):
+            # noise to a person, and often longer than all the rest
+            metadata.pop("managedFields", None)
+        return yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=False)
 
     def run_of(self, plan: Plan) -> CutoverRun | None:
         """The run of a plan that was begun or resumed here."""
@@ -195,6 +203,24 @@ class PointsmanApp(App[None]):
         """A run that was resumed before the app began."""
         self.plans[plan.name] = plan
         self._runs[plan.name] = run
+
+    def open_help(self) -> None:
+        """The keys and the words."""
+        self.push_screen(HelpScreen())
+
+    def open_commands(self) -> None:
+        """Every command that would reproduce what was done."""
+        self.push_screen(CommandsScreen())
+
+    def open_yaml(self, ref: ObjectRef) -> None:
+        """One object."""
+        self.push_screen(YamlScreen(ref))
+
+    def open_journal(self, run: CutoverRun) -> None:
+        """The journal of a run."""
+        from .screens.journal import JournalScreen
+
+        self.push_screen(JournalScreen(run))
 
     def open_plans(self) -> None:
         """The list of plans, with the runs that were left unfinished."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
 from pointsman.cluster.store import Snapshot
 from pointsman.probes.state.overview import overview

@@ -251,9 +251,7 @@ class BrowseScreen(FrameScreen):
         """The whole object, as the API server has it now."""
         subject = self._subject()
         if isinstance(subject, ObjectRef):
-            from .yaml_view import YamlScreen
-
-            self.app.push_screen(YamlScreen(subject.whole))
+            self.pointsman.open_yaml(subject.whole)
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has this route's host."""

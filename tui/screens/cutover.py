@@ -214,6 +214,4 @@ class CutoverScreen(FrameScreen):
 
     def action_journal(self) -> None:
         """What is on disk."""
-        from .journal import JournalScreen
-
-        self.app.push_screen(JournalScreen(self.run))
+        self.pointsman.open_journal(self.run)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ..host import Host
 from ..lines import Line, Span, Tone, line
 from ..widgets.bars import Bar, key_line
 from ..widgets.prompt import Prompt
-
-if TYPE_CHECKING:
-    from ..app import PointsmanApp
 
 
 class FrameScreen(Screen[None]):
@@ -36,9 +34,9 @@ class FrameScreen(Screen[None]):
         self._message: Line = ()
 
     @property
-    def pointsman(self) -> PointsmanApp:
-        """The application, with its own type."""
-        return cast("PointsmanApp", self.app)
+    def pointsman(self) -> Host:
+        """The application, as far as a screen may know it."""
+        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         """Header, body, prompt, and the last two lines."""
@@ -127,15 +125,11 @@ class FrameScreen(Screen[None]):
 
     def action_help(self) -> None:
         """What every key does here, and the words used."""
-        from .help import HelpScreen
-
-        self.app.push_screen(HelpScreen())
+        self.pointsman.open_help()
 
     def action_commands(self) -> None:
         """Every command that would reproduce what was done."""
-        from .commands import CommandsScreen
-
-        self.app.push_screen(CommandsScreen())
+        self.pointsman.open_commands()
 
     def action_go(self) -> None:
         """A command line, as in k9s."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-import yaml
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
@@ -63,11 +62,3 @@ class YamlScreen(FrameScreen):
     def _show(self, rows: Rows) -> None:
         if self.is_attached:
             self.query_one("#yaml", RowView).set_rows(rows)
-
-
-def as_yaml(document: dict[str, object]) -> str:
-    """The object as people write it; managedFields are noise."""
-    metadata = document.get("metadata")
-    if isinstance(metadata, dict):
-        metadata.pop("managedFields", None)
-    return yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=False)
