@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,16 +10,12 @@ import click
 
 from ...cluster.errors import UserError
 from ..lines import count
-from ..narrate import Narrator
 from ..settings import Settings
-from .common import INCONCLUSIVE, cluster_options, merged, note, output_option, show, width
+from .common import cluster_options, merged, note, output_option
+from .follow import follow
 
 if TYPE_CHECKING:
-    from ...checklists.run import CutoverRun
-    from ...checklists.view import RunView
     from ...cluster.store import Snapshot
-
-OUTCOME_CODES = {"done": 0, "rolled-back": 1, "stopped-at-gate": 1, "held": 3}
 
 
 @click.command()
@@ -30,6 +24,7 @@ OUTCOME_CODES = {"done": 0, "rolled-back": 1, "stopped-at-gate": 1, "held": 3}
 @click.option("--confirm", "confirmed", metavar="HOST", multiple=True,
               help="Consent beforehand, by the host's full name, where nobody can type it.")  # fmt: skip
 @cluster_options
+@output_option("text", "json")
 @click.pass_context
 def cutover(
     context: click.Context,
@@ -40,6 +35,7 @@ def cutover(
     context_name: str | None,
     namespaces: tuple[str, ...],
     all_namespaces: bool,
+    output: str,
 ) -> None:
     """Cut the hosts of PLAN over, step by step; ctrl-c leaves it, and `pointsman resume` goes on.
 
@@ -58,7 +54,7 @@ def cutover(
             kubeconfig=settings.kubeconfig or "",
             context=in_use,
         )
-        context.exit(follow(run, confirmed))
+        context.exit(follow(run, confirmed, output))
 
 
 @click.command()
@@ -68,6 +64,7 @@ def cutover(
     "--confirm", "confirmed", metavar="HOST", multiple=True, help="Consent beforehand, by full name."
 )
 @cluster_options
+@output_option("text", "json")
 @click.pass_context
 def resume(
     context: click.Context,
@@ -78,6 +75,7 @@ def resume(
     context_name: str | None,
     namespaces: tuple[str, ...],
     all_namespaces: bool,
+    output: str,
 ) -> None:
     """Go on with a cutover from its journal; without RUN, with the latest that is unfinished."""
     from ...checklists.events import RunStarted
@@ -95,7 +93,7 @@ def resume(
         settings = merged(settings, first.kubeconfig or None, settings.context or first.context or None, ())
     with live_snapshots(settings) as (snapshots, _):
         run = CutoverRun.resume(run_id, snapshots=snapshots, writes_enabled=write or settings.writes)
-        context.exit(follow(run, confirmed))
+        context.exit(follow(run, confirmed, output))
 
 
 class live_snapshots:  # noqa: N801 - used as a context manager
@@ -124,58 +122,16 @@ class live_snapshots:  # noqa: N801 - used as a context manager
             end()
 
 
-def follow(run: CutoverRun, confirmed: tuple[str, ...]) -> int:
-    """Tell a run until it rests, asking where it asks; the exit code. It stays resumable."""
-    views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
-    end_subscription = run.subscribe(views.put)
-    narrator = Narrator(width())
-    view = run.view()
-    answered: object = None
-    try:
-        while True:
-            show(narrator.tell(view))
-            if view.finished:
-                return OUTCOME_CODES.get(view.outcome, INCONCLUSIVE)
-            asked = view.waiting_for
-            if asked is not None and asked != answered:
-                answered = asked
-                if not _answer(run, view, confirmed):
-                    note(f"nobody can type {asked.type_this} here; go on with: pointsman resume {run.run_id}")
-                    return INCONCLUSIVE
-            view = views.get()
-    except KeyboardInterrupt:
-        note(f"\nleft as it is; go on with: pointsman resume {run.run_id}")
-        return INCONCLUSIVE
-    finally:
-        end_subscription()
-        run.stop()
-
-
-def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
-    from ...checklists.view import Confirm
-
-    asked = view.waiting_for
-    assert asked is not None
-    if asked.type_this in confirmed:
-        click.echo(f"     confirmed beforehand: {asked.type_this}")
-        run.send(Confirm(asked.purpose, asked.type_this))
-        return True
-    if not sys.stdin.isatty():
-        return False
-    typed = click.prompt(f" To go on, type {asked.type_this}", default="", show_default=False)
-    run.send(Confirm(asked.purpose, typed.strip()))
-    return True
-
-
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
 @click.option("--verify", is_flag=True, help="Only say whether the chain of hashes holds.")
-@output_option("text", "json")
+@output_option("text", "json", "markdown")
 def journal(run_id: str | None, verify: bool, output: str) -> None:
     """List the runs, or show the journal of RUN."""
     import msgspec
 
     from ...checklists.journal import list_runs, read_journal, run_path
+    from ...checklists.report import report_of
     from ...checklists.words import clock_time, event_words
 
     if run_id is None:
@@ -189,6 +145,9 @@ def journal(run_id: str | None, verify: bool, output: str) -> None:
             click.echo(f"{entry.run_id}  {started}  {state:<16} {', '.join(entry.hosts)}")
         if not runs:
             click.echo("no runs yet")
+        return
+    if output == "markdown":
+        click.echo(report_of(run_path(run_id)))
         return
     entries = read_journal(run_path(run_id))
     if output == "json":

@@ -1,0 +1,106 @@
+"""A run told in the terminal until it rests, asking where it asks."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from ...probes.verdict import Verdict
+from ..lines import Line, to_terminal
+from ..narrate import Narrator
+from .common import INCONCLUSIVE, colour, note, width
+
+if TYPE_CHECKING:
+    from ...checklists.run import CutoverRun
+    from ...checklists.view import RunView
+
+_VERDICTS = {
+    "done": Verdict.PASS,
+    "rolled-back": Verdict.FAIL,
+    "stopped-at-gate": Verdict.FAIL,
+    "held": Verdict.UNKNOWN,
+}
+_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
+
+
+def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
+    """Tell the run line by line; the exit code. Stops it at the end, and it stays resumable.
+
+    With ``output`` json the story goes to standard error, and one document to standard output at the end.
+    """
+    started = time.monotonic()
+    views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
+    end_subscription = run.subscribe(views.put)
+    narrator = Narrator(width())
+    view = run.view()
+    try:
+        while True:
+            _tell(narrator.tell(view), aside=output == "json")
+            if view.finished or (view.waiting_for is not None and not _answer(run, view, confirmed)):
+                break
+            view = views.get()
+    except KeyboardInterrupt:
+        note(f"\nleft as it is; go on with: pointsman resume {run.run_id}")
+    finally:
+        end_subscription()
+        run.stop()
+    verdict = _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+    if output == "json":
+        _print_document(view, verdict, (time.monotonic() - started) * 1000)
+    return _CODES[verdict]
+
+
+def _tell(lines: list[Line], aside: bool) -> None:
+    coloured = colour() and not aside
+    for text_line in lines:
+        click.echo(to_terminal(text_line, coloured), err=aside)
+
+
+def _print_document(view: RunView, verdict: Verdict, elapsed_ms: float) -> None:
+    import msgspec
+
+    from ...probes.output import document, encode
+
+    findings = [finding for result in view.checks for finding in result.findings]
+    facts = msgspec.to_builtins(view, str_keys=True)
+    # the findings stand in their own place
+    facts.pop("checks", None)
+    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))
+
+
+def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
+    """Consent to the write that waits, where somebody gives it; False leaves the run."""
+    from ...checklists.view import Confirm
+
+    asked = view.waiting_for
+    assert asked is not None
+    if run.view().waiting_for != asked:
+        # an older view: the answer is on its way already
+        return True
+    if any(run.plan.is_confirmed_by(name) for name in confirmed):
+        click.echo(f"     confirmed beforehand: {asked.type_this}", err=True)
+        typed = asked.type_this
+    elif sys.stdin.isatty():
+        typed = _ask(run, asked.type_this)
+    else:
+        typed = ""
+    if not typed:
+        note(f"nobody typed {asked.type_this}; go on with: pointsman resume {run.run_id}")
+        return False
+    run.send(Confirm(asked.purpose, typed))
+    with contextlib.suppress(TimeoutError):
+        run.wait(lambda newer: newer.waiting_for != asked, timeout_s=30)
+    return True
+
+
+def _ask(run: CutoverRun, type_this: str) -> str:
+    while True:
+        typed = str(click.prompt(f" To go on, type {type_this}", default="", show_default=False, err=True))
+        if not typed.strip() or run.plan.is_confirmed_by(typed):
+            return typed.strip()
+        note("that is not the name; nothing was changed. Empty leaves the run as it is.")
