@@ -62,7 +62,7 @@ def _forward(state: State, phase: Phase, now: float) -> StepView:
 
 
 def _status(state: State, phase: Phase) -> StepStatus:
-    present = present_phase(state)
+    present = _step_now(state)
     if phase == "lower-ttl" and state.lowered is None and present != "lower-ttl":
         passed = state.began("wait-ttl") is not None
         return "skipped" if passed or present not in FORWARD else "next"
@@ -74,6 +74,12 @@ def _status(state: State, phase: Phase) -> StepStatus:
     if here != there:
         return "done" if here < there else "next"
     return "failed" if outcome(state) else "now"
+
+
+def _step_now(state: State) -> Phase:
+    """The switch stands before the operator as soon as its gate is open and its change is proposed."""
+    present = present_phase(state)
+    return "switch" if present == "confirm" and state.proposal is not None else present
 
 
 def _status_after_rollback(state: State, phase: Phase) -> StepStatus:

@@ -7,6 +7,7 @@ is kept as PNG. Needs the extra `screenshots` (cairosvg) and a monospace font su
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import sys
@@ -42,13 +43,16 @@ class Camera:
     async def take(self, name: str) -> None:
         """Write ``name`` as a picture."""
         import cairosvg
+        from PIL import Image
 
         await self.pilot.pause(0.3)
         svg = self.app.export_screenshot(title="pointsman")
         # the font is taken from this machine, not from the network
         svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
         target = FOLDER / f"{name}{self._suffix}.png"
-        cairosvg.svg2png(bytestring=svg.encode(), write_to=str(target), scale=1.0)
+        png = cairosvg.svg2png(bytestring=svg.encode(), scale=1.0)
+        # a terminal has few colours: a palette makes a picture a third as large
+        Image.open(io.BytesIO(png)).convert("RGB").quantize(48).save(target, optimize=True)
         print(target.relative_to(FOLDER.parent))
 
     async def press(self, *keys: str) -> None:
