@@ -8,11 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import yaml
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from ..checklists.plan import Plan
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
@@ -20,17 +18,14 @@ from ..probes.verdict import Verdict
 from .bridge import Bridge, Picture
 from .lines import Line, Span, Tone, count, line
 from .screens.browse import BrowseScreen
-from .screens.commands import CommandsScreen
 from .screens.frame import FrameScreen
-from .screens.help import HelpScreen
-from .screens.plans import PlansScreen
-from .screens.yaml_view import YamlScreen
 from .settings import Settings
 from .theme import THEME
 
 if TYPE_CHECKING:
-    # the probes' libraries cost 250 ms that the first paint must not wait for
+    # all that the first paint does not need is imported when it is: the probes' libraries cost 250 ms
     from ..checklists.journal import RunInfo
+    from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
     from .sessions import CheckSession
 
@@ -183,6 +178,8 @@ class PointsmanApp(App[None]):
 
     def fetch_yaml(self, ref: ObjectRef) -> str:
         """The whole object as YAML. UserError where it cannot be had."""
+        import yaml
+
         from ..cluster.fetch import fetch_object
 
         connection = self.bridge.connection
@@ -206,14 +203,20 @@ class PointsmanApp(App[None]):
 
     def open_help(self) -> None:
         """The keys and the words."""
+        from .screens.help import HelpScreen
+
         self.push_screen(HelpScreen())
 
     def open_commands(self) -> None:
         """Every command that would reproduce what was done."""
+        from .screens.commands import CommandsScreen
+
         self.push_screen(CommandsScreen())
 
     def open_yaml(self, ref: ObjectRef) -> None:
         """One object."""
+        from .screens.yaml_view import YamlScreen
+
         self.push_screen(YamlScreen(ref))
 
     def open_journal(self, run: CutoverRun) -> None:
@@ -224,6 +227,8 @@ class PointsmanApp(App[None]):
 
     def open_plans(self) -> None:
         """The list of plans, with the runs that were left unfinished."""
+        from .screens.plans import PlansScreen
+
         self._find_unfinished()
         self.push_screen(PlansScreen())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from ..checklists.plan import Plan
 from ..cluster.refs import ObjectRef
 from .bridge import Bridge, Picture
 from .lines import Line
@@ -13,6 +12,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
+    from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
 
 

@@ -12,7 +12,8 @@ from ...probes.verdict import Verdict
 from ..describe_run import check_details, check_line, overall, tally
 from ..lines import EMPTY, Line, Span, Tone, line, verdict_span
 from ..settings import Settings
-from .common import EXIT_CODES, cluster_options, merged, note, output_option, show, snapshot_or_reason, width
+from .common import EXIT_CODES, note, show, snapshot_or_reason, width
+from .options import cluster_options, merged, output_option
 
 
 @click.command()

@@ -8,7 +8,8 @@ import click
 
 from ...cluster.errors import UserError
 from ..lines import EMPTY, Line, Span, Tone, labelled, line
-from .common import output_option, show, width
+from .common import show, width
+from .options import output_option
 
 
 @click.command()

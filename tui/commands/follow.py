@@ -13,7 +13,8 @@ import click
 from ...probes.verdict import Verdict
 from ..lines import Line, to_terminal
 from ..narrate import Narrator
-from .common import INCONCLUSIVE, colour, note, width
+from .common import colour, note, width
+from .options import INCONCLUSIVE
 
 if TYPE_CHECKING:
     from ...checklists.run import CutoverRun

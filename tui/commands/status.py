@@ -10,7 +10,8 @@ from ...probes.verdict import Verdict, worst
 from ..describe import finding_lines
 from ..lines import EMPTY, Line, Span, Tone, count, line
 from ..settings import Settings
-from .common import EXIT_CODES, cluster_options, merged, output_option, show, width
+from .common import EXIT_CODES, show, width
+from .options import cluster_options, merged, output_option
 
 
 @click.command()
