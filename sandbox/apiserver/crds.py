@@ -121,6 +121,15 @@ def _schema(resource: Resource) -> Json:
     return {"type": "object", "properties": properties}
 
 
+def looks_like_policy(document: Json) -> bool:
+    """Whether an object of a kind without a CRD gives away that its schema must be a policy's (GEP-713)."""
+    spec, status = document.get("spec"), document.get("status")
+    targets = isinstance(spec, dict) and not spec.keys().isdisjoint(
+        ("targetRef", "targetRefs", "targetSelectors")
+    )
+    return targets or (isinstance(status, dict) and "ancestors" in status)
+
+
 def resource_of(document: Json) -> Resource | None:
     """The kind that a CRD object asks to be served; None where it serves no version or is incomplete."""
     spec = document.get("spec") or {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -221,15 +222,17 @@ class Storage:
         api_version, kind = obj.get("apiVersion"), obj.get("kind")
         if not (isinstance(api_version, str) and isinstance(kind, str) and isinstance(name, str) and name):
             raise ValueError("a document needs apiVersion, kind and metadata.name")
-        resource = self._serve(api_version, kind)
+        resource = self._serve(api_version, kind, obj)
         namespace = (obj["metadata"].get("namespace") or "default") if resource.namespaced else ""
         return resource, namespace, name
 
-    def _serve(self, api_version: str, kind: str) -> Resource:
+    def _serve(self, api_version: str, kind: str, obj: Json) -> Resource:
         """The kind, served from now on if it was not; a custom one then has its CRD too."""
         known = self.registry.by_kind(*_group_and_kind(api_version, kind))
         resource = self.registry.ensure(api_version, kind)
         if resource is not known and resource.custom:
+            if known is None and crds.looks_like_policy(obj):
+                resource = replace(resource, policy="unlabelled")
             self.apply(crds.definition(resource, *self._bundle))
         return resource
 

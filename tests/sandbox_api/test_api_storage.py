@@ -185,3 +185,17 @@ def test_what_is_no_object_is_refused(storage, document):
 def test_the_status_of_nothing_cannot_be_set(storage):
     with pytest.raises(LookupError):
         storage.set_status("Gateway", "infra", "main", {})
+
+
+def test_an_unknown_kind_that_targets_something_gets_the_crd_of_a_policy(storage):
+    plain = {"apiVersion": "example.com/v1", "kind": "Lamp", "metadata": {"name": "a"}, "spec": {"watts": 5}}
+    policy = {**plain, "kind": "LampRule", "spec": {"targetRef": {"kind": "Gateway", "name": "main"}}}
+    storage.apply(plain)
+    storage.apply(policy)
+
+    def schema_of_spec(name):
+        definition = storage.get("CustomResourceDefinition", "", f"{name}.example.com")
+        return definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+
+    assert "properties" not in schema_of_spec("lamps")
+    assert "targetRefs" in schema_of_spec("lamprules")["properties"]
