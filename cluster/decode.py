@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,9 +20,18 @@ _MAX_DEPTH = 60
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._:-]{0,317}")
 
 
-@lru_cache(maxsize=256)
+_decoders: dict[type[Object], msgspec.json.Decoder[Object]] = {}
+_building = threading.Lock()
+
+
 def _decoder(struct: type[Object]) -> msgspec.json.Decoder[Object]:
-    return msgspec.json.Decoder(struct, strict=False)
+    found = _decoders.get(struct)
+    if found is None:
+        # msgspec publishes what it knows of a type before that is whole: a second thread that meets it
+        # in the middle, here or in a type that both hold, ends the process with a segmentation fault
+        with _building:
+            found = _decoders[struct] = msgspec.json.Decoder(struct, strict=False)
+    return found
 
 
 class _Page(msgspec.Struct, rename="camel"):
@@ -35,19 +44,23 @@ class _Event(msgspec.Struct):
     object: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+_PAGES = msgspec.json.Decoder(_Page)
+_EVENTS = msgspec.json.Decoder(_Event)
+
+
 def decode_list(spec: KindSpec, api_version: str, body: bytes) -> tuple[list[tuple[str, Object]], str, str]:
     """One page of a list: its objects with their parts, the continue token, the resourceVersion.
 
     Raises msgspec.DecodeError where the body is no list at all.
     """
-    page = msgspec.json.decode(body, type=_Page)
+    page = _PAGES.decode(body)
     objects = [decode_object(spec, api_version, raw) for raw in page.items or ()]
     return objects, str(page.metadata.get("continue") or ""), str(page.metadata.get("resourceVersion") or "")
 
 
 def decode_event(line: bytes) -> tuple[str, msgspec.Raw]:
     """One line of a watch: its type and the object, not yet decoded."""
-    event = msgspec.json.decode(line, type=_Event)
+    event = _EVENTS.decode(line)
     return event.type, event.object
 
 
@@ -100,6 +113,8 @@ def _second_try(
 ) -> tuple[str, Object]:
     problem: Exception | None = first_error
     document: object = None
+    # converting must not be what learns the type first: see there
+    _decoder(spec.struct)
     try:
         document = plain(load())
         return spec.part, _finish(spec, api_version, msgspec.convert(document, spec.struct, strict=False))
