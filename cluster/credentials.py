@@ -8,7 +8,6 @@ import contextlib
 import datetime
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import UserError
 from .exec_plugin import run_exec_plugin
 from .kubeconfig import ContextChoice
+from .private_files import private_directory
 from .text import clean
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Credentials:
 
     def _private(self) -> Path:
         if self._directory is None:
-            self._directory = Path(tempfile.mkdtemp(prefix="pointsman-"))
+            self._directory = private_directory()
         return self._directory
 
     def _inline(self, content: dict[str, Any], names: tuple[str, ...], what: str) -> dict[str, Any]:
