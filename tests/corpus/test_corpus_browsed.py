@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
-from corpus_truth import CORPUS, bad_subjects, documents, needs_corpus
+from corpus_truth import CORPUS, bad_subjects, documents, nasty_cases, needs_corpus
 from pointsman.cluster.connect import connect
 from pointsman.cluster.refs import ObjectRef
 from pointsman.sandbox.world import World
@@ -157,23 +157,23 @@ async def browsing(path: Path, size: tuple[int, int]) -> AsyncIterator[Browser]:
             yield browser
 
 
-def _nasty() -> list[object]:
-    quick = {"03", "13"}
-    others = [
+def _looks() -> list[object]:
+    quick = {("nasty/03", "80x24"), ("nasty/13", "120x40")}
+    cases = [
+        *(f"nasty/{path.name}" for path in nasty_cases()),
         f"{ISTIO}/invalid.yaml",
         f"{ISTIO}/route-binding.yaml",
         f"{CILIUM}/gateway/tlsroute-invalid-no-matching-listener.yaml",
         f"{ENVOY}/clienttrafficpolicy-status-conditions-truncated.yaml",
     ]
-    nasty = [f"nasty/{path.name}" for path in sorted((CORPUS / "nasty").glob("*.yaml"))]
     return [
-        pytest.param(case, id=case, marks=() if case.startswith("nasty/") and case[6:8] in quick else slow)
-        for case in (*nasty, *others)
+        pytest.param(case, size, id=f"{case}-{name}", marks=() if (case[:8], name) in quick else slow)
+        for case in cases
+        for name, size in SIZES.items()
     ]
 
 
-@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("case", _nasty())
+@pytest.mark.parametrize(("case", "size"), _looks())
 async def test_everything_of_a_case_can_be_looked_at(case: str, size: tuple[int, int]) -> None:
     async with browsing(CORPUS / case, size) as browser:
         rows = browser.app.picture.overview
@@ -232,7 +232,7 @@ def _poisoned(value: Any) -> Any:
     return [_poisoned(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("size", [SIZES["120x40"], pytest.param(SIZES["80x24"], marks=slow)])
 async def test_hostile_words_of_a_controller_stay_words(tmp_path: Path, size: tuple[int, int]) -> None:
     source = CORPUS / "nasty" / "07-istio-gateway-programmed-listener-not.yaml"
     poisoned = tmp_path / "poisoned.yaml"
