@@ -9,7 +9,7 @@ from ..checklists.view import CacheRow, CheckResult, Confirmation, RunView, Side
 from ..cluster.text import clean
 from ..probes.verdict import Verdict, worst
 from .describe import finding_lines
-from .lines import EMPTY, Line, Span, Tone, fit, labelled, line, seconds, verdict_span
+from .lines import EMPTY, Line, Span, Tone, count, fit, labelled, line, seconds, verdict_span
 
 _STEP_TONE = {
     "done": Tone.GOOD,
@@ -59,7 +59,7 @@ def tally(results: Sequence[CheckResult]) -> str:
         for verdict in (Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIP)
         if any(result.verdict == verdict for result in results)
     ]
-    return f"{len(results)} items  " + "  ".join(counted)
+    return f"{count(len(results), 'item')}  " + "  ".join(counted)
 
 
 def overall(results: Sequence[CheckResult]) -> Verdict:

@@ -85,7 +85,7 @@ def check(
         lines += [check_line(result, columns) for result in results]
         for result in results:
             if result.verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN):
-                title = line(" ", verdict_span(result.verdict), Span(result.check.title, Tone.STRONG))
+                title = line(" ", verdict_span(result.verdict, 8), Span(result.check.title, Tone.STRONG))
                 lines += [EMPTY, title, *check_details(result, columns)]
         show(lines)
     context.exit(EXIT_CODES[verdict])

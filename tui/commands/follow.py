@@ -46,7 +46,7 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
                 break
             view = views.get()
     except KeyboardInterrupt:
-        note(f"\nleft as it is; go on with: pointsman resume {run.run_id}")
+        note(f"\nleft as it is; go on with: {_go_on(run)}")
     finally:
         end_subscription()
         run.stop()
@@ -54,6 +54,10 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
     if output == "json":
         _print_document(view, verdict, (time.monotonic() - started) * 1000)
     return _CODES[verdict]
+
+
+def _go_on(run: CutoverRun) -> str:
+    return f"pointsman resume {run.run_id} --write"
 
 
 def _tell(lines: list[Line], aside: bool) -> None:
@@ -91,7 +95,7 @@ def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
     else:
         typed = ""
     if not typed:
-        note(f"nobody typed {asked.type_this}; go on with: pointsman resume {run.run_id}")
+        note(f"nobody typed {asked.type_this}; go on with: {_go_on(run)} --confirm {asked.type_this}")
         return False
     run.send(Confirm(asked.purpose, typed))
     with contextlib.suppress(TimeoutError):
