@@ -13,7 +13,7 @@ _NAME = re.compile(r"^pointsman-(\d+)-")
 
 
 def private_directory() -> Path:
-    """A new directory of mode 0700, named after this process; what ended processes of ours left goes first."""
+    """A new directory of mode 0700 named after this process; first goes what ended ones of ours left."""
     _sweep(Path(tempfile.gettempdir()))
     return Path(tempfile.mkdtemp(prefix=f"pointsman-{os.getpid()}-"))
 
