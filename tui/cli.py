@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
@@ -56,10 +57,7 @@ class _Commands(click.Group):
 @click.pass_context
 def cli(
     context: click.Context,
-    kubeconfig: str | None,
-    context_name: str | None,
-    namespaces: tuple[str, ...],
-    all_namespaces: bool,
+    settings: Settings,
     plans: tuple[str, ...],
     write: bool,
 ) -> None:
@@ -67,14 +65,8 @@ def cli(
 
     Without a command: browse the live Gateways and Routes with what is wrong with them.
     """
-    context.obj = Settings(
-        kubeconfig=kubeconfig,
-        context=context_name,
-        namespaces=None if all_namespaces or not namespaces else namespaces,
-        plans=_plan_files(plans),
-        writes=write,
-        practice_note=os.environ.get("POINTSMAN_PRACTICE_NOTE", ""),
-    )
+    note = os.environ.get("POINTSMAN_PRACTICE_NOTE", "")
+    context.obj = replace(settings, plans=_plan_files(plans), writes=write, practice_note=note)
     if context.invoked_subcommand is None:
         context.exit(browse(context.obj))
 
@@ -125,16 +117,23 @@ def browse(settings: Settings) -> int:
     return app.return_code or 0
 
 
+def _own_name() -> str:
+    plugin = Path(sys.argv[0]).name.startswith("kubectl-")
+    return "kubectl pointsman" if plugin else "pointsman"
+
+
 def main() -> None:
     """Run, and turn every error that is meant for a person into one line and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name=_own_name(), standalone_mode=False)
     except click.exceptions.Exit as end:
         code = end.exit_code
     except click.Abort:
         code = 130
     except click.ClickException as error:
-        click.echo(f"pointsman: {error.format_message()}", err=True)
+        context = getattr(error, "ctx", None)
+        see = f"; see: {context.command_path} --help" if context is not None else ""
+        click.echo(f"pointsman: {error.format_message().rstrip('.')}{see}", err=True)
         code = USAGE
     except UserError as error:
         click.echo(f"pointsman: {error}", err=True)

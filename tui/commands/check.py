@@ -13,7 +13,7 @@ from ..describe_run import check_details, check_line, overall, tally
 from ..lines import EMPTY, Line, Span, Tone, line, verdict_span
 from ..settings import Settings
 from .common import EXIT_CODES, note, show, snapshot_or_reason, width
-from .options import cluster_options, merged, output_option
+from .options import cluster_options, output_option
 
 
 @click.command()
@@ -26,10 +26,7 @@ def check(
     context: click.Context,
     plan_file: str,
     only: tuple[str, ...],
-    kubeconfig: str | None,
-    context_name: str | None,
-    namespaces: tuple[str, ...],
-    all_namespaces: bool,
+    settings: Settings,
     output: str,
 ) -> None:
     """Run the pre-cutover checklist of PLAN; each item is a probe that really runs.
@@ -40,7 +37,6 @@ def check(
     from ...checklists.plan import load_plan
     from ...probes.output import document, encode
 
-    settings: Settings = merged(context.obj, kubeconfig, context_name, () if all_namespaces else namespaces)
     plan = load_plan(plan_file)
     checklist = load_checklist(plan.checklist)
     known = [entry.id for entry in checklist.checks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,8 @@ from ...cluster.errors import UserError
 from ..settings import Settings
 from .common import note
 from .follow import follow
-from .options import cluster_options, merged, output_option
+from .journal import entries_of
+from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
     from ...cluster.store import Snapshot
@@ -30,10 +32,7 @@ def cutover(
     plan_file: str,
     write: bool,
     confirmed: tuple[str, ...],
-    kubeconfig: str | None,
-    context_name: str | None,
-    namespaces: tuple[str, ...],
-    all_namespaces: bool,
+    settings: Settings,
     output: str,
 ) -> None:
     """Cut the hosts of PLAN over, step by step; ctrl-c leaves it, and `pointsman resume` goes on.
@@ -43,7 +42,6 @@ def cutover(
     from ...checklists.plan import load_plan
     from ...checklists.run import CutoverRun
 
-    settings: Settings = merged(context.obj, kubeconfig, context_name, () if all_namespaces else namespaces)
     plan = load_plan(plan_file)
     with live_snapshots(settings) as (snapshots, in_use):
         run = CutoverRun.start_new(
@@ -70,26 +68,25 @@ def resume(
     run_id: str | None,
     write: bool,
     confirmed: tuple[str, ...],
-    kubeconfig: str | None,
-    context_name: str | None,
-    namespaces: tuple[str, ...],
-    all_namespaces: bool,
+    settings: Settings,
     output: str,
 ) -> None:
     """Go on with a cutover from its journal; without RUN, with the latest that is unfinished."""
     from ...checklists.events import RunStarted
-    from ...checklists.journal import latest_unfinished, read_journal, run_path
+    from ...checklists.journal import latest_unfinished
     from ...checklists.run import CutoverRun
 
-    settings: Settings = merged(context.obj, kubeconfig, context_name, () if all_namespaces else namespaces)
     if run_id is None:
         found = latest_unfinished()
         if found is None:
             raise UserError("no unfinished run", "`pointsman journal` lists all runs")
         run_id = found.run_id
-    first = read_journal(run_path(run_id))[0].event
+    entries = entries_of(run_id)
+    first = entries[0].event if entries else None
     if isinstance(first, RunStarted) and not settings.kubeconfig:
-        settings = merged(settings, first.kubeconfig or None, settings.context or first.context or None, ())
+        settings = replace(
+            settings, kubeconfig=first.kubeconfig or None, context=settings.context or first.context or None
+        )
     with live_snapshots(settings) as (snapshots, _):
         run = CutoverRun.resume(run_id, snapshots=snapshots, writes_enabled=write or settings.writes)
         context.exit(follow(run, confirmed, output))

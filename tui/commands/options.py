@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
@@ -15,8 +17,11 @@ INCONCLUSIVE = 3
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def cluster_options(function: F) -> F:
-    """The options that say which cluster; they may stand before or behind the command's name."""
+def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which cluster, handed on as ``settings``.
+
+    They may stand before or behind the command's name.
+    """
     options = (
         click.option(
             "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
@@ -32,9 +37,33 @@ def cluster_options(function: F) -> F:
         ),
         click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
     )
+    wrapped = _with_settings(function)
     for option in reversed(options):
-        function = option(function)
-    return function
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(function)
+    def with_settings(
+        *arguments: Any,
+        kubeconfig: str | None,
+        context_name: str | None,
+        namespaces: tuple[str, ...],
+        all_namespaces: bool,
+        **rest: Any,
+    ) -> None:
+        # what stood before the command's name holds where nothing stands behind it
+        base = click.get_current_context().find_object(Settings) or Settings()
+        settings = replace(
+            base,
+            kubeconfig=kubeconfig or base.kubeconfig,
+            context=context_name or base.context,
+            namespaces=None if all_namespaces else namespaces or base.namespaces,
+        )
+        function(*arguments, settings=settings, **rest)
+
+    return with_settings
 
 
 def output_option(*formats: str) -> Callable[[F], F]:
@@ -46,18 +75,4 @@ def output_option(*formats: str) -> Callable[[F], F]:
         default=formats[0],
         show_default=True,
         help="Output format.",
-    )
-
-
-def merged(
-    base: Settings, kubeconfig: str | None, context: str | None, namespaces: tuple[str, ...]
-) -> Settings:
-    """The settings of the group with those of the command over them."""
-    return Settings(
-        kubeconfig=kubeconfig or base.kubeconfig,
-        context=context or base.context,
-        namespaces=namespaces or base.namespaces,
-        plans=base.plans,
-        writes=base.writes,
-        practice_note=base.practice_note,
     )

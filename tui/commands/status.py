@@ -11,7 +11,7 @@ from ..describe import finding_lines
 from ..lines import EMPTY, Line, Span, Tone, count, line
 from ..settings import Settings
 from .common import EXIT_CODES, show, width
-from .options import cluster_options, merged, output_option
+from .options import cluster_options, output_option
 
 
 @click.command()
@@ -22,10 +22,7 @@ from .options import cluster_options, merged, output_option
 @click.pass_context
 def status(
     context: click.Context,
-    kubeconfig: str | None,
-    context_name: str | None,
-    namespaces: tuple[str, ...],
-    all_namespaces: bool,
+    settings: Settings,
     output: str,
     deadline_s: float,
 ) -> None:
@@ -40,7 +37,6 @@ def status(
     from ...probes.state.overview import overview
     from ...probes.state.scope import findings_within, rows_within
 
-    settings: Settings = merged(context.obj, kubeconfig, context_name, () if all_namespaces else namespaces)
     started = time.monotonic()
     connection = connect(settings.kubeconfig, settings.context)
     try:
