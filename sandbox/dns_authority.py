@@ -23,7 +23,7 @@ import dns.update
 from dns.rcode import Rcode
 
 from .dns_keys import TsigKey, keyring
-from .dns_server import DnsListener, Transport
+from .dns_server import DnsServer, Transport
 from .dns_update import UpdateRefused, apply_update
 from .dns_zone import Name, Outcome, RdataType, RecordSet, Zone
 from .errors import SandboxError
@@ -50,7 +50,7 @@ class DnsFaults:
     not_authoritative: bool = False
 
 
-class AuthorityServer:
+class AuthorityServer(DnsServer):
     """Serves its zones on UDP and TCP, one port.
 
     Set ``faults`` at any time. ``queries`` counts the questions by (name without the last dot, type),
@@ -66,30 +66,7 @@ class AuthorityServer:
         if not self._zones:
             raise SandboxError("a name server needs at least one zone")
         self._keyring = keyring(keys)
-        self._listener = DnsListener(self._handle)
-
-    @property
-    def address(self) -> str:
-        """The address listened on; empty before the start."""
-        return self._listener.address
-
-    @property
-    def port(self) -> int:
-        """The port listened on, UDP and TCP alike; 0 before the start."""
-        return self._listener.port
-
-    @property
-    def endpoint(self) -> str:
-        """``address:port``, as a plan file names a server."""
-        return f"{self.address}:{self.port}"
-
-    async def start(self, address: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen on UDP and TCP; returns the port. SandboxError where that cannot be."""
-        return await self._listener.start(address, port)
-
-    async def stop(self) -> None:
-        """Stop listening and end every query under way."""
-        await self._listener.stop()
+        super().__init__()
 
     async def _handle(self, wire: bytes, transport: Transport) -> bytes | None:
         faults = self.faults

@@ -21,7 +21,7 @@ from dns.rcode import Rcode
 from dns.rdtypes.ANY.SOA import SOA
 
 from .dns_authority import to_wire
-from .dns_server import DnsListener, Transport
+from .dns_server import DnsServer, Transport
 from .dns_zone import Name, RdataType
 from .errors import SandboxError
 
@@ -45,7 +45,7 @@ class _Unanswered(Exception):  # noqa: N818 - becomes SERVFAIL
     """The authority did not answer, or not with authority."""
 
 
-class CachingResolver:
+class CachingResolver(DnsServer):
     """Answers from its cache while the TTL lasts, and asks the authority otherwise; UDP and TCP, one port.
 
     Each record set of a chain is cached by itself, with its own TTL; a missing name or type for the smaller
@@ -67,30 +67,7 @@ class CachingResolver:
         self._min_ttl = min_ttl
         self._timeout_s = timeout_s
         self._cache: dict[tuple[Name, RdataType], _Entry] = {}
-        self._listener = DnsListener(self._handle)
-
-    @property
-    def address(self) -> str:
-        """The address listened on; empty before the start."""
-        return self._listener.address
-
-    @property
-    def port(self) -> int:
-        """The port listened on, UDP and TCP alike; 0 before the start."""
-        return self._listener.port
-
-    @property
-    def endpoint(self) -> str:
-        """``address:port``, as a plan file names a resolver."""
-        return f"{self.address}:{self.port}"
-
-    async def start(self, address: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen on UDP and TCP; returns the port. SandboxError where that cannot be."""
-        return await self._listener.start(address, port)
-
-    async def stop(self) -> None:
-        """Stop listening and end every query under way."""
-        await self._listener.stop()
+        super().__init__()
 
     def flush(self) -> None:
         """Forget everything."""

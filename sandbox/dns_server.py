@@ -126,3 +126,36 @@ def _bind_both(address: str, port: int) -> tuple[socket.socket, socket.socket]:
             udp_socket.setblocking(False)
             return udp_socket, tcp_socket
     raise SandboxError(f"no port of {address} is free for both UDP and TCP")
+
+
+class DnsServer:
+    """What the authority and the resolver have in common: an endpoint that is started and stopped."""
+
+    def __init__(self) -> None:
+        self._listener = DnsListener(self._handle)
+
+    @property
+    def address(self) -> str:
+        """The address listened on; empty before the start."""
+        return self._listener.address
+
+    @property
+    def port(self) -> int:
+        """The port listened on, UDP and TCP alike; 0 before the start."""
+        return self._listener.port
+
+    @property
+    def endpoint(self) -> str:
+        """``address:port``, as a plan file names a server."""
+        return f"{self.address}:{self.port}"
+
+    async def start(self, address: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen on UDP and TCP; returns the port. SandboxError where that cannot be."""
+        return await self._listener.start(address, port)
+
+    async def stop(self) -> None:
+        """Stop listening and end every query under way."""
+        await self._listener.stop()
+
+    async def _handle(self, wire: bytes, transport: Transport) -> bytes | None:
+        raise NotImplementedError

@@ -116,7 +116,14 @@ def _plan_arguments(info: WorldInfo) -> list[str]:
 async def _screens(info: WorldInfo, ended: asyncio.Event) -> int:
     arguments = [sys.executable, "-m", "pointsman.tui", "--kubeconfig", str(info.kubeconfig)]
     arguments += _plan_arguments(info)
-    environment = {**os.environ, "POINTSMAN_PRACTICE_NOTE": f"kubectl --kubeconfig {info.kubeconfig}"}
+    temporary = info.directory / "tmp"
+    temporary.mkdir(mode=0o700)
+    environment = {
+        **os.environ,
+        "POINTSMAN_PRACTICE_NOTE": f"kubectl --kubeconfig {info.kubeconfig}",
+        # screens that are killed cannot remove their files; the end of the world does
+        "TMPDIR": str(temporary),
+    }
     while True:
         code = await _one_sitting(arguments, environment, ended)
         if code >= 0:
@@ -126,7 +133,7 @@ async def _screens(info: WorldInfo, ended: asyncio.Event) -> int:
         click.echo(f"the screens were ended by signal {-code}; the practice world and its journals go on")
         state = info.directory / "state"
         click.echo(f"from elsewhere: POINTSMAN_STATE_DIR={state} pointsman resume --write")
-        answer = await asyncio.to_thread(_ask, "enter opens the screens again, q ends the world: ")
+        answer = await _ask("enter opens the screens again, q ends the world: ", ended)
         if answer.strip().lower().startswith("q"):
             return 0
 
@@ -149,8 +156,26 @@ async def _one_sitting(arguments: list[str], environment: dict[str, str], ended:
     return leaving.result()
 
 
-def _ask(question: str) -> str:
+async def _ask(question: str, ended: asyncio.Event) -> str:
+    """A line from the terminal; ``q`` where there is none any more, or a signal ends the waiting."""
+    ended.clear()
+    answer: list[str] = []
+
+    def readable() -> None:
+        try:
+            typed = os.read(sys.stdin.fileno(), 1024)
+        except OSError:
+            typed = b""
+        answer.append(typed.decode(errors="replace") or "q")
+        ended.set()
+
+    click.echo(question, nl=False)
+    sys.stdout.flush()
+    # not a thread in input(): that could not be called off, and would keep the program from ending
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), readable)
     try:
-        return input(question)
-    except EOFError:
-        return "q"
+        await ended.wait()
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+    return answer[0] if answer else "q"
