@@ -293,10 +293,13 @@ class Connection:
                 f"not allowed on {self.server}: {message or f'{method} {clean(path, 160)}'} (403)",
                 "ask for the right, for example with `kubectl auth can-i --list`",
             )
+        said = message or reason
         return ApiError(
             status,
             reason,
-            f"{self.server} answered {method} {clean(path, 160)} with {status}: {message or reason}",
+            f"{self.server} answered {method} {clean(path, 160)} with {status}"
+            + (f": {said}" if said else ""),
+            "" if said else "check that the server address is that of a Kubernetes API server",
         )
 
     def _no_answer(self, error: Exception) -> ApiError:
