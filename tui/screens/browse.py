@@ -151,6 +151,7 @@ class BrowseScreen(FrameScreen):
         heading = line(" ", Span(title, Tone.STRONG), Span(right, Tone.BAD if findings else Tone.DIM))
         self.query_one("#details-title", Rule).show(heading)
         view.set_rows(Rows.text(lines))
+        self.pointsman.remember([finding.reproduce for finding in findings])
 
     def _subject(self) -> object:
         in_tree = self.query_one("#tree", RowView).has_focus
