@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import resource
 import select
 import signal
 import struct
@@ -15,7 +16,11 @@ from types import TracebackType
 
 
 class Terminal:
-    """Starts ``argv`` on a terminal of its own; ``seen`` holds every byte that it sent."""
+    """Starts ``argv`` on a terminal of its own; ``seen`` holds every byte that it sent.
+
+    ``arrivals`` holds the same with the seconds since the start; ``usage`` what the child had used
+    when it ended.
+    """
 
     def __init__(
         self, argv: list[str], columns: int, lines: int, environment: dict[str, str] | None = None
@@ -34,6 +39,8 @@ class Terminal:
         )
         os.close(slave)
         self.seen = b""
+        self.arrivals: list[tuple[float, bytes]] = []
+        self.usage: resource.struct_rusage | None = None
 
     def __enter__(self) -> Terminal:
         return self
@@ -43,18 +50,26 @@ class Terminal:
     ) -> None:
         self.child.send_signal(signal.SIGTERM)
         end = time.perf_counter() + 5
-        while self.child.poll() is None and time.perf_counter() < end:
+        while not self._reaped() and time.perf_counter() < end:
             self._read(0.05)
-        if self.child.poll() is None:
+        if self.child.returncode is None:
             self.child.kill()
-        self.child.wait()
+            while not self._reaped():
+                self._read(0.05)
         os.close(self._master)
+
+    def _reaped(self) -> bool:
+        if self.child.returncode is None:
+            pid, status, usage = os.wait4(self.child.pid, os.WNOHANG)
+            if pid:
+                self.child.returncode, self.usage = os.waitstatus_to_exitcode(status), usage
+        return self.child.returncode is not None
 
     def wait_for(self, marker: bytes, longest_s: float) -> float:
         """Seconds from the start until ``marker`` was sent. TimeoutError where it never was."""
         end = time.perf_counter() + longest_s
         while marker not in self.seen:
-            if time.perf_counter() > end or (not self._read(0.1) and self.child.poll() is not None):
+            if time.perf_counter() > end or (not self._read(0.1) and self._reaped()):
                 raise TimeoutError(f"{marker!r} was never sent; the end of what was: {self.seen[-400:]!r}")
         return time.perf_counter() - self.started
 
@@ -81,4 +96,5 @@ class Terminal:
         except OSError:
             return False
         self.seen += data
+        self.arrivals.append((time.perf_counter() - self.started, data))
         return bool(data)

@@ -1,0 +1,198 @@
+"""A practice cluster of any size in a child process: N HTTPRoutes with what a real cluster has around them.
+
+For each route a Service and an EndpointSlice; for every fifty a namespace; for every five hundred a Gateway.
+One route in a hundred is broken, in one of four ways. Each object has the status that a controller writes.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_GATEWAY_API = "gateway.networking.k8s.io/v1"
+_CONTROLLER = "example.net/gateway-controller"
+_NAMESPACE_OF = 50
+_GATEWAY_OF = 500
+_BROKEN_OF = 100
+
+
+def documents(count: int) -> Iterator[Json]:
+    """The objects; the same for the same ``count``."""
+    accepted = _condition("Accepted", "True", "Accepted")
+    yield {
+        "apiVersion": _GATEWAY_API,
+        "kind": "GatewayClass",
+        "metadata": {"name": "edge", "generation": 1},
+        "spec": {"controllerName": _CONTROLLER},
+        "status": {"conditions": [accepted]},
+    }
+    for number in range(max(1, count // _GATEWAY_OF)):
+        yield _gateway(number, min(count, _GATEWAY_OF))
+    for number in range(max(1, count // _NAMESPACE_OF)):
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"team-{number:03d}"}}
+    for number in range(count):
+        yield from _one(number, count)
+
+
+def _condition(kind: str, status: str, reason: str, message: str = "") -> Json:
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        # ahead, so that an edit during a measurement does not make the status stale as well
+        "observedGeneration": 1_000,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+
+
+def _gateway(number: int, attached: int) -> Json:
+    good = [_condition(kind, "True", kind) for kind in ("Accepted", "Programmed")]
+    listener = {
+        "name": "http",
+        "port": 80,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": {"from": "All"}},
+    }
+    return {
+        "apiVersion": _GATEWAY_API,
+        "kind": "Gateway",
+        "metadata": {"name": f"edge-{number:02d}", "namespace": "infra", "generation": 1},
+        "spec": {"gatewayClassName": "edge", "listeners": [listener]},
+        "status": {
+            "addresses": [{"type": "IPAddress", "value": f"192.0.2.{number + 1}"}],
+            "conditions": good,
+            "listeners": [
+                {
+                    "name": "http",
+                    "attachedRoutes": attached,
+                    "supportedKinds": [{"kind": "HTTPRoute"}],
+                    "conditions": [*good, _condition("ResolvedRefs", "True", "ResolvedRefs")],
+                }
+            ],
+        },
+    }
+
+
+def _one(number: int, count: int) -> Iterator[Json]:
+    namespace = f"team-{number % max(1, count // _NAMESPACE_OF):03d}"
+    name = f"app-{number:05d}"
+    fault = number // _BROKEN_OF % 4 if number % _BROKEN_OF == 0 else None
+    parent = {"name": f"edge-{number % max(1, count // _GATEWAY_OF):02d}", "namespace": "infra"}
+    resolved = _condition("ResolvedRefs", "True", "ResolvedRefs")
+    if fault == 0:
+        resolved = _condition("ResolvedRefs", "False", "BackendNotFound", f"service {name} not found")
+    accepted = _condition("Accepted", "True", "Accepted")
+    if fault == 1:
+        accepted = _condition("Accepted", "False", "NoMatchingListenerHostname", "no listener matches")
+    yield {
+        "apiVersion": _GATEWAY_API,
+        "kind": "HTTPRoute",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "generation": 1_001 if fault == 2 else 1,
+            "labels": {"app.kubernetes.io/name": name, "app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace},
+            "managedFields": [_managed_fields(manager) for manager in ("helm", "gateway-controller")],
+        },
+        "spec": {
+            "hostnames": [f"{name}.example.com", f"www.{name}.example.com"],
+            "parentRefs": [{"group": "gateway.networking.k8s.io", "kind": "Gateway", **parent}],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": path}}],
+                    "backendRefs": [{"group": "", "kind": "Service", "name": name, "port": 80, "weight": 1}],
+                }
+                for path in ("/", "/api")
+            ],
+        },
+        "status": {
+            "parents": [
+                {"parentRef": parent, "controllerName": _CONTROLLER, "conditions": [accepted, resolved]}
+            ]
+        },
+    }
+    if fault != 0:
+        yield {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "type": "ClusterIP",
+                "selector": {"app": name},
+                "ports": [{"port": 80, "targetPort": 8080}],
+            },
+        }
+    yield {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": f"{name}-1",
+            "namespace": namespace,
+            "labels": {"kubernetes.io/service-name": name},
+        },
+        "addressType": "IPv4",
+        "ports": [{"port": 8080}],
+        "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": fault != 3}}],
+    }
+
+
+def _managed_fields(manager: str) -> Json:
+    paths = {f"f:{name}": {} for name in ("hostnames", "parentRefs", "rules", "labels", "annotations")}
+    return {
+        "manager": manager,
+        "operation": "Apply",
+        "apiVersion": _GATEWAY_API,
+        "time": "2026-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:metadata": paths, "f:spec": paths, "f:status": {"f:parents": {}}},
+    }
+
+
+@contextmanager
+def many_routes(count: int) -> Iterator[str]:
+    """The kubeconfig of a running cluster with ``count`` HTTPRoutes; it ends with the block."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "world.json"
+        # written in a child: the memory of a parent counts in the peak of its children
+        subprocess.run([sys.executable, __file__, str(count), str(file)], check=True)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pointsman.sandbox", "--load", str(file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert child.stdout is not None
+            line = child.stdout.readline()
+            if not line:
+                raise RuntimeError("the practice cluster did not start")
+            yield json.loads(line)["kubeconfig"]
+        finally:
+            child.communicate(timeout=30)
+
+
+def change_hostname(kubeconfig: str, namespace: str, name: str, hostname: str) -> None:
+    """Give one route another hostname, by a merge patch in a process of its own."""
+    patch = f"""
+from pointsman.cluster.connect import connect
+connection = connect({kubeconfig!r})
+path = "/apis/{_GATEWAY_API}/namespaces/{namespace}/httproutes/{name}"
+body = b'{{"spec": {{"hostnames": ["{hostname}"]}}}}'
+connection.request("PATCH", path, body=body, content_type="application/merge-patch+json")
+connection.close()
+"""
+    subprocess.run([sys.executable, "-c", patch], check=True)
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps({"kind": "List", "items": list(documents(int(sys.argv[1])))}))
