@@ -16,8 +16,11 @@ from .refs import GATEWAY_GROUP, ObjectRef
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
-    """A piece of an object; fields are camelCase on the wire."""
+class Part(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True, gc=False):
+    """A piece of an object; fields are camelCase on the wire.
+
+    Decoded trees hold no cycles, and the collector would otherwise walk a million of them again and again.
+    """
 
 
 class Meta(Part, frozen=True):

@@ -9,7 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-_NAME = re.compile(r"^pointsman-(\d+)-")
+# a practice world that was killed left its own, whole of practice keys
+_NAME = re.compile(r"^pointsman-(?:practice-)?(\d+)-")
 
 
 def private_directory() -> Path:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
 
 GATEWAY_GROUP = "gateway.networking.k8s.io"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class ObjectRef:
+# a Struct and no dataclass: they are made and compared by the hundred thousand, and this is ten times as fast
+class ObjectRef(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """A reference to an object, or with ``section`` to a part of it (a listener, a rule).
 
     ``group`` is empty for the core API; ``namespace`` is empty for cluster-scoped kinds.
@@ -26,9 +26,9 @@ class ObjectRef:
 
     def part(self, section: str) -> ObjectRef:
         """The same object, one of its sections."""
-        return replace(self, section=section)
+        return ObjectRef(self.kind, self.namespace, self.name, section, self.group)
 
     @property
     def whole(self) -> ObjectRef:
         """The same object without its section: the key under which it is stored."""
-        return replace(self, section="") if self.section else self
+        return self.part("") if self.section else self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -121,7 +122,7 @@ class World:
         manifests = read_manifests(load) if load is not None else None
         if manifests is None:
             loopback.require(API_ADDRESS, self._old_address, self._new_address)
-        directory = Path(tempfile.mkdtemp(prefix="pointsman-practice-"))
+        directory = Path(tempfile.mkdtemp(prefix=f"pointsman-practice-{os.getpid()}-"))
         self._stack.callback(shutil.rmtree, directory, ignore_errors=True)
         ca = PracticeCa()
         ca_file = write_private(directory / "ca.pem", ca.root_pem)

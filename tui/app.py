@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import traceback
 from collections.abc import Iterable
@@ -83,6 +84,10 @@ class PointsmanApp(App[None]):
 
     def _tick(self) -> None:
         bridge = self.bridge
+        if self.settings.practice_parent and os.getppid() != self.settings.practice_parent:
+            self.exit_line = "the practice world has ended, and its screens with it"
+            self.exit(return_code=3)
+            return
         if bridge.problem is not None and bridge.fatal and self.picture.snapshot.version == 0:
             self.exit_line = str(bridge.problem)
             self.exit(return_code=2)

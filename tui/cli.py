@@ -65,8 +65,13 @@ def cli(
 
     Without a command: browse the live Gateways and Routes with what is wrong with them.
     """
-    note = os.environ.get("POINTSMAN_PRACTICE_NOTE", "")
-    context.obj = replace(settings, plans=_plan_files(plans), writes=write, practice_note=note)
+    context.obj = replace(
+        settings,
+        plans=_plan_files(plans),
+        writes=write,
+        practice_note=os.environ.get("POINTSMAN_PRACTICE_NOTE", ""),
+        practice_parent=int(os.environ.get("POINTSMAN_PRACTICE_PARENT", "0")),
+    )
     if context.invoked_subcommand is None:
         context.exit(browse(context.obj))
 

@@ -25,8 +25,9 @@ def _ended_process() -> int:
     return child.pid
 
 
-def test_what_a_killed_process_left_is_removed(temporary: Path) -> None:
-    left = temporary / f"pointsman-{_ended_process()}-abc"
+@pytest.mark.parametrize("kind", ["", "practice-"])
+def test_what_a_killed_process_left_is_removed(temporary: Path, kind: str) -> None:
+    left = temporary / f"pointsman-{kind}{_ended_process()}-abc"
     left.mkdir()
     (left / "user-client-key").write_text("a key")
     made = private_directory()
