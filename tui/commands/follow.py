@@ -45,7 +45,7 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
             if view.finished or (view.waiting_for is not None and not _answer(run, view, confirmed)):
                 break
             view = views.get()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(run)}")
     finally:
         end_subscription()
@@ -97,7 +97,7 @@ def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
     if not typed:
         note(f"nobody typed {asked.type_this}; go on with: {_go_on(run)} --confirm {asked.type_this}")
         return False
-    run.send(Confirm(asked.purpose, typed))
+    run.send(Confirm(asked.purpose, typed, asked.change_id))
     with contextlib.suppress(TimeoutError):
         run.wait(lambda newer: newer.waiting_for != asked, timeout_s=30)
     return True

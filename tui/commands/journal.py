@@ -37,7 +37,7 @@ def journal(context: click.Context, run_id: str | None, verify: bool, output: st
         if verify:
             context.exit(_verify(runs))
         if output == "json":
-            click.echo(msgspec.json.encode(runs).decode())
+            click.echo(msgspec.json.encode(runs, enc_hook=str).decode())
             return
         for entry in runs:
             state = entry.problem or entry.outcome or entry.phase
