@@ -140,7 +140,10 @@ BACKEND = Scope(
 
 def reasons_of(condition: Condition) -> tuple[str, ...]:
     """The reasons of a condition: Envoy Gateway joins several with commas."""
-    return tuple(part.strip() for part in condition.reason.split(",") if part.strip())
+    reason = condition.reason
+    if "," not in reason:
+        return (reason,) if reason else ()
+    return tuple(part.strip() for part in reason.split(",") if part.strip())
 
 
 def is_unclaimed(conditions: Iterable[Condition]) -> bool:
