@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
-import re
 import struct
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pyte
 import pytest
+from pointsman.tui.cli import main
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(_BENCHMARKS))
@@ -24,13 +26,17 @@ from terminal import Terminal  # noqa: E402 - the folder of the benchmarks is no
 WorldFacts = dict[str, Any]
 
 PROGRAM = [sys.executable, "-m", "pointsman.tui"]
-# a terminal that is not the controlling one sends neither SIGHUP nor SIGINT, as none of a user's is
-_OWN_THE_TERMINAL = (
-    "import fcntl,os,sys,termios;fcntl.ioctl(0,termios.TIOCSCTTY,0);os.execv(sys.argv[1],sys.argv[1:])"
-)
+# a terminal that is not the controlling one sends neither SIGHUP nor SIGINT, as every user's does;
+# the size is the terminal's, whatever the shell that runs the tests has exported
+_OWN_THE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 LEFT_ALTERNATE_SCREEN = b"\x1b[?1049l"
 CURSOR_ON = b"\x1b[?25h"
-ESCAPES = re.compile(rb"\x1b")
 
 
 def run(*arguments: str, longest_s: float = 60.0, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +49,16 @@ def run(*arguments: str, longest_s: float = 60.0, **environment: str) -> subproc
         timeout=longest_s,
         env={**os.environ, **environment},
     )
+
+
+def run_inside(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process: for the many small cases that end before anything is started."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["pointsman", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+    return subprocess.CompletedProcess(arguments, int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 class Pty(Terminal):

@@ -11,6 +11,7 @@ from textual.containers import Container, Horizontal, Vertical
 from textual.widget import Widget
 
 from ...cluster.refs import ObjectRef
+from ...cluster.text import clean
 from ...probes.state.overview import RouteRow
 from ...probes.verdict import Finding, Verdict
 from ..describe import class_lines, gateway_lines, route_lines, short
@@ -139,7 +140,12 @@ class BrowseScreen(FrameScreen):
             return str(bridge.problem)
         if self.pointsman.picture.snapshot.version == 0:
             return "connecting ..."
-        if self._loading():
+        troubled = self.pointsman.picture.overview.troubled_kinds
+        states = [state for kind, state in sorted(troubled.items()) if kind.endswith("Route")]
+        refused = [state.detail for state in states if state.state in ("failed", "denied") and state.detail]
+        if refused:
+            return clean(refused[0], 300)
+        if states:
             return "loading: what is not shown yet may exist"
         return "no route here" if not (self._filter or self._faults_only) else "nothing matches; esc clears"
 
