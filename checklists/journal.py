@@ -24,14 +24,13 @@ from ..cluster.errors import UserError
 from ..cluster.text import clean
 from .events import Event, RunStarted, event_from_json, event_to_json
 from .machine import State, fold
+from .secrecy import refuse_secrets
 from .state import outcome
 
 STATE_DIR_VARIABLE = "POINTSMAN_STATE_DIR"
 FIRST_HASH = hashlib.sha256(b"pointsman journal v1").hexdigest()
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{2,40}$")
-_LOOKS_SECRET = re.compile(r"PRIVATE KEY-----|\bBearer [A-Za-z0-9._-]{12,}|\bsecret\s+\"", re.IGNORECASE)
-_SECRET_FIELDS = frozenset({"secret", "password", "token", "tsig_key", "private_key", "authorization"})
-_LARGEST_LINE = 4_000_000
+_LARGEST_LINE = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,7 @@ class Journal:
         self._file = file
         self._entries = entries
         self._size = size
+        self._broken = False
 
     @classmethod
     def create(cls, run_id: str, state_dir: Path | None = None) -> Journal:
@@ -140,13 +140,18 @@ class Journal:
         number = len(self._entries) + 1
         digest = chain(previous, number, plain)
         line = canonical({"n": number, "prev": previous, "hash": digest, **plain}) + b"\n"
+        if len(line) > _LARGEST_LINE:
+            raise UserError(
+                f"{self.path}: an event of {len(line)} bytes is too long", "make the plan smaller"
+            )
+        if not self.intact():
+            # what would be written now, no resume would ever see
+            raise UserError(f"{self.path}: the journal was moved or changed by somebody", _MEND_GONE)
         try:
             _write_all(self._file, line)
             os.fsync(self._file.fileno())
         except OSError as error:
-            # a half-written line must not stand before the next one
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
+            self._cut_back()
             raise UserError(
                 f"{self.path}: cannot be written: {error.strerror}",
                 "nothing was done; free the disk, then resume",
@@ -157,21 +162,29 @@ class Journal:
         self._entries.append(entry)
         return entry
 
-    def intact(self) -> bool:
-        """True where the file is still what was written: nobody has changed or cut it."""
+    def _cut_back(self) -> None:
+        """A half-written line must not stand before the next one; where it cannot be cut, none comes."""
         try:
-            return (
-                os.fstat(self._file.fileno()).st_size == self._size
-                and os.stat(self.path).st_size == self._size
-            )
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
         except OSError:
+            self._broken = True
+
+    def intact(self) -> bool:
+        """True where the file is still what was written: nobody has changed, cut, moved or replaced it."""
+        try:
+            ours, there = os.fstat(self._file.fileno()), os.stat(self.path)
+        except (OSError, ValueError):
             return False
+        same = (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
+        return same and ours.st_size == self._size and not self._broken
 
     def close(self) -> None:
         """Give the run free."""
         self._file.close()
 
 
+_MEND_GONE = "nothing was done; put it back as it was, then resume"
 _MEND_DIRECTORY = f"check its rights, or set {STATE_DIR_VARIABLE}"
 
 
@@ -185,24 +198,6 @@ def canonical(plain: Any) -> bytes:
 def chain(previous: str, number: int, plain: dict[str, Any]) -> str:
     """The hash of an entry: of the hash before, and of its own number and content."""
     return hashlib.sha256(previous.encode() + canonical({"n": number, **plain})).hexdigest()
-
-
-def refuse_secrets(plain: Any) -> None:
-    """UserError where a value looks like a key, or a field is named like one. The value is not quoted."""
-    if isinstance(plain, dict):
-        for name, value in plain.items():
-            if str(name).lower() in _SECRET_FIELDS:
-                raise UserError(
-                    f"field {name} does not go into a journal", "this is a defect: please report it"
-                )
-            refuse_secrets(value)
-    elif isinstance(plain, list | tuple):
-        for value in plain:
-            refuse_secrets(value)
-    elif isinstance(plain, str) and _LOOKS_SECRET.search(plain):
-        raise UserError(
-            "a text that looks like a secret does not go into a journal", "remove it from the plan"
-        )
 
 
 def verify_lines(raw: bytes, path: Path) -> tuple[list[Entry], int]:
