@@ -26,7 +26,7 @@ _SIDES: dict[str, Literal["old", "new", "both", "other", "none", "error"]] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One round of asking; ``began`` and ``ended`` are epoch seconds."""
+    """One round of asking: ``began`` by a clock that nobody sets, ``ended`` in epoch seconds."""
 
     began: float
     ended: float
@@ -116,3 +116,17 @@ def longest_cached_ttl(facts: Iterable[DnsFacts]) -> int:
         if item.owner.rstrip(".").lower() == one.target.name.rstrip(".").lower()
     ]
     return max(ttls, default=0)
+
+
+def longest_served_ttl(facts: Iterable[DnsFacts]) -> tuple[int, str]:
+    """The longest TTL of the hosts' own records at any authoritative server, and which; 0 if none."""
+    found = [
+        (item.ttl, server.address)
+        for one in facts
+        for server in one.authoritative
+        for answer in server.answers
+        if answer.aa and not answer.error
+        for item in answer.rrsets
+        if item.owner.rstrip(".").lower() == one.target.name.rstrip(".").lower()
+    ]
+    return max(found, default=(0, ""))

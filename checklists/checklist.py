@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..cluster.errors import UserError
 from ..probes.engine import Job, Progress, run_jobs
-from ..probes.verdict import Endpoint, Result
+from ..probes.verdict import Endpoint, Result, Verdict
 from ..probes.wire.address import endpoint
 from .checks_cluster import routes_accepted
 from .checks_wire import cache_warm_up, dns_ttl, error_watch, old_side_kept, requests, tls_chain
@@ -147,4 +147,6 @@ async def _run(check: Check, context: CheckContext, headlines: dict[str, str]) -
 def _result(check: Check, result: Result, headlines: dict[str, str]) -> CheckResult:
     # without a headline the probe did not come to its end, and the engine's own finding says why
     headline = headlines.get(check.id) or (result.findings[0].summary if result.findings else "no answer")
-    return CheckResult(check, result.verdict, headline, result.findings, result.facts, result.elapsed_ms)
+    # that nothing was found wrong is an answer only where something was looked at
+    verdict = result.verdict if result.findings else Verdict.UNKNOWN
+    return CheckResult(check, verdict, headline, result.findings, result.facts, result.elapsed_ms)

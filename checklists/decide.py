@@ -12,8 +12,19 @@ from .events import (
     RollBackAsked,
     Waived,
 )
-from .state import GATE_MAX_AGE_S, State, awaiting, can_roll_back, may_write, why_not_waivable
+from .state import (
+    GATE_MAX_AGE_S,
+    State,
+    awaiting,
+    can_roll_back,
+    may_write,
+    rollback_change,
+    why_not_waivable,
+)
 from .view import Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Waive
+
+_NOT_AS_SHOWN = "the change is not the one that was shown any more: look at it again; nothing was done"
+_CLOCK_SLACK_S = 5.0
 
 Decision = tuple[tuple[Event, ...], str]
 """The events to journal, and a line for the operator (empty where there is nothing to say)."""
@@ -51,9 +62,11 @@ def _confirm(state: State, command: Confirm, now: float) -> Decision:
         return (), "writing is off for this run: nothing was done"
     if not state.plan.is_confirmed_by(command.typed_host):
         return (), _wrong_name(state, command.typed_host)
+    if command.change_id and command.change_id != change.digest:
+        return (), _NOT_AS_SHOWN
     age = now - (state.gate_at or 0.0)
-    if age > GATE_MAX_AGE_S:
-        why = f"the checks were {age / 60:.0f} minutes old"
+    if not -_CLOCK_SLACK_S <= age <= GATE_MAX_AGE_S:
+        why = f"the checks were {age / 60:.0f} minutes old" if age > 0 else "the clock was set back"
         return (ChecksAsked(now, why),), f"{why}: they are asked again, then confirm again"
     return (Confirmed(now, command.purpose, command.typed_host.strip()),), ""
 
@@ -65,6 +78,11 @@ def _roll_back(state: State, command: RollBack, now: float) -> Decision:
         return (), "nothing has been changed, so there is nothing to roll back"
     if not state.plan.is_confirmed_by(command.typed_host):
         return (), _wrong_name(state, command.typed_host)
+    if not may_write(state):
+        return (), "writing is off for this run, nothing was done; resume it with --write to roll back"
+    change = rollback_change(state)
+    if command.change_id and (change is None or command.change_id != change.digest):
+        return (), _NOT_AS_SHOWN
     return (RollBackAsked(now, command.typed_host.strip(), why="asked for by the operator"),), ""
 
 
@@ -86,6 +104,8 @@ def _waive(state: State, command: Waive, now: float) -> Decision:
     refusal = why_not_waivable(check, result)
     if refusal or result is None:
         return (), f"{check.title} is not waived: {refusal}"
+    if command.seen is not None and result.verdict is not command.seen:
+        return (), f"{check.title} is not waived: it says {result.verdict} by now; look at it again"
     return (Waived(now, check.id, result.verdict, clean(command.reason, 200)),), ""
 
 

@@ -146,6 +146,15 @@ class SeenEverywhere:
 
 
 @dataclass(frozen=True, slots=True)
+class HighTtlSeen:
+    """A server hands out a TTL above the low one before the switch: what was waited for begins anew."""
+
+    at: float
+    ttl: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WaitEnded:
     """The instant that was waited for has come."""
 
@@ -206,6 +215,7 @@ Event = (
     | WriteIntended
     | WriteEnded
     | SeenEverywhere
+    | HighTtlSeen
     | WaitEnded
     | WatchBegan
     | WatchEnded
@@ -227,6 +237,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "write-intended": WriteIntended,
     "write-ended": WriteEnded,
     "seen-everywhere": SeenEverywhere,
+    "high-ttl-seen": HighTtlSeen,
     "wait-ended": WaitEnded,
     "watch-began": WatchBegan,
     "watch-ended": WatchEnded,

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,11 +18,9 @@ from ..cluster.text import clean
 from ..probes.verdict import worst
 from ..probes.watching.decision import WatchPolicy, WatchVerdict
 from ..probes.watching.state import WatchState
-from ..probes.wire.dns import ttl_state
 from . import caches
 from .checklist import CheckContext, Checklist, run_checks
 from .checks_wire import make_watch
-from .context import SnapshotSource
 from .decide import decide
 from .effects import (
     Apply,
@@ -45,7 +41,6 @@ from .events import (
     GateChecked,
     NothingToLower,
     ProposalFailed,
-    SeenEverywhere,
     WaitEnded,
     WatchBegan,
     WatchEnded,
@@ -54,9 +49,12 @@ from .events import (
     finding_to_json,
 )
 from .journal import Journal
+from .looking import news, without
 from .machine import State, advance
+from .ports import Ports
 from .proposals import Proposals
-from .records.base import RecordProvider, RecordReadError, WriteOutcome, settle
+from .records.base import RecordChange, RecordReadError, WriteOutcome, settle
+from .secrecy import blot_secrets
 from .state import checks_of
 from .view import CacheRow, CheckResult, Command, Quit
 
@@ -76,15 +74,6 @@ _DECISIONS: dict[WatchVerdict, DecidedVerdict] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """Everything outside that a run touches. ``clock`` gives epoch seconds."""
-
-    records: RecordProvider
-    snapshots: SnapshotSource | None = None
-    clock: Callable[[], float] = time.time
-
-
 class Executor:
     """One run's effects, in one event loop. ``changed`` is called after anything worth showing."""
 
@@ -99,7 +88,9 @@ class Executor:
         self.watch: WatchState | None = None
         self.watch_began = 0.0
         self.rows: tuple[CacheRow, ...] = ()
+        self._passed: WatchState | None = None
         self._missing: tuple[str, ...] = ()
+        self._entered = 0.0
         self._changed = changed
         self._running: dict[Effect, asyncio.Task[None]] = {}
         self._ended = asyncio.Event()
@@ -123,8 +114,10 @@ class Executor:
             self._ended.set()
             return
         events, self.notice = decide(self.state, command, self.ports.clock())
-        for event in events:
-            self._record(event)
+        # a journal that cannot be written has ended the run, and said so
+        with contextlib.suppress(UserError):
+            for event in events:
+                self._record(event)
         self._changed()
 
     def _record(self, event: Event) -> None:
@@ -135,10 +128,13 @@ class Executor:
             entry = self.journal.append(event)
         except UserError as error:
             _log.error("event refused: %s", error)
-            self.fatal = str(error)
+            self.fatal = clean(error)
             self._ended.set()
             raise
-        self.state = advance(self.state, entry.event)
+        before, self.state = self.state.phase, advance(self.state, entry.event)
+        if self.state.phase != before:
+            # what was said of the last phase must not stand before what is to be said of this one
+            self.notice, self._entered = "", self.ports.elapsed()
         self._look_now.set()
         self._reconcile()
         self._changed()
@@ -202,13 +198,13 @@ class Executor:
     async def _stop_effects(self) -> None:
         for effect, task in self._running.items():
             # a message that has left cannot be called back: its outcome is awaited, which has a deadline
-            if not (isinstance(effect, Apply) and self.ports.records.writes):
+            if not (isinstance(effect, Apply) and self.ports.records.writes and self.state.pending):
                 task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def _run_gate(self, effect: RunGate) -> None:
         checks = checks_of(self.state.checks, effect.gate)
-        context = CheckContext(self.state.plan, self.ports.snapshots, effect.gate, self.watch)
+        context = CheckContext(self.state.plan, self.ports.snapshots, effect.gate, self._passed or self.watch)
         self.checking = tuple(check.id for check in checks)
 
         def progress(result: CheckResult) -> None:
@@ -224,9 +220,9 @@ class Executor:
             Checked(
                 result.check.id,
                 worst([result.verdict]),
-                clean(result.headline),
+                blot_secrets(clean(result.headline)),
                 round(result.elapsed_ms, 1),
-                tuple(finding_to_json(item) for item in result.findings),
+                tuple(blot_secrets(finding_to_json(item)) for item in result.findings),
             )
             for result in results
         )
@@ -256,10 +252,24 @@ class Executor:
     async def _apply(self, effect: Apply) -> None:
         change = effect.change
         if not self.state.pending:
+            await self._reachable(change)
             self._record(WriteIntended(self.ports.clock(), change.purpose))
         outcome = await self.ports.records.apply(change)
         if self.state.pending and self.state.proposal == change:
             self._record(self._write_ended(effect, outcome))
+
+    async def _reachable(self, change: RecordChange) -> None:
+        """The way back was agreed to: a name server that is down for a while does not end it."""
+        while self.ports.records.writes and change.purpose in ("roll-back", "raise-ttl"):
+            try:
+                await self.ports.records.read()
+            except RecordReadError as error:
+                self.notice = f"the rollback waits, nothing was sent yet: {error}"
+                self._changed()
+                await asyncio.sleep(_RETRY_S)
+                continue
+            self.notice = ""
+            return
 
     async def _find_out(self, effect: FindOut) -> None:
         """A cut-off write: wait until nothing of it can be on its way any more, then read."""
@@ -274,7 +284,10 @@ class Executor:
                 continue
             outcome = settle(effect.change, read.sets)
             if effect in due(self.state):
+                why = self.state.reason
                 self._record(self._write_ended(effect, outcome))
+                if outcome.kind == "not-applied":
+                    self.notice = clean(f"the write was not made: {why}" if why else "the write was not made")
             return
 
     def _write_ended(self, effect: Apply | FindOut, outcome: WriteOutcome) -> WriteEnded:
@@ -282,10 +295,11 @@ class Executor:
         return WriteEnded(self.ports.clock(), purpose, outcome.kind, clean(outcome.detail, 600), outcome.now)
 
     async def _await_instant(self, effect: AwaitInstant) -> None:
-        # in short naps, because the wall clock may be set while we sleep
-        while (left := effect.until - self.ports.clock()) > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), min(left, 1.0))
+        # the wall clock may be set while we wait: caches count the seconds that really pass
+        over = self.ports.elapsed() + effect.until - self.ports.clock()
+        while (left := over - self.ports.elapsed()) > 0:  # noqa: ASYNC110 - no event tells of time
+            # in short naps, because a timer of the loop stands still while the machine sleeps
+            await asyncio.sleep(min(left, 1.0))
         self._emit(effect, WaitEnded(max(self.ports.clock(), effect.until)))
 
     async def _watch(self, effect: RunWatch) -> None:
@@ -329,13 +343,15 @@ class Executor:
             "alarm_at": state.decision.threshold,
         }
         word = _DECISIONS[state.verdict]
+        if word == "PASS":
+            self._passed = state
         self._emit(effect, WatchEnded(self.ports.clock(), word, clean(state.decision.reason), numbers))
 
     async def _poll(self) -> None:
         """Ask every name server and resolver each second while an answer matters."""
         while True:
             if self.state.phase in _POLLED:
-                began = self.ports.clock()
+                began = self.ports.elapsed()
                 try:
                     facts = await caches.ask(self.state.plan)
                     self._looked(caches.Look(began, self.ports.clock(), facts))
@@ -349,25 +365,16 @@ class Executor:
 
     def _looked(self, look: caches.Look) -> None:
         self.rows = caches.cache_rows(self.state.plan, look.facts)
-        for effect in due(self.state):
-            if isinstance(effect, AwaitEverywhere):
-                self._missing = self._without(effect, look)
-                # an answer from before the write ended proves nothing about it
-                since = self.state.began(self.state.phase) or 0.0
-                if not self._missing and look.began >= since:
-                    self._emit(effect, SeenEverywhere(look.ended, effect.what))
+        self._missing = without(self.state, look)
+        event = news(self.state, look, self._entered)
+        if event is not None and not self._ended.is_set():
+            self._record(event)
         self._changed()
-
-    def _without(self, effect: AwaitEverywhere, look: caches.Look) -> tuple[str, ...]:
-        state = self.state
-        change = {"low-ttl": state.lowered, "new": state.switched, "old": state.returned}[effect.what]
-        if change is not None:
-            return caches.servers_without(look.facts, change.after)
-        low = (ttl_state(one, state.plan.dns.low_ttl) for one in look.facts)
-        return tuple(one.headline for one in low if one.state != "low")
 
     @property
     def waiting_on(self) -> str:
         """What keeps ``AwaitEverywhere`` from ending, in one line."""
         awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(self.state))
-        return f"not everywhere yet: {'; '.join(self._missing[:3])}" if awaited and self._missing else ""
+        return (
+            clean(f"not everywhere yet: {'; '.join(self._missing[:3])}") if awaited and self._missing else ""
+        )

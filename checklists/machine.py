@@ -22,6 +22,7 @@ from .events import (
     ContinuedEvent,
     Event,
     GateChecked,
+    HighTtlSeen,
     NothingToLower,
     PostponedEvent,
     ProposalFailed,
@@ -38,7 +39,16 @@ from .events import (
     event_name,
 )
 from .machine_writes import confirmed, rollback_asked, write_ended, write_intended
-from .moves import ImpossibleEventError, back_to_gate, begin_rollback, enter, gate_phase, require, stop
+from .moves import (
+    ImpossibleEventError,
+    back_to_gate,
+    begin_rollback,
+    enter,
+    gate_phase,
+    hold_rollback,
+    require,
+    stop,
+)
 from .plan_model import plan_from_json
 from .state import (
     State,
@@ -46,6 +56,7 @@ from .state import (
     checks_of,
     current_gate,
     gate_open,
+    low_ttl_counts,
     may_write,
     why_not_waivable,
 )
@@ -105,6 +116,8 @@ def _resumed(state: State, event: Resumed) -> State:
     state = replace(state, writes_enabled=event.writes_enabled)
     if state.pending:
         return replace(state, lost=True)
+    if state.phase == "rollback" and not may_write(state):
+        return hold_rollback(state, event.at)
     if state.confirmed and state.phase != "rollback":
         # nothing has left yet, and the answers that the consent rested on may be old: ask again
         return back_to_gate(state, gate_phase(state.phase), event.at)
@@ -216,6 +229,16 @@ def _seen_everywhere(state: State, event: SeenEverywhere) -> State:
     return replace(state, old_seen_at=event.at, wait_until=event.at + ttl + settle)
 
 
+def _high_ttl_seen(state: State, event: HighTtlSeen) -> State:
+    require(low_ttl_counts(state) and event.ttl > state.plan.dns.low_ttl, event, state)
+    fresh = replace(state, old_ttl=max(state.old_ttl, event.ttl), low_seen_at=None, wait_until=None)
+    if state.phase == "wait-ttl":
+        return fresh
+    if state.phase == "held":
+        return replace(fresh, stopped_in="wait-ttl")
+    return back_to_gate(fresh, "wait-ttl", event.at)
+
+
 def _wait_ended(state: State, event: WaitEnded) -> State:
     require(state.wait_until is not None and event.at >= state.wait_until, event, state)
     if state.phase == "wait-ttl":
@@ -247,6 +270,9 @@ def _watch_ended(state: State, event: WatchEnded) -> State:
 
 
 def _postponed(state: State, event: PostponedEvent) -> State:
+    if state.confirmed and not state.pending and state.phase != "rollback":
+        # confirmed, but its intent is not on disk yet: it never leaves
+        state = back_to_gate(state, gate_phase(state.phase), event.at)
     return replace(state, postponed=True)
 
 
@@ -281,6 +307,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     WriteIntended: write_intended,
     WriteEnded: write_ended,
     SeenEverywhere: _seen_everywhere,
+    HighTtlSeen: _high_ttl_seen,
     WaitEnded: _wait_ended,
     WatchBegan: _watch_began,
     WatchEnded: _watch_ended,

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .events import Confirmed, RollBackAsked, WriteEnded, WriteIntended
-from .moves import back_to_gate, begin_rollback, enter, gate_phase, require, stop
+from .moves import back_to_gate, begin_rollback, enter, gate_phase, hold_rollback, require, stop
 from .records.base import RecordChange, words
 from .state import State, awaiting, can_roll_back, current_gate, gate_open, may_write
+
+MOST_ROLLBACK_TRIES = 5
+"""A rollback that its server answers, and never makes, is a person's business."""
 
 
 def confirmed(state: State, event: Confirmed) -> State:
@@ -23,7 +26,7 @@ def confirmed(state: State, event: Confirmed) -> State:
 def write_intended(state: State, event: WriteIntended) -> State:
     """The intent is on disk."""
     change = state.proposal
-    require(change is not None and change.purpose == event.purpose, event, state)
+    require(change is not None and change.purpose == event.purpose and may_write(state), event, state)
     require(state.confirmed and not state.pending, event, state)
     return replace(state, pending=True, lost=False)
 
@@ -71,8 +74,7 @@ def _forward_applied(state: State, event: WriteEnded, change: RecordChange) -> S
 
 def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> State:
     if event.outcome == "not-applied":
-        # the consent to go back stands: it is repeated, guarded by the same precondition
-        return replace(state, confirmed=True)
+        return _rollback_again(state, event.at)
     if event.outcome == "applied":
         state = replace(state, returned=change, proposal=None)
         if event.purpose == "raise-ttl":
@@ -81,9 +83,22 @@ def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> St
     return replace(stop(state, event.at, "held", event.detail), proposal=None)
 
 
+def _rollback_again(state: State, at: float) -> State:
+    """The consent to go back stands: it is repeated, guarded by the same precondition, but not for ever."""
+    tries = state.rollback_tries + 1
+    if not may_write(state):
+        return hold_rollback(state, at)
+    if tries >= MOST_ROLLBACK_TRIES:
+        why = f"the rollback was sent {tries} times and never made; see why, then roll back again"
+        return hold_rollback(state, at, why)
+    return replace(state, confirmed=True, rollback_tries=tries)
+
+
 def rollback_asked(state: State, event: RollBackAsked) -> State:
     """A person asked to go back."""
-    require(can_roll_back(state) and state.plan.is_confirmed_by(event.typed), event, state)
+    require(
+        can_roll_back(state) and may_write(state) and state.plan.is_confirmed_by(event.typed), event, state
+    )
     state = replace(state, rollback_asked="operator", postponed=False)
     if state.pending:
         return state

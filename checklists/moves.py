@@ -7,8 +7,12 @@ from typing import Any
 
 from ..cluster.errors import UserError
 from .events import Event, event_name
-from .state import State, rollback_change
+from .state import State, may_write, rollback_change
 from .view import Phase
+
+WAY_BACK_NEEDS_WRITING = (
+    "writing is off for this run, so the way back was not taken; resume it with --write, then roll back"
+)
 
 
 class ImpossibleEventError(UserError):
@@ -58,8 +62,15 @@ def gate_phase(phase: Phase | None) -> Phase:
 
 
 def begin_rollback(state: State, at: float) -> State:
-    """On the way back at once; straight to the end where nothing had been changed."""
+    """On the way back at once; held where writing is off; at the end where nothing had been changed."""
     change = rollback_change(state)
     if change is None:
         return enter(state, "rolled-back", at, reason="nothing had been changed")
-    return enter(state, "rollback", at, proposal=change, confirmed=True, stopped_in=None, reason=state.reason)
+    if not may_write(state):
+        return hold_rollback(replace(state, rollback_asked=""), at)
+    return enter(state, "rollback", at, proposal=change, confirmed=True, stopped_in=None, rollback_tries=0)
+
+
+def hold_rollback(state: State, at: float, why: str = WAY_BACK_NEEDS_WRITING) -> State:
+    """The way back waits for a person; what was consented to is asked again."""
+    return replace(stop(state, at, "held", why), confirmed=False)

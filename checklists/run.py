@@ -18,10 +18,11 @@ from ..cluster.text import clean
 from .checklist import load_checklist
 from .context import SnapshotSource
 from .events import Resumed, RunStarted
-from .execute import Executor, Ports
+from .execute import Executor
 from .journal import Journal, new_run_id
 from .machine import State, advance, fold, start
 from .plan import Plan, plan_digest, plan_to_json
+from .ports import Ports
 from .records.base import RecordProvider
 from .records.rfc2136 import Rfc2136
 from .records.show import Show
@@ -202,7 +203,12 @@ class CutoverRun:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(dirty.wait(), _TICK_S)
             dirty.clear()
-            self._show(executor)
+            try:
+                self._show(executor)
+            except Exception as error:  # noqa: BLE001 - a run that goes on unseen would be the worst of all
+                _log.exception("the view of run %s", self.run_id)
+                text = f"this picture is old: a newer one cannot be drawn ({type(error).__name__})"
+                self._set_view(replace(self._view, message=text))
             await asyncio.sleep(_LEAST_GAP_S)
 
     def _show(self, executor: Executor) -> None:

@@ -55,6 +55,7 @@ class State:
     watch_round: int = 0
     soak_over: bool = False
     rollback_asked: str = ""
+    rollback_tries: int = 0
     postponed: bool = False
     decision: WatchEnded | None = None
     marks: tuple[tuple[Phase, float], ...] = field(default=())
@@ -170,3 +171,12 @@ def rollback_change(state: State) -> RecordChange | None:
         return state.proposal.inverted()
     made = state.switched or state.lowered
     return made.inverted() if made else None
+
+
+def low_ttl_counts(state: State) -> bool:
+    """True from the lowered TTL to the switch: a longer one that is served meanwhile spoils the wait."""
+    if state.switched is not None or state.confirmed or state.pending or state.rollback_asked:
+        return False
+    stopped = state.phase in ("stopped-at-gate", "held")
+    phase = state.stopped_in if stopped else state.phase
+    return phase in ("wait-ttl", "confirm", "switch")

@@ -214,6 +214,7 @@ def confirmation(state: State, by_hand: tuple[str, ...] = ()) -> Confirmation | 
         inverse=change.inverse_diff,
         type_this=plan.type_this,
         precondition=change.precondition,
+        change_id=change.digest,
         authorises=authorises,
     )
 
@@ -230,6 +231,7 @@ def rollback_confirmation(state: State) -> Confirmation | None:
         inverse=change.inverse_diff,
         type_this=state.plan.type_this,
         precondition=change.precondition,
+        change_id=change.digest,
         authorises="the way back to the old side" if change.purpose == "roll-back" else "the old TTL again",
     )
 

@@ -82,6 +82,7 @@ class Confirmation:
     """A write that waits for (or, for the rollback, may be given) the operator's typed consent.
 
     ``type_this`` is what has to be typed; ``authorises`` says in one line all that the typing allows.
+    ``change_id`` tells this change from every other: hand it back with the consent.
     """
 
     purpose: Purpose
@@ -91,6 +92,7 @@ class Confirmation:
     type_this: str = ""
     precondition: str = ""
     authorises: str = ""
+    change_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,17 +197,22 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """Consent to the write in ``RunView.waiting_for``; ``typed_host`` must equal its ``type_this``."""
+    """Consent to the write in ``RunView.waiting_for``; ``typed_host`` must equal its ``type_this``.
+
+    With ``change_id`` the consent is for that very change, and for no other that has come in its place.
+    """
 
     purpose: Purpose
     typed_host: str
+    change_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RollBack:
-    """Go back now; ``typed_host`` must equal ``RunView.rollback.type_this``."""
+    """Go back now; ``typed_host`` must equal ``RunView.rollback.type_this``; ``change_id`` as in Confirm."""
 
     typed_host: str
+    change_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +222,14 @@ class RunChecksAgain:
 
 @dataclass(frozen=True, slots=True)
 class Waive:
-    """Pass a gate in spite of a check: a WARN, or (not for every check) a FAIL; never an UNKNOWN."""
+    """Pass a gate in spite of a check: a WARN, or (not for every check) a FAIL; never an UNKNOWN.
+
+    ``seen`` is the verdict that its author was shown; another one by now is not waived.
+    """
 
     check_id: str
     reason: str
+    seen: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from .events import (
     Confirmed,
     Event,
     GateChecked,
+    HighTtlSeen,
     NothingToLower,
     ProposalFailed,
     Resumed,
@@ -107,6 +108,8 @@ def _write_words(event: Event) -> str:
             return f"about to {PURPOSES[event.purpose]}"
         case WriteEnded():
             return f"{PURPOSES[event.purpose]}: {event.outcome}: {event.detail}"
+        case HighTtlSeen():
+            return f"{event.detail}: the wait begins anew"
         case RollBackAsked():
             return f'rollback asked for: "{event.typed}" typed'
     return {"wait-ended": "the wait is over", "postponed": "postponed", "continued": "continued"}.get(

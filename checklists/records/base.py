@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
+
+import msgspec
 
 from ...cluster.errors import UserError
 from ..plan_model import Plan
@@ -68,6 +71,11 @@ class RecordChange:
     def precondition(self) -> str:
         """What must still be so for the change to be made, in words."""
         return f"the records of {', '.join(self.hosts)} are still as read; else nothing is changed"
+
+    @property
+    def digest(self) -> str:
+        """Tells this exact change from every other (16 hexadecimal digits)."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
     def inverted(self) -> RecordChange:
         """The change that undoes this one: the lowered TTL stays low when the switch is undone."""
@@ -142,7 +150,13 @@ def switch_change(read: RecordsRead, plan: Plan) -> RecordChange:
 
 def return_change(read: RecordsRead, switched: RecordChange) -> RecordChange:
     """From the records as they are now, whoever made them so, to what stood before ``switched``."""
-    return replace(switched.inverted(), before=tuple(sorted(read.sets)))
+    change = replace(switched.inverted(), before=tuple(sorted(read.sets)))
+    # where somebody moved an address meanwhile, going back moves traffic, whatever we had changed
+    return (
+        change
+        if _destinations(change.before) == _destinations(change.after)
+        else replace(change, purpose="roll-back")
+    )
 
 
 def check_old_side(sets: Iterable[RecordSet], plan: Plan) -> None:
@@ -177,6 +191,10 @@ def _towards(
             kind = "AAAA" if ipaddress.ip_address(address).version == 6 else "A"
             kept.append(RecordSet(host, kind, ttl, (address,)))
     return tuple(sorted(kept))
+
+
+def _destinations(sets: Iterable[RecordSet]) -> set[tuple[str, str, tuple[str, ...]]]:
+    return {(item.host, item.type, item.values) for item in sets}
 
 
 def _lines(sets: Iterable[RecordSet]) -> list[str]:

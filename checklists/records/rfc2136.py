@@ -73,6 +73,9 @@ class Rfc2136:
                 read = await self.read()
             except RecordReadError as error:
                 return WriteOutcome("refused", f"nothing was sent: {error}")
+            if settle(change, read.sets).kind == "applied":
+                # an earlier message of ours came late, or somebody was quicker
+                return WriteOutcome("applied", "the records are as the change leaves them already", read.sets)
             if tuple(sorted(read.sets)) != tuple(sorted(change.before)):
                 detail = f"somebody else changed the records: now {words(read.sets)}; nothing was sent"
                 return WriteOutcome("precondition-failed", detail, read.sets)
@@ -123,9 +126,9 @@ class Rfc2136:
         except RecordReadError as unread:
             return WriteOutcome("unknown", f"{said}, and then: {unread}")
         found = settle(change, now)
-        if found.kind == "not-applied":
-            # the message may still be on its way, so this is not yet an answer
-            return WriteOutcome("unknown", f"{said}; the records are still as before", now)
+        if found.kind != "applied":
+            # it may still be on its way, or have been made before somebody else's: not yet an answer
+            return WriteOutcome("unknown", f"{said}; read afterwards: {found.detail}", now)
         return WriteOutcome(found.kind, f"{said}; read afterwards: {found.detail}", now)
 
 

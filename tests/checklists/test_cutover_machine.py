@@ -26,6 +26,7 @@ from pointsman.checklists.events import (
     Confirmed,
     Event,
     GateChecked,
+    HighTtlSeen,
     NothingToLower,
     ProposalFailed,
     Resumed,
@@ -56,7 +57,15 @@ from pointsman.checklists.records.base import (
     return_change,
     switch_change,
 )
-from pointsman.checklists.state import State, awaiting, can_roll_back, checks_of, outcome, rollback_change
+from pointsman.checklists.state import (
+    State,
+    awaiting,
+    can_roll_back,
+    checks_of,
+    low_ttl_counts,
+    outcome,
+    rollback_change,
+)
 from pointsman.checklists.steps import confirmation, message, rollback_confirmation, run_forecast, steps
 from pointsman.checklists.view import (
     Check,
@@ -125,10 +134,12 @@ class CutoverMachine(RuleBasedStateMachine):
 
     def judge_write(self, intent: WriteIntended) -> None:
         """By the journal alone, without the machine's own idea of gates."""
+        assert self.writing_is_on()
         if intent.purpose not in FORWARD:
             assert self.changes_made(), "a rollback of nothing"
             return
-        assert self.state.writes_enabled
+        if intent.purpose == "switch":
+            self.judge_wait()
         gate = "before-lower-ttl" if intent.purpose == "lower-ttl" else "before-switch"
         at, confirmed = [(at, item) for at, item in enumerate(self.events) if isinstance(item, Confirmed)][-1]
         assert confirmed.purpose == intent.purpose
@@ -146,6 +157,20 @@ class CutoverMachine(RuleBasedStateMachine):
             if verdict in (Verdict.WARN, Verdict.FAIL):
                 assert check.id in waived
                 assert not (check.probe == "dns-ttl" and verdict is Verdict.FAIL)
+
+    def writing_is_on(self) -> bool:
+        return [item for item in self.events if isinstance(item, RunStarted | Resumed)][-1].writes_enabled
+
+    def judge_wait(self) -> None:
+        """Twenty seconds at least, from when all servers showed the low TTL and none went back on it."""
+        seen = [
+            item
+            for item in self.events
+            if isinstance(item, HighTtlSeen) or (isinstance(item, SeenEverywhere) and item.what == "low-ttl")
+        ]
+        assert isinstance(seen[-1], SeenEverywhere)
+        longest = max([20.0, *(item.ttl for item in seen if isinstance(item, HighTtlSeen))])
+        assert self.now >= seen[-1].at + longest
 
     def changes_made(self) -> bool:
         return any(
@@ -217,6 +242,11 @@ class CutoverMachine(RuleBasedStateMachine):
     @rule()
     def seen_everywhere(self) -> None:
         self.happen(SeenEverywhere(self.now, self.find(AwaitEverywhere).what))
+
+    @precondition(lambda self: low_ttl_counts(self.state))
+    @rule(ttl=st.sampled_from([4.0, 20.0, 300.0]))
+    def somebody_raises_the_ttl(self, ttl: float) -> None:
+        self.happen(HighTtlSeen(self.now, ttl, "ns2"))
 
     @precondition(lambda self: self.find(AwaitInstant))
     @rule()

@@ -161,7 +161,7 @@ class CutoverScreen(FrameScreen):
 
         def answer(typed: str) -> None:
             self._frozen = None
-            self.run.send(Confirm(asked.purpose, typed.strip()))
+            self.run.send(Confirm(asked.purpose, typed.strip(), asked.change_id))
 
         self._open_confirmation(asked, answer)
 
@@ -172,11 +172,13 @@ class CutoverScreen(FrameScreen):
             self.say("nothing to roll back: nothing was changed", Tone.DOUBT)
             return
 
+        shown = view.rollback
+
         def answer(typed: str) -> None:
             self._frozen = None
-            self.run.send(RollBack(typed.strip()))
+            self.run.send(RollBack(typed.strip(), shown.change_id))
 
-        self._open_confirmation(view.rollback, answer)
+        self._open_confirmation(shown, answer)
 
     def _open_confirmation(self, asked: Confirmation, answer: Callable[[str], None]) -> None:
         self._frozen = asked
@@ -205,12 +207,12 @@ class CutoverScreen(FrameScreen):
         if not closing:
             self.say("nothing to waive: only a WARN, or some FAILs, can be; an UNKNOWN never", Tone.DOUBT)
             return
-        check = closing[0].check
-        self.ask(f"waive {check.id}, because:", lambda reason: self._waive(check.id, reason))
+        check, seen = closing[0].check, closing[0].verdict
+        self.ask(f"waive {check.id} {seen}, because:", lambda reason: self._waive(check.id, reason, seen))
 
-    def _waive(self, check_id: str, reason: str) -> None:
+    def _waive(self, check_id: str, reason: str, seen: Verdict) -> None:
         if reason.strip():
-            self.run.send(Waive(check_id, reason.strip()))
+            self.run.send(Waive(check_id, reason.strip(), seen))
 
     def action_journal(self) -> None:
         """What is on disk."""
