@@ -120,7 +120,7 @@ async def _screens(info: WorldInfo, ended: asyncio.Event) -> int:
     temporary.mkdir(mode=0o700)
     environment = {
         **os.environ,
-        "POINTSMAN_PRACTICE_NOTE": f"kubectl --kubeconfig {info.kubeconfig}",
+        "POINTSMAN_PRACTICE_NOTE": f"KUBECONFIG={info.kubeconfig}",
         "POINTSMAN_PRACTICE_PARENT": str(os.getpid()),
         # screens that are killed cannot remove their files; the end of the world does
         "TMPDIR": str(temporary),

@@ -130,7 +130,7 @@ def test_the_world_and_its_screens_end_together(temporary: Path) -> None:
         kubeconfig = re.search(r"kubectl --kubeconfig (\S+)", terminal.seen.decode(errors="replace"))
         assert kubeconfig
         assert Path(kubeconfig[1]).exists()
-        assert "kubectl --kubeconfig" in shown.splitlines()[-2]
+        assert " · KUBECONFIG=" in shown.splitlines()[-2]
         leader = terminal.child.pid
         assert len(session_of(leader)) == 2
         terminal.send(b"q")

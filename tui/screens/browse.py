@@ -80,7 +80,9 @@ class BrowseScreen(FrameScreen):
         hidden = [f"filter {self._filter!r}"] if self._filter else []
         hidden += ["faults only"] if self._faults_only else []
         note = self.pointsman.settings.practice_note
-        return " · ".join([f"browse > {place}", *hidden, *([note] if note else [])])
+        # at 80 columns the note is only of use if all of it is there
+        here = place if note and self.size.width < _NARROW else f"browse > {place}"
+        return " · ".join([here, *hidden, *([note] if note else [])])
 
     def on_mount(self) -> None:
         """Routes have the focus: they are what is looked for."""
