@@ -359,8 +359,10 @@ class Executor:
                     self.notice = clean(error)
                 except Exception:  # noqa: BLE001 - one strange answer must not end the looking
                     _log.exception("dns poller")
+            # not wait_for: in Python 3.11 it loses a cancellation that comes together with the event
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), _POLL_S)
+                async with asyncio.timeout(_POLL_S):
+                    await self._look_now.wait()
             self._look_now.clear()
 
     def _looked(self, look: caches.Look) -> None:

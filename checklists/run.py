@@ -200,8 +200,10 @@ class CutoverRun:
     async def _publish(self, executor: Executor, dirty: asyncio.Event) -> None:
         """A new view at every change, but not more than ten a second, and one a second for the clocks."""
         while True:
+            # not wait_for: in Python 3.11 it loses a cancellation that comes together with the event
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(dirty.wait(), _TICK_S)
+                async with asyncio.timeout(_TICK_S):
+                    await dirty.wait()
             dirty.clear()
             try:
                 self._show(executor)

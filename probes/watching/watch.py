@@ -77,8 +77,10 @@ class Watch:
         ]
         try:
             while True:
+                # not wait_for: in Python 3.11 it loses a cancellation that comes together with the event
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), self._tick)
+                    async with asyncio.timeout(self._tick):
+                        await self._stopped.wait()
                 for sender in senders:
                     if sender.done():
                         sender.result()

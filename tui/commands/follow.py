@@ -6,6 +6,7 @@ import contextlib
 import queue
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ...checklists.run import CutoverRun
     from ...checklists.view import RunView
 
+_LOOK_EVERY_S = 2.0
 _VERDICTS = {
     "done": Verdict.PASS,
     "rolled-back": Verdict.FAIL,
@@ -42,9 +44,11 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
     try:
         while True:
             _tell(narrator.tell(view), aside=output == "json")
-            if view.finished or (view.waiting_for is not None and not _answer(run, view, confirmed)):
+            if view.finished or not view.journal_ok:
                 break
-            view = views.get()
+            if view.waiting_for is not None and not _answer(run, view, confirmed):
+                break
+            view = _next(run, views)
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(run)}")
     finally:
@@ -54,6 +58,16 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
     if output == "json":
         _print_document(view, verdict, (time.monotonic() - started) * 1000)
     return _CODES[verdict]
+
+
+def _next(run: CutoverRun, views: queue.SimpleQueue[RunView]) -> RunView:
+    while True:
+        try:
+            return views.get(timeout=_LOOK_EVERY_S)
+        except queue.Empty:
+            if not run.alive:
+                # nobody will say anything any more
+                return replace(run.view(), journal_ok=False)
 
 
 def _go_on(run: CutoverRun) -> str:
@@ -99,7 +113,7 @@ def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
         return False
     run.send(Confirm(asked.purpose, typed, asked.change_id))
     with contextlib.suppress(TimeoutError):
-        run.wait(lambda newer: newer.waiting_for != asked, timeout_s=30)
+        run.wait(lambda newer: newer.waiting_for != asked or not newer.journal_ok, timeout_s=30)
     return True
 
 
