@@ -279,7 +279,7 @@ def is_unfinished(state: State) -> bool:
 
 def run_path(run_id: str, state_dir: Path | None = None) -> Path:
     """Where the journal of a run is. UserError for what is no run id."""
-    if not _RUN_ID.match(run_id):
+    if not _RUN_ID.fullmatch(run_id):
         raise UserError(f"not a run id: {clean(run_id, 40)}", "it is letters and digits such as 7f3a90c1")
     return state_directory(state_dir) / "runs" / f"{run_id}.jsonl"
 

@@ -98,7 +98,8 @@ def plan_of(document: Marked, directory: Path) -> Plan:
 
 def _matching(marked: Marked, pattern: re.Pattern[str], what: str) -> str:
     text = marked.text()
-    if not pattern.match(text):
+    # fullmatch: a $ alone would let a final newline pass
+    if not pattern.fullmatch(text):
         marked.fail(f"expected {what}, got {describe(text)}")
     return text
 

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cutover_kit import SmallWorld
 from pointsman.checklists import journal as journal_module
 from pointsman.checklists.events import Checked, GateChecked, Waived
-from pointsman.checklists.journal import Journal, read_journal
+from pointsman.checklists.journal import Journal, read_journal, run_path
+from pointsman.checklists.plan import load_plan
 from pointsman.checklists.secrecy import blot_secrets, refuse_secrets
 from pointsman.cluster.errors import UserError
 from pointsman.probes.verdict import Verdict
@@ -107,3 +109,18 @@ def test_what_a_server_says_is_blotted_out_where_it_looks_like_a_secret(tmp_path
     with pytest.raises(UserError, match="secret"):
         journal.append(replace(second, results=(Checked("first", Verdict.FAIL, HEADER),)))
     journal.close()
+
+
+@pytest.mark.parametrize("run_id", ["abcd1234\n", "../abcd1234", "abcd1234\x00", ""])
+def test_a_run_id_is_never_more_than_a_name(tmp_path: Path, run_id: str) -> None:
+    with pytest.raises(UserError, match="not a run id"):
+        run_path(run_id, tmp_path)
+
+
+def test_a_name_that_could_never_be_typed_is_refused(dns_world: SmallWorld) -> None:
+    for name in ('"store\\n"', '"st ore"'):
+        text = dns_world.plan_text().replace("name: store\n", f"name: {name}\n")
+        path = dns_world.directory / "strange.yaml"
+        path.write_text(text)
+        with pytest.raises(UserError, match="name"):
+            load_plan(path)

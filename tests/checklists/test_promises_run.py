@@ -20,7 +20,7 @@ from pointsman.checklists.plan_model import Plan
 from pointsman.checklists.ports import Ports
 from pointsman.checklists.records.rfc2136 import Rfc2136
 from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import Confirm, Quit, RollBack, RunChecksAgain, RunView
+from pointsman.checklists.view import Confirm, Postpone, Quit, RollBack, RunChecksAgain, RunView
 from pointsman.sandbox.dns_authority import AuthorityServer, DnsFaults
 from pointsman.sandbox.edge_model import Faults
 from pointsman.tui.commands.follow import follow
@@ -70,7 +70,8 @@ def test_a_run_ends_whenever_it_is_told_to(small_world: SmallWorld) -> None:
     """Told in the very turn in which something else happened, too."""
     for _ in range(4):
         run = begin(small_world)
-        run.subscribe(lambda view, run=run: run.send(Quit()) if view.phase == "lower-ttl" else None)
+        run.wait(waits_for("lower-ttl"), 10)
+        run._loop.call_soon_threadsafe(lambda run=run: (run.send(Postpone()), run.send(Quit())))
         run._thread.join(5)
         alive = run.alive
         run.stop()
