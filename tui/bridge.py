@@ -23,6 +23,31 @@ if TYPE_CHECKING:
     from ..cluster.watch import LiveCluster
 
 _INTERVAL_S = 0.1
+_REST_WHILE_LOADING = 3.0
+
+
+class Pace:
+    """When to judge again: never all the time, however much there is to judge and however often it changes.
+
+    Half of the time at most, and a quarter while kinds are still loading: what is judged then is old a moment
+    later, and the threads that load want the processor (the interpreter runs one thread at a time). The whole
+    picture, once everything has been loaded, is judged without any rest before it.
+    """
+
+    def __init__(self) -> None:
+        self._took_s = 0.0
+        self._ended = float("-inf")
+        self._was_loading = False
+
+    def judged(self, began: float, ended: float, *, loading: bool) -> None:
+        """Remember the last judging (seconds of one monotonic clock), and whether it was of a part only."""
+        self._took_s, self._ended, self._was_loading = ended - began, ended, loading
+
+    def due(self, now: float, *, loading: bool) -> bool:
+        """Whether there has been rest enough since the last judging."""
+        if self._was_loading and not loading:
+            return True
+        return now - self._ended >= self._took_s * (_REST_WHILE_LOADING if loading else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +124,18 @@ class Bridge:
         self._live = live
         self.problem = None
         seen = -1
+        pace = Pace()
         while not self._stop.is_set():
-            started = time.monotonic()
+            began = time.monotonic()
             snapshot = live.snapshot()
-            if snapshot.version != seen:
+            loading = any(state.state == "loading" for state in snapshot.kinds.values())
+            if snapshot.version != seen and pace.due(began, loading=loading):
                 seen = snapshot.version
                 findings = findings_within(snapshot, diagnose(snapshot), self._namespaces)
                 rows = rows_within(snapshot, overview(snapshot, findings), self._namespaces)
                 self.picture = Picture(snapshot, findings, rows, _by_object(findings))
-            self._stop.wait(max(_INTERVAL_S - (time.monotonic() - started), 0.02))
+                pace.judged(began, time.monotonic(), loading=loading)
+            self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
         live.stop()
         connection.close()
 

@@ -171,7 +171,6 @@ def judge_conditions(
     """The findings that a list of conditions gives rise to. ``source`` names who wrote them; ``prefix``
     stands before each summary and says where (a parent, an ancestor)."""
     conditions = tuple(conditions)
-    reproduce = kubectl_get(subject.whole)
     for condition in conditions:
         judged = judge_condition(scope, condition)
         if judged is None:
@@ -183,7 +182,7 @@ def judge_conditions(
             subject,
             f"{prefix}{clean(condition.type, 80)}={clean(condition.status, 20)}, {summary_of(condition)}",
             evidence=[condition_line(condition, generation, source)],
-            reproduce=reproduce,
+            reproduce=kubectl_get(subject.whole),
         )
     behind = _stale(conditions, generation)
     if behind is not None:
@@ -194,7 +193,7 @@ def judge_conditions(
             f"{prefix}the status is for generation {behind.observed_generation}, "
             f"the object is at {generation}",
             evidence=[condition_line(behind, generation, source)],
-            reproduce=reproduce,
+            reproduce=kubectl_get(subject.whole),
         )
 
 

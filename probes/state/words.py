@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import lru_cache
 
 from ...cluster.objects import Condition
 from ...cluster.refs import ObjectRef
@@ -52,6 +53,8 @@ def kubectl_list(resource: str, namespace: str = "") -> str:
     return shlex.join(["kubectl", "get", resource, *(["-n", namespace] if namespace else ["-A"])])
 
 
+# thousands of routes name the same few parents
+@lru_cache(maxsize=1_000)
 def safe_ref(ref: ObjectRef) -> ObjectRef:
     """A reference taken from a spec, made safe to show (refs of objects themselves already are)."""
     return ObjectRef(
