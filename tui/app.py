@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from .lines import Line, Span, Tone, count, line
 from .screens.browse import BrowseScreen
 from .screens.frame import FrameScreen
 from .settings import Settings
+from .signals import leave_on_signals
 from .theme import THEME
 
 if TYPE_CHECKING:
@@ -69,18 +69,7 @@ class PointsmanApp(App[None]):
         self.push_screen(BrowseScreen())
         self.call_after_refresh(self.bridge.start)
         self.set_interval(0.1, self._tick)
-        self._leave_on_signals()
-
-    def _leave_on_signals(self) -> None:
-        # without this a SIGTERM or a dropped connection leaves the alternate screen on
-        import asyncio
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            try:
-                loop.add_signal_handler(number, self.exit)
-            except (NotImplementedError, RuntimeError, ValueError):
-                return
+        leave_on_signals(self.exit)
 
     def _tick(self) -> None:
         bridge = self.bridge

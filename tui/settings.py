@@ -10,8 +10,8 @@ from pathlib import Path
 class Settings:
     """``namespaces`` None means all of them; ``plans`` are plan files; ``writes`` turns writing on.
 
-    ``practice_note`` says how to point kubectl at the practice world; empty in the real one. The world lives in
-    the process ``practice_parent``, and the screens end with it; 0 in the real one.
+    ``practice_note`` says how to point kubectl at the practice world; empty in the real one. That world lives
+    in the process ``practice_parent``, and the screens end with it; 0 in the real one.
     """
 
     kubeconfig: str | None = None

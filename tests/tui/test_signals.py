@@ -1,0 +1,34 @@
+"""Signals that come together, as the kernel sends them when a terminal is lost."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from pty_kit import CURSOR_ON, LEFT_ALTERNATE_SCREEN, Pty, WorldFacts
+
+
+@pytest.mark.parametrize("last", ["hang up", "SIGTERM"])
+def test_a_continue_without_a_stop_leaves_no_ghost(small_world: WorldFacts, last: str) -> None:
+    with Pty("--kubeconfig", small_world["kubeconfig"]) as terminal:
+        terminal.until_loaded()
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.read_for(0.3)
+        if last == "hang up":
+            terminal.hang_up()
+        else:
+            terminal.child.send_signal(signal.SIGTERM)
+        assert terminal.child.wait(10) == 0
+
+
+def test_ctrl_z_and_back(small_world: WorldFacts) -> None:
+    with Pty("--kubeconfig", small_world["kubeconfig"]) as terminal:
+        terminal.until_loaded()
+        before = len(terminal.seen)
+        terminal.child.send_signal(signal.SIGTSTP)
+        terminal.until(lambda: LEFT_ALTERNATE_SCREEN in terminal.seen[before:])
+        assert CURSOR_ON in terminal.seen[before:]
+        terminal.child.send_signal(signal.SIGCONT)
+        terminal.until_shown("GATEWAYS")
+        terminal.send(b"q")
+        assert terminal.ended() == 0
