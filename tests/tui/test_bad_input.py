@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import WorldFacts
+from desk_kit import WorldFacts
 from pty_kit import LEFT_ALTERNATE_SCREEN, Pty, run, run_inside
 
 USAGE, COULD_NOT_TELL = 2, 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import WorldFacts, open_desk
+from desk_kit import WorldFacts, open_desk
 from pointsman.cluster.connect import connect
 from pointsman.tui.screens.browse import BrowseScreen
 from pointsman.tui.widgets.row_view import RowView

@@ -18,7 +18,7 @@ import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import WorldFacts, end_world, start_world
+from desk_kit import WorldFacts, end_world, start_world
 from pointsman.probes.catalogue import RULES
 from pointsman.tui.cli import cli
 from pty_kit import PROGRAM, Pty, run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dns.message
 import dns.query
-from conftest import Desk, WorldFacts, open_desk
+from desk_kit import Desk, WorldFacts, open_desk
 from pointsman.checklists.view import RunView
 from pointsman.tui.screens.cutover import CutoverScreen
 from pointsman.tui.widgets.row_view import RowView

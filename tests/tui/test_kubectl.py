@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import WorldFacts, open_desk
+from desk_kit import WorldFacts, open_desk
 from pointsman.tui.widgets.row_view import RowView
 
 pytestmark = pytest.mark.real

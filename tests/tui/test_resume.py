@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import WorldFacts, end_world, start_world
+from desk_kit import WorldFacts, end_world, start_world
 from pointsman.checklists.journal import list_runs
 from pty_kit import Pty, run
 from test_commands import soa_serial

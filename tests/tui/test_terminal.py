@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import WorldFacts, end_world, start_world
+from desk_kit import WorldFacts, end_world, start_world
 from pointsman.cluster.connect import connect
 from pty_kit import CURSOR_ON, LEFT_ALTERNATE_SCREEN, Pty
 
