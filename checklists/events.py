@@ -13,6 +13,7 @@ import msgspec
 
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
+from ..cluster.typed import convert
 from ..probes.verdict import Endpoint, Finding, Subject, Verdict
 from .records.base import RecordChange, RecordSet, WriteOutcomeKind
 from .view import Check, Gate, Purpose
@@ -264,7 +265,7 @@ def event_from_json(plain: Mapping[str, Any]) -> Event:
     if kind is None:
         raise UserError(f"unknown event {plain.get('event')!r}", "was it written by a newer Pointsman?")
     try:
-        return msgspec.convert({name: value for name, value in plain.items() if name != "event"}, kind)
+        return convert({name: value for name, value in plain.items() if name != "event"}, kind)
     except msgspec.ValidationError as error:
         raise UserError(f"event {plain['event']} cannot be read: {error}") from None
 
@@ -280,9 +281,7 @@ def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
     fields = plain["subject"]
     on_the_wire = "endpoint" in fields
-    subject: Subject = (
-        msgspec.convert(fields, Endpoint) if on_the_wire else msgspec.convert(fields, ObjectRef)
-    )
+    subject: Subject = convert(fields, Endpoint) if on_the_wire else convert(fields, ObjectRef)
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},
         subject=subject,

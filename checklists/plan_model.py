@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from ..cluster.errors import UserError
+from ..cluster.typed import convert
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def plan_to_json(plan: Plan) -> dict[str, object]:
 def plan_from_json(plain: object) -> Plan:
     """The inverse of ``plan_to_json``. UserError where it is not a plan."""
     try:
-        return msgspec.convert(plain, Plan)
+        return convert(plain, Plan)
     except msgspec.ValidationError as error:
         raise UserError(
             f"the plan in the journal cannot be read: {error}", "was the journal edited?"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -15,21 +14,19 @@ from .kubernetes_objects import Crd, CrdVersion
 from .objects import Meta, Object, Undecodable
 from .refs import GATEWAY_GROUP
 from .text import clean
+from .typed import LEARNING, convert
 
 _MAX_DEPTH = 60
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9._:-]{0,317}")
 
 
 _decoders: dict[type[Object], msgspec.json.Decoder[Object]] = {}
-_building = threading.Lock()
 
 
 def _decoder(struct: type[Object]) -> msgspec.json.Decoder[Object]:
     found = _decoders.get(struct)
     if found is None:
-        # msgspec publishes what it knows of a type before that is whole: a second thread that meets it
-        # in the middle, here or in a type that both hold, ends the process with a segmentation fault
-        with _building:
+        with LEARNING:
             found = _decoders[struct] = msgspec.json.Decoder(struct, strict=False)
     return found
 
@@ -117,7 +114,7 @@ def _second_try(
     _decoder(spec.struct)
     try:
         document = plain(load())
-        return spec.part, _finish(spec, api_version, msgspec.convert(document, spec.struct, strict=False))
+        return spec.part, _finish(spec, api_version, convert(document, spec.struct, strict=False))
     except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
         problem = problem or error
     return "undecodable", Undecodable(
@@ -133,7 +130,7 @@ def _meta_of(document: object) -> Meta:
     if not isinstance(metadata, Mapping):
         return Meta(name="(unreadable)")
     wanted = ("name", "namespace", "generateName", "uid", "resourceVersion")
-    return msgspec.convert({key: clean(metadata[key], 253) for key in wanted if key in metadata}, Meta)
+    return convert({key: clean(metadata[key], 253) for key in wanted if key in metadata}, Meta)
 
 
 def _finish(spec: KindSpec, api_version: str, obj: Object) -> Object:

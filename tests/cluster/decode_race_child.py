@@ -1,12 +1,15 @@
-"""Forks processes in which many threads decode their first objects at the same moment. Run by the tests."""
+"""Forks processes in which many threads meet their first objects and events together. Run by the tests."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
 
+from pointsman.checklists.events import EVENT_TYPES, event_from_json
 from pointsman.cluster.decode import decode_event, decode_list, decode_object
+from pointsman.cluster.errors import UserError
 from pointsman.cluster.kinds import KINDS
 
 BODY = b'{"metadata":{"name":"a","namespace":"b","labels":{"x":"y"}},"spec":{},"status":{}}'
@@ -22,6 +25,10 @@ def race() -> None:
             decode_list(spec, "v1", b'{"metadata":{},"items":[%s]}' % BODY)
             decode_event(b'{"type":"ADDED","object":%s}' % BODY)
             assert decode_object(spec, "v1", BODY)[0] == spec.part
+        for name in EVENT_TYPES:
+            # nothing fits: the types are learned all the same
+            with contextlib.suppress(UserError):
+                event_from_json({"event": name})
 
     threads = [threading.Thread(target=first_objects, args=(start,)) for start in range(len(KINDS))]
     for thread in threads:

@@ -104,6 +104,7 @@ class RowView(ScrollView, can_focus=True):
         self._with_cursor = with_cursor
         self._cursor = -1
         self._cursor_key: Hashable | None = None
+        self._chosen = False
 
     # -- what is shown
 
@@ -146,6 +147,9 @@ class RowView(ScrollView, can_focus=True):
     def _find_cursor(self, old_cursor: int) -> int:
         if not self._with_cursor:
             return -1
+        if not self._chosen:
+            # rows come as they load: until somebody moves, the cursor stands on what is worst
+            return self._nearest_selectable(0, 1)
         if self._cursor_key is not None:
             index = self._rows.find(self._cursor_key)
             if index >= 0:
@@ -244,6 +248,7 @@ class RowView(ScrollView, can_focus=True):
     def _move_to(self, index: int) -> None:
         if not 0 <= index < len(self._rows):
             return
+        self._chosen = True
         before, self._cursor = self._cursor, index
         self._refresh_row(before)
         self._refresh_row(index)
