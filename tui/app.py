@@ -151,7 +151,7 @@ class PointsmanApp(App[None]):
 
     def _freshness(self) -> Span:
         if self.bridge.problem is not None:
-            return Span("no connection", Tone.BAD)
+            return Span(self.bridge.trouble, Tone.BAD)
         if self.picture.snapshot.version == 0:
             return Span("connecting", Tone.DIM)
         states = {state.state for state in self.picture.overview.troubled_kinds.values()}
@@ -304,11 +304,28 @@ class PointsmanApp(App[None]):
                 self.pop_screen()
             if isinstance(self.screen, BrowseScreen) and name in ("gateways", "gw"):
                 self.screen.action_other_side()
+        elif name in ("ns", "namespace"):
+            self._narrow(words[1:])
         elif name == "help":
             if isinstance(self.screen, FrameScreen):
                 self.screen.action_help()
         else:
-            self._say(f"no such place: {clean(name, 30)}; try :routes :gateways :plans :help :q", Tone.DOUBT)
+            known = ":routes :gateways :plans :ns NAME :help :q"
+            self._say(f"no such place: {clean(name, 30)}; try {known}", Tone.DOUBT)
+
+    def _narrow(self, names: list[str]) -> None:
+        """``:ns NAME ...`` shows these namespaces only; ``:ns`` or ``:ns all`` shows all."""
+        everything = not names or names == ["all"]
+        unknown = set() if everything else set(names) - self._namespaces()
+        if unknown:
+            self._say(f"no namespace {clean(', '.join(sorted(unknown)), 60)} here", Tone.DOUBT)
+            return
+        self.bridge.narrow(None if everything else tuple(names))
+        self._say("all namespaces" if everything else f"only {clean(', '.join(names), 60)}", Tone.PLAIN)
+
+    def _namespaces(self) -> set[str]:
+        snapshot = self.picture.snapshot
+        return {ref.name for ref in snapshot.namespaces} | {ref.namespace for ref in snapshot.routes}
 
     def _say(self, text: str, tone: Tone) -> None:
         if isinstance(self.screen, FrameScreen):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
 from ..cluster.store import Snapshot
+from ..cluster.text import clean
 from ..probes.state.overview import Overview
 from ..probes.verdict import Finding
 
@@ -73,6 +74,7 @@ class Bridge:
         self.picture = Picture()
         self.connection: Connection | None = None
         self.problem: UserError | None = None
+        self.trouble = ""
         self.fatal = False
         self.context = ""
 
@@ -92,6 +94,10 @@ class Bridge:
         """Try to connect again now, where that has failed."""
         self._again.set()
 
+    def narrow(self, namespaces: tuple[str, ...] | None) -> None:
+        """Show only ``namespaces`` (None: all) from the next picture on; what is read stays the same."""
+        self._namespaces = namespaces
+
     def snapshot(self) -> Snapshot:
         """The newest snapshot, judged or not: what a checklist asks."""
         return self._live.snapshot() if self._live is not None else self.picture.snapshot
@@ -102,7 +108,7 @@ class Bridge:
             try:
                 self._watch()
             except UserError as error:
-                self.problem = error
+                self.problem, self.trouble = error, "no connection"
                 # before anything was ever shown, a wrong argument is for the operator's shell to tell
                 self.fatal = getattr(error, "status", None) is None
                 self._again.wait(wait_s)
@@ -112,9 +118,6 @@ class Bridge:
     def _watch(self) -> None:
         # imported here: the client costs 200 ms that the first paint must not wait for
         from ..cluster.watch import LiveCluster
-        from ..probes.state.diagnose import diagnose
-        from ..probes.state.overview import overview
-        from ..probes.state.scope import findings_within, rows_within
 
         connection = self._connect()
         self.context = connection.context
@@ -122,22 +125,40 @@ class Bridge:
         live = LiveCluster(connection, self._namespaces)
         live.start()
         self._live = live
-        self.problem = None
-        seen = -1
+        self.problem, self.trouble = None, ""
+        seen: tuple[object, ...] = ()
         pace = Pace()
         while not self._stop.is_set():
             began = time.monotonic()
             snapshot = live.snapshot()
             loading = any(state.state == "loading" for state in snapshot.kinds.values())
-            if snapshot.version != seen and pace.due(began, loading=loading):
-                seen = snapshot.version
-                findings = findings_within(snapshot, diagnose(snapshot), self._namespaces)
-                rows = rows_within(snapshot, overview(snapshot, findings), self._namespaces)
-                self.picture = Picture(snapshot, findings, rows, _by_object(findings))
+            wanted = (snapshot.version, self._namespaces)
+            if wanted != seen and pace.due(began, loading=loading):
+                seen = wanted
+                self._judge(snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
             self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
         live.stop()
         connection.close()
+
+    def _judge(self, snapshot: Snapshot, namespaces: tuple[str, ...] | None) -> None:
+        from ..probes.state.diagnose import diagnose
+        from ..probes.state.overview import overview
+        from ..probes.state.scope import findings_within, rows_within
+
+        try:
+            findings = findings_within(snapshot, diagnose(snapshot), namespaces)
+            rows = rows_within(snapshot, overview(snapshot, findings), namespaces)
+        except Exception as error:  # noqa: BLE001 - a judge that ends must not leave an old picture that says "live"
+            what = f"the newest state could not be judged: {type(error).__name__}: {clean(error)}"
+            self.problem, self.trouble = (
+                UserError(what, "what is shown is older; please report this"),
+                "not judged",
+            )
+            return
+        if self.trouble == "not judged":
+            self.problem, self.trouble = None, ""
+        self.picture = Picture(snapshot, findings, rows, _by_object(findings))
 
 
 def _by_object(findings: tuple[Finding, ...]) -> Mapping[ObjectRef, tuple[Finding, ...]]:

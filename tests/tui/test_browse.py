@@ -93,3 +93,37 @@ async def test_every_line_of_the_help_fits(world: WorldFacts) -> None:
         assert "page up and down" in desk.text()
         await desk.press("escape")
         assert isinstance(desk.app.screen, BrowseScreen)
+
+
+async def test_only_one_namespace_and_all_again(world: WorldFacts) -> None:
+    async with open_desk(world) as desk:
+        await desk.press("colon")
+        await desk.type("ns search")
+        await desk.press("enter")
+        await desk.until_shown("ROUTES 2")
+        assert "store.shop.test" not in desk.text()
+        assert "infra/main" in desk.text()
+        await desk.press("colon")
+        await desk.type("ns nowhere")
+        await desk.press("enter")
+        await desk.until_shown("no namespace nowhere here")
+        await desk.press("colon")
+        await desk.type("ns all")
+        await desk.press("enter")
+        await desk.until_shown("store.shop.test")
+
+
+async def test_a_judge_that_ends_early_is_told_and_what_is_shown_is_not_called_live(
+    world: WorldFacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(snapshot: object) -> object:
+        raise TypeError("a mistake of ours")
+
+    async with open_desk(world) as desk:
+        monkeypatch.setattr("pointsman.probes.state.diagnose.diagnose", broken)
+        desk.app.bridge.narrow(("shop",))
+        await desk.until_shown("not judged")
+        assert " live " not in desk.text().splitlines()[0]
+        monkeypatch.undo()
+        desk.app.bridge.narrow(None)
+        await desk.until_shown(" live ")
