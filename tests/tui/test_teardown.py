@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import WorldFacts, open_desk
+from desk_kit import WorldFacts, open_desk
 from pointsman.tui.screens.browse import BrowseScreen
 from pointsman.tui.screens.checklist import ChecklistScreen
 from pointsman.tui.screens.frame import FrameScreen

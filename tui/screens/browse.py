@@ -98,6 +98,8 @@ class BrowseScreen(FrameScreen):
 
     def draw(self) -> None:
         """Everything from the present picture; what did not change is not sent."""
+        if not self.standing:
+            return
         overview = self.pointsman.picture.overview
         tree = self.query_one("#tree", RowView)
         tree.set_rows(tree_rows(overview, max(tree.size.width, 30)))
@@ -198,6 +200,8 @@ class BrowseScreen(FrameScreen):
 
     def on_row_view_moved(self, event: RowView.Moved) -> None:
         """The details follow the cursor; a place in the tree chooses the routes."""
+        if not self.standing:
+            return
         if event.view.id == "tree" and event.key is not None:
             self._place = event.key
             self._draw_routes()
@@ -213,7 +217,7 @@ class BrowseScreen(FrameScreen):
 
     def on_descendant_focus(self) -> None:
         """The details are those of the side that has the focus."""
-        if self.is_mounted and self.query("#details"):
+        if self.standing and self.query("#details"):
             self._draw_details()
 
     def action_other_side(self) -> None:

@@ -76,6 +76,8 @@ class ChecklistScreen(FrameScreen):
 
     def tick(self) -> None:
         """Redraw where something changed."""
+        if not self.standing:
+            return
         session = self._session
         second = int(time.monotonic()) if session.running else 0
         state = (session.results, second, session.problem, self.size, session.busy)
@@ -140,7 +142,7 @@ class ChecklistScreen(FrameScreen):
 
     def on_row_view_moved(self, event: RowView.Moved) -> None:
         """The details follow the cursor."""
-        if event.view.id == "checks":
+        if event.view.id == "checks" and self.standing:
             self._draw_details()
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:

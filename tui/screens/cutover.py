@@ -104,6 +104,8 @@ class CutoverScreen(FrameScreen):
 
     def tick(self) -> None:
         """The second is part of what is shown only while something is waited for or watched."""
+        if not self.standing:
+            return
         view = self.run.view()
         shown = (view, self.size)
         if shown != self._shown:

@@ -60,6 +60,11 @@ class FrameScreen(Screen[None]):
 
     # -- the frame's own lines
 
+    @property
+    def standing(self) -> bool:
+        """False once the screen is being taken down: its widgets then go one by one, and timers still run."""
+        return bool(self.display)
+
     def on_mount(self) -> None:
         """Fill the frame before the first paint."""
         self.show_frame()
@@ -70,6 +75,8 @@ class FrameScreen(Screen[None]):
 
     def show_frame(self) -> None:
         """Repaint the bars; those that did not change send nothing."""
+        if not self.standing:
+            return
         self.query_one("#header", Bar).show(*self.pointsman.header(self.size.width))
         where = line(" ", Span(self.where(), Tone.DIM))
         self.query_one("#where", Bar).show(self._message or where)

@@ -43,6 +43,8 @@ class JournalScreen(FrameScreen):
 
     def tick(self) -> None:
         """Draw when it grew."""
+        if not self.standing:
+            return
         view = self._run.view()
         if view.journal_length != self._length:
             self._length = view.journal_length

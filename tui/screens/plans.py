@@ -44,6 +44,8 @@ class PlansScreen(FrameScreen):
 
     def draw(self) -> None:
         """Plans and where their runs stand."""
+        if not self.standing:
+            return
         width = max(self.size.width, 40)
         plans = self.pointsman.plans
         title = line("  ", Span(f"PLANS {len(plans)}", Tone.STRONG))
