@@ -204,7 +204,9 @@ class Executor:
 
     async def _run_gate(self, effect: RunGate) -> None:
         checks = checks_of(self.state.checks, effect.gate)
-        context = CheckContext(self.state.plan, self.ports.snapshots, effect.gate, self._passed or self.watch)
+        # by now the soak's own watch runs, which is never finished: this gate is about the one that was
+        watch = (self._passed if effect.gate == "after-switch" else None) or self.watch
+        context = CheckContext(self.state.plan, self.ports.snapshots, effect.gate, watch)
         self.checking = tuple(check.id for check in checks)
 
         def progress(result: CheckResult) -> None:

@@ -266,8 +266,9 @@ def test_a_gate_after_the_watch_can_be_asked_again(small_world: SmallWorld) -> N
         view = run.wait(lambda view: view.finished, 15)
         assert view.outcome == "stopped-at-gate", view.message
         small_world.configure(small_world.old, "/healthz", "/api")
+        run.wait(lambda view: view.watch is not None and view.watch.verdict == "INCONCLUSIVE", 5)
         run.send(RunChecksAgain())
-        view = run.wait(lambda view: view.phase in ("soak", "done"), 10)
+        run.wait(lambda view: view.phase in ("soak", "done"), 10)
     finally:
         run.stop()
 
