@@ -263,7 +263,7 @@ def test_a_gate_after_the_watch_can_be_asked_again(small_world: SmallWorld) -> N
         to_switched(run)
         # errors of the old side alone are no alarm, but they shut this gate
         small_world.configure(small_world.old, "/healthz")
-        view = run.wait(lambda view: view.finished, 15)
+        view = run.wait(lambda view: view.finished, 40)
         assert view.outcome == "stopped-at-gate", view.message
         small_world.configure(small_world.old, "/healthz", "/api")
         run.wait(lambda view: view.watch is not None and view.watch.verdict == "INCONCLUSIVE", 5)
