@@ -1,124 +1,20 @@
-"""All objects now (Store), and one immutable moment of them (Snapshot)."""
+"""All objects now; immutable moments of them are Snapshots."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from .decode import decode_document, unroll
 from .kinds import KINDS, PARTS
-from .kubernetes_objects import (
-    Crd,
-    EndpointSlice,
-    Ingress,
-    IngressClass,
-    Namespace,
-    Secret,
-    Service,
-    Workload,
-)
-from .objects import (
-    Gateway,
-    GatewayClass,
-    ListenerSet,
-    Object,
-    Policy,
-    ReferenceGrant,
-    Route,
-    Undecodable,
-)
+from .objects import Object
 from .refs import ObjectRef
+from .snapshot import EMPTY, LOADING, KindState, Snapshot
 
-State = Literal["loading", "live", "stale", "denied", "absent", "failed", "unseen"]
-
-_EMPTY: Mapping[ObjectRef, Any] = MappingProxyType({})
-_NO_KINDS: Mapping[str, Any] = MappingProxyType({})
-
-
-def _nothing() -> Mapping[ObjectRef, Any]:
-    return _EMPTY
-
-
-def _no_kinds() -> Mapping[str, Any]:
-    return _NO_KINDS
-
-
-@dataclass(frozen=True, slots=True)
-class KindState:
-    """How far a kind can be trusted. ``since`` is Unix time in seconds, when the state began.
-
-    ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
-    ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
-    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line.
-    """
-
-    state: State
-    detail: str = ""
-    since: float = 0.0
-    namespaces: tuple[str, ...] | None = None
-
-    def knows(self, namespace: str) -> bool:
-        """Whether an object missing from the snapshot can be taken as not existing in ``namespace``."""
-        if self.state not in ("live", "stale", "absent"):
-            return False
-        return self.namespaces is None or namespace in self.namespaces
-
-
-_UNSEEN = KindState("unseen", "none among the documents")
-_LOADING = KindState("loading")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """One moment of the cluster. Every mapping is keyed by the whole object's ref, and never changes.
-
-    ``kinds`` is keyed by kind (``HTTPRoute``); a discovered policy whose kind another one also has, by
-    ``kind.group``. ``offline`` says that it was read from documents and not from a cluster.
-    """
-
-    version: int = 0
-    classes: Mapping[ObjectRef, GatewayClass] = field(default_factory=_nothing)
-    gateways: Mapping[ObjectRef, Gateway] = field(default_factory=_nothing)
-    listener_sets: Mapping[ObjectRef, ListenerSet] = field(default_factory=_nothing)
-    routes: Mapping[ObjectRef, Route] = field(default_factory=_nothing)
-    grants: Mapping[ObjectRef, ReferenceGrant] = field(default_factory=_nothing)
-    policies: Mapping[ObjectRef, Policy] = field(default_factory=_nothing)
-    ingresses: Mapping[ObjectRef, Ingress] = field(default_factory=_nothing)
-    ingress_classes: Mapping[ObjectRef, IngressClass] = field(default_factory=_nothing)
-    services: Mapping[ObjectRef, Service] = field(default_factory=_nothing)
-    endpoint_slices: Mapping[ObjectRef, EndpointSlice] = field(default_factory=_nothing)
-    secrets: Mapping[ObjectRef, Secret] = field(default_factory=_nothing)
-    namespaces: Mapping[ObjectRef, Namespace] = field(default_factory=_nothing)
-    crds: Mapping[ObjectRef, Crd] = field(default_factory=_nothing)
-    workloads: Mapping[ObjectRef, Workload] = field(default_factory=_nothing)
-    undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
-    kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
-    offline: bool = False
-
-    def state_of(self, kind: str) -> KindState:
-        """How far ``kind`` can be trusted; a kind nobody has spoken of yet is loading (unseen offline)."""
-        return self.kinds.get(kind) or (_UNSEEN if self.offline else _LOADING)
-
-    @staticmethod
-    def from_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
-        """The world that these parsed documents describe; Lists are unrolled, other kinds left out.
-
-        A kind that occurs counts as live: within the documents the world is closed. Kinds that do not
-        occur are ``unseen``. Never raises for what is inside a document.
-        """
-        store = Store(offline=True)
-        for document in unroll(documents):
-            decoded = decode_document(document)
-            if decoded is not None:
-                part, obj = decoded
-                store.put(part, obj)
-                if part != "undecodable":
-                    store.set_state(obj.kind, KindState("live", "from documents"))
-        return store.snapshot()
+__all__ = ["KindState", "Snapshot", "Store", "read_documents"]
 
 
 class Store:
@@ -130,9 +26,9 @@ class Store:
     def __init__(self, *, offline: bool = False) -> None:
         self._lock = threading.Lock()
         self._parts: dict[str, dict[ObjectRef, Object]] = {part: {} for part in PARTS}
-        self._frozen: dict[str, Mapping[ObjectRef, Object]] = dict.fromkeys(PARTS, _EMPTY)
+        self._frozen: dict[str, Mapping[ObjectRef, Object]] = dict.fromkeys(PARTS, EMPTY)
         self._dirty: set[str] = set()
-        self._kinds: dict[str, KindState] = {} if offline else {spec.kind: _LOADING for spec in KINDS}
+        self._kinds: dict[str, KindState] = {} if offline else {spec.kind: LOADING for spec in KINDS}
         self._kinds_dirty = True
         self._version = 0
         self._offline = offline
@@ -207,7 +103,7 @@ class Store:
     def state_of(self, kind: str) -> KindState:
         """How far a kind can be trusted now."""
         with self._lock:
-            return self._kinds.get(kind, _LOADING)
+            return self._kinds.get(kind, LOADING)
 
     def snapshot(self) -> Snapshot:
         """The moment now; the very same object as before where nothing has changed."""
@@ -247,3 +143,16 @@ class Store:
     def _note(self, part: str, ref: ObjectRef) -> None:
         self._dirty.add(part)
         self._changes.append((self._version + 1, ref))
+
+
+def read_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
+    """What ``Snapshot.from_documents`` promises."""
+    store = Store(offline=True)
+    for document in unroll(documents):
+        decoded = decode_document(document)
+        if decoded is not None:
+            part, obj = decoded
+            store.put(part, obj)
+            if part != "undecodable":
+                store.set_state(obj.kind, KindState("live", "from documents"))
+    return store.snapshot()

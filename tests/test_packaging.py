@@ -56,6 +56,15 @@ def test_heavy_libraries_wait_until_they_are_needed(module: str, unwanted: set[s
     assert set(done.stdout.split()) & unwanted == set()
 
 
+def test_the_first_paint_needs_no_reader_of_objects() -> None:
+    code = "import sys, pointsman.tui.cli, pointsman.tui.app; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert not loaded & {"yaml", "pointsman.cluster.objects", "pointsman.checklists.plan"}
+
+
 def test_the_house_is_kept_small() -> None:
     """A module under about 400 lines: where one grows, a part of it has another job."""
     long = {

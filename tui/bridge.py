@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
-from ..cluster.store import Snapshot
+from ..cluster.snapshot import Snapshot
 from ..cluster.text import clean
-from ..probes.state.overview import Overview
+from ..probes.state.rows import Overview
 from ..probes.verdict import Finding
 
 if TYPE_CHECKING:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ..cluster.objects import Condition
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
-from ..probes.state.overview import ClassRow, GatewayRow, ListenerRow, RouteRow
 from ..probes.verdict import Finding, Verdict
 from .lines import (
     EMPTY,
@@ -22,6 +21,10 @@ from .lines import (
     verdict_span,
     wrapped,
 )
+
+if TYPE_CHECKING:
+    from ..cluster.objects import Condition
+    from ..probes.state.rows import ClassRow, GatewayRow, ListenerRow, RouteRow
 
 _WORD = {
     Verdict.PASS: "ok",

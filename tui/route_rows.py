@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
-from ..probes.state.overview import GatewayRow, Overview, RouteRow
+from ..probes.state.rows import GatewayRow, Overview, RouteRow
 from ..probes.verdict import Verdict
 from .describe import mark, word
 from .lines import Line, Span, Tone, fit, line

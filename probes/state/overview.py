@@ -1,113 +1,21 @@
-"""Plain rows for the browse screen and for ``status``: the same numbers, already judged and sorted."""
+"""The rows of one moment: the same numbers for every face, already judged and sorted."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from ...cluster.objects import Condition, Gateway, GatewayClass, Route, RouteParentStatus
 from ...cluster.refs import ObjectRef
-from ...cluster.store import KindState, Snapshot
+from ...cluster.store import Snapshot
 from ...cluster.text import clean
 from ...cluster.topology import Attachment, BoundListener
 from ..verdict import Finding, Verdict, worst
 from .conditions import CLASS, GATEWAY, LISTENER, ROUTE, Scope, claimed_verdict
 from .routes import entries_for
+from .rows import ClassRow, GatewayRow, ListenerRow, Overview, ParentRow, RouteRow
 from .words import safe_ref
 from .world import world_of
-
-
-@dataclass(frozen=True, slots=True)
-class ClassRow:
-    """A GatewayClass. ``worst`` is the worst verdict of its own findings, PASS where there are none."""
-
-    ref: ObjectRef
-    controller: str
-    claimed: Verdict
-    worst: Verdict
-    conditions: tuple[Condition, ...]
-    findings: int
-    gateways: int
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerRow:
-    """A listener; its ref is the Gateway's or ListenerSet's with ``section``. ``owner`` says which."""
-
-    ref: ObjectRef
-    owner: ObjectRef
-    protocol: str
-    port: int
-    hostname: str
-    attached_routes: int
-    claimed: Verdict
-    computed: Verdict
-    worst: Verdict
-    conditions: tuple[Condition, ...]
-    findings: int
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayRow:
-    """A Gateway with the listeners of its own and of its ListenerSets. ``routes`` counts those attached
-    according to the specs."""
-
-    ref: ObjectRef
-    class_name: str
-    controller: str
-    addresses: tuple[str, ...]
-    listeners: tuple[ListenerRow, ...]
-    claimed: Verdict
-    computed: Verdict
-    worst: Verdict
-    conditions: tuple[Condition, ...]
-    findings: int
-    routes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ParentRow:
-    """One controller's word on one parentRef; ``controller`` is empty where nobody has answered.
-
-    ``foreign``: the entry speaks of a parent that the spec does not name (stale), or its controller is
-    not the one that claims the parent. ``claimed`` is UNKNOWN where nobody answered.
-    """
-
-    parent: ObjectRef
-    controller: str
-    conditions: tuple[Condition, ...]
-    claimed: Verdict
-    computed: Verdict
-    foreign: bool = False
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RouteRow:
-    """A route. ``claimed``: what controllers say; ``computed``: what the specs give; ``worst``: the worst
-    of its findings (PASS where there are none). ``findings`` counts FAIL, UNKNOWN and WARN."""
-
-    ref: ObjectRef
-    hostnames: tuple[str, ...]
-    parents: tuple[ParentRow, ...]
-    claimed: Verdict
-    computed: Verdict
-    worst: Verdict
-    findings: int
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything the first screen shows. ``counts`` counts findings by verdict; ``troubled_kinds`` are the
-    kinds that are not live (stale, denied, failed, loading) with their states."""
-
-    classes: tuple[ClassRow, ...] = ()
-    gateways: tuple[GatewayRow, ...] = ()
-    routes: tuple[RouteRow, ...] = ()
-    counts: Mapping[Verdict, int] = field(default_factory=dict)
-    troubled_kinds: Mapping[str, KindState] = field(default_factory=dict)
-    version: int = 0
 
 
 def overview(snapshot: Snapshot, findings: Iterable[Finding]) -> Overview:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ...cluster.refs import ObjectRef
-from ...cluster.store import Snapshot
+from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
-from .overview import Overview
+from .rows import Overview
 
 
 def findings_within(

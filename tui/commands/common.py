@@ -17,7 +17,7 @@ from .options import INCONCLUSIVE
 
 if TYPE_CHECKING:
     from ...cluster.connect import Connection
-    from ...cluster.store import Snapshot
+    from ...cluster.snapshot import Snapshot
 
 EXIT_CODES = {
     Verdict.PASS: 0,

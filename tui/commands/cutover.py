@@ -16,7 +16,7 @@ from .journal import entries_of
 from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
-    from ...cluster.store import Snapshot
+    from ...cluster.snapshot import Snapshot
 
 
 @click.command()

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
-from ...probes.state.overview import RouteRow
+from ...probes.state.rows import RouteRow
 from ...probes.verdict import Finding, Verdict
 from ..describe import class_lines, gateway_lines, route_lines, short
 from ..lines import Line, Span, Tone, count, line

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widget import Widget
 
+from ...cluster.text import clean
 from ..host import Host
 from ..lines import Line, Span, Tone, line
 from ..widgets.bars import Bar, key_line
@@ -78,7 +79,10 @@ class FrameScreen(Screen[None]):
         if not self.standing:
             return
         self.query_one("#header", Bar).show(*self.pointsman.header(self.size.width))
+        problem = self.pointsman.bridge.problem
         where = line(" ", Span(self.where(), Tone.DIM))
+        if problem is not None:
+            where = line(" ", Span(clean(problem), Tone.BAD))
         self.query_one("#where", Bar).show(self._message or where)
         # the way out stands at the right edge, and stays where the line is too short for all
         *most, way_out = self.keys()

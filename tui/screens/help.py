@@ -17,7 +17,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("j k  up down", "move; ctrl-f ctrl-b, page up and down; g G, first and last"),
             ("enter", "open what the cursor is on"),
             ("esc", "back; a running cutover goes on"),
-            (":", "go to: :routes :gateways :plans :ns NAME :q"),
+            (":", "go to: :routes :gateways :plans :ns NAME|all :q"),
             ("@", "every command that would reproduce what was seen and done"),
             ("ctrl-r", "ask again now"),
             ("q", "quit, or back where something runs"),

@@ -1,0 +1,113 @@
+"""One immutable moment of the cluster; light to import, because the first paint holds an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from .refs import ObjectRef
+
+if TYPE_CHECKING:
+    from .kubernetes_objects import (
+        Crd,
+        EndpointSlice,
+        Ingress,
+        IngressClass,
+        Namespace,
+        Secret,
+        Service,
+        Workload,
+    )
+    from .objects import (
+        Gateway,
+        GatewayClass,
+        ListenerSet,
+        Policy,
+        ReferenceGrant,
+        Route,
+        Undecodable,
+    )
+
+State = Literal["loading", "live", "stale", "denied", "absent", "failed", "unseen"]
+
+EMPTY: Mapping[ObjectRef, Any] = MappingProxyType({})
+_NO_KINDS: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Mapping[ObjectRef, Any]:
+    return EMPTY
+
+
+def _no_kinds() -> Mapping[str, Any]:
+    return _NO_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    """How far a kind can be trusted. ``since`` is Unix time in seconds, when the state began.
+
+    ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
+    ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
+    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line.
+    """
+
+    state: State
+    detail: str = ""
+    since: float = 0.0
+    namespaces: tuple[str, ...] | None = None
+
+    def knows(self, namespace: str) -> bool:
+        """Whether an object missing from the snapshot can be taken as not existing in ``namespace``."""
+        if self.state not in ("live", "stale", "absent"):
+            return False
+        return self.namespaces is None or namespace in self.namespaces
+
+
+_UNSEEN = KindState("unseen", "none among the documents")
+LOADING = KindState("loading")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One moment of the cluster. Every mapping is keyed by the whole object's ref, and never changes.
+
+    ``kinds`` is keyed by kind (``HTTPRoute``); a discovered policy whose kind another one also has, by
+    ``kind.group``. ``offline`` says that it was read from documents and not from a cluster.
+    """
+
+    version: int = 0
+    classes: Mapping[ObjectRef, GatewayClass] = field(default_factory=_nothing)
+    gateways: Mapping[ObjectRef, Gateway] = field(default_factory=_nothing)
+    listener_sets: Mapping[ObjectRef, ListenerSet] = field(default_factory=_nothing)
+    routes: Mapping[ObjectRef, Route] = field(default_factory=_nothing)
+    grants: Mapping[ObjectRef, ReferenceGrant] = field(default_factory=_nothing)
+    policies: Mapping[ObjectRef, Policy] = field(default_factory=_nothing)
+    ingresses: Mapping[ObjectRef, Ingress] = field(default_factory=_nothing)
+    ingress_classes: Mapping[ObjectRef, IngressClass] = field(default_factory=_nothing)
+    services: Mapping[ObjectRef, Service] = field(default_factory=_nothing)
+    endpoint_slices: Mapping[ObjectRef, EndpointSlice] = field(default_factory=_nothing)
+    secrets: Mapping[ObjectRef, Secret] = field(default_factory=_nothing)
+    namespaces: Mapping[ObjectRef, Namespace] = field(default_factory=_nothing)
+    crds: Mapping[ObjectRef, Crd] = field(default_factory=_nothing)
+    workloads: Mapping[ObjectRef, Workload] = field(default_factory=_nothing)
+    undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
+    kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
+    offline: bool = False
+
+    def state_of(self, kind: str) -> KindState:
+        """How far ``kind`` can be trusted; a kind nobody has spoken of yet is loading (unseen offline)."""
+        return self.kinds.get(kind) or (_UNSEEN if self.offline else LOADING)
+
+    @staticmethod
+    def from_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
+        """The world that these parsed documents describe; Lists are unrolled, other kinds left out.
+
+        A kind that occurs counts as live: within the documents the world is closed. Kinds that do not
+        occur are ``unseen``. Never raises for what is inside a document.
+        """
+        # the reader is above this module, and most who hold a snapshot never read documents
+        from .store import read_documents
+
+        return read_documents(documents)
