@@ -6,12 +6,12 @@ A practice cluster runs in a child process (benchmarks/many_routes.py says what 
 many Services and EndpointSlices, of which kubectl reads none). Every program starts anew for each run, on a
 pseudo-terminal of 120x40 where it draws. What is quoted are ratios within one run: machines differ.
 
-What the columns say:
-  first row     until the first row of a route was on the screen
-  all loaded    until the screen said that nothing is loading any more
-  all judged    until the counts in the header were the final ones
-  peak, CPU     of the process, from the system's own account when it ended
-  first paint   bytes sent up to the first row; until quiet: everything until nothing came for two seconds
+What the lines of the screen say:
+  first row     until the first row of a route was on the screen, and the bytes up to there
+  all counted   until the header counted every route
+  all judged    until nothing loads any more and the header's verdicts are the final ones; CPU and peak memory
+                are the whole run's, by the system's own account; bytes: until nothing came for two seconds
+  a key         from a cursor key to the first byte of its effect, while all still loads; a run of its own
   one change    bytes that one changed row cost; idle: bytes in five seconds without a change
 """
 
@@ -52,7 +52,7 @@ class Browse:
     """One run of the screen; see the module's text."""
 
     first_row_s: float
-    loaded_s: float
+    counted_s: float
     judged_s: float
     cpu_s: float
     peak_mib: float
@@ -81,7 +81,7 @@ def _mib(maxrss: int) -> float:
     return maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
 
-def browse(argv: list[str], kubeconfig: str) -> Browse:
+def browse(argv: list[str], kubeconfig: str, size: int) -> Browse:
     """Open the screen, wait until it is at rest, change one route that it shows, and end it."""
     with Terminal(argv, COLUMNS, LINES) as terminal:
         terminal.wait_for(b"live", _LONGEST_S)
@@ -102,8 +102,8 @@ def browse(argv: list[str], kubeconfig: str) -> Browse:
     assert terminal.usage is not None
     return Browse(
         first_row_s=first_row_s,
-        loaded_s=log.loaded_s(),
-        judged_s=log.last_header_s(),
+        counted_s=log.counted_s(size),
+        judged_s=log.judged_s(),
         cpu_s=terminal.usage.ru_utime + terminal.usage.ru_stime,
         peak_mib=_mib(terminal.usage.ru_maxrss),
         first_paint=first_paint,
@@ -111,6 +111,23 @@ def browse(argv: list[str], kubeconfig: str) -> Browse:
         one_change=one_change,
         idle=idle,
     )
+
+
+def keys_while_loading(argv: list[str]) -> list[float]:
+    """Seconds from a key to the first byte of its effect, again and again until everything is loaded."""
+    waits: list[float] = []
+    with Terminal(argv, COLUMNS, LINES) as terminal:
+        terminal.wait_for(b"app-", _LONGEST_S)
+        while b"live" not in terminal.seen:
+            before, pressed = len(terminal.seen), time.perf_counter()
+            terminal.send(b"jk"[len(waits) % 2 :][:1])
+            while len(terminal.seen) == before:
+                if time.perf_counter() - pressed > _LONGEST_S:
+                    raise TimeoutError("a key had no effect")
+                terminal.read_for(0.001)
+            waits.append(time.perf_counter() - pressed)
+            terminal.read_for(0.03)
+    return waits
 
 
 def main() -> None:
@@ -127,7 +144,9 @@ def main() -> None:
             measure(size, kubeconfig, options.runs)
             if options.profile is not None:
                 ours = ["-m", "pointsman.tui", "--kubeconfig", kubeconfig]
-                browse([sys.executable, "-m", "cProfile", "-o", str(options.profile), *ours], kubeconfig)
+                browse(
+                    [sys.executable, "-m", "cProfile", "-o", str(options.profile), *ours], kubeconfig, size
+                )
 
 
 def measure(size: int, kubeconfig: str, runs: int) -> None:
@@ -140,11 +159,16 @@ def measure(size: int, kubeconfig: str, runs: int) -> None:
         commands["kubectl get -o json"] = ([*kubectl, "-o", "json"], (0,))
     ended: dict[str, list[Command]] = {name: [] for name in commands}
     screens: list[Browse] = []
+    waits: list[float] = []
     for _ in range(runs):
-        screens.append(browse([*ours, "--kubeconfig", kubeconfig], kubeconfig))
+        screens.append(browse([*ours, "--kubeconfig", kubeconfig], kubeconfig, size))
+        waits += keys_while_loading([*ours, "--kubeconfig", kubeconfig])
         for name, (argv, expect) in commands.items():
             ended[name].append(command(argv, expect))
     report(size, runs, screens, ended)
+    if waits:
+        middle, worst = statistics.median(waits) * 1000, max(waits) * 1000
+        print(f"{'browse: a key':<24}median {middle:.0f} ms, worst {worst:.0f} ms of {len(waits)}")
 
 
 def report(size: int, runs: int, screens: list[Browse], ended: dict[str, list[Command]]) -> None:
@@ -174,7 +198,7 @@ def report(size: int, runs: int, screens: list[Browse], ended: dict[str, list[Co
         None,
         middle(lambda one: one.first_paint),
     )
-    row("browse: all loaded", middle(lambda one: one.loaded_s), None, None, None)
+    row("browse: all counted", middle(lambda one: one.counted_s), None, None, None)
     row(
         "browse: all judged",
         middle(lambda one: one.judged_s),

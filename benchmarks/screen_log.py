@@ -28,14 +28,14 @@ class ScreenLog:
         """When the first route was shown, and how many bytes that had taken."""
         return next((at, sent) for at, sent, rows in self._moments if any(map(_ROUTE.search, rows)))
 
-    def loaded_s(self) -> float:
-        """When the header said `live` for good."""
-        return self._since(lambda rows: " live " in rows[0])
+    def counted_s(self, routes: int) -> float:
+        """When the header counted so many routes, for good."""
+        return self._since(lambda rows: f" {routes} routes" in rows[0])
 
-    def last_header_s(self) -> float:
-        """When the counts of the header became the final ones."""
+    def judged_s(self) -> float:
+        """When the header said `live` and its verdicts were the final ones, for good."""
         final = _COUNTS.findall(self._moments[-1][2][0])
-        return self._since(lambda rows: _COUNTS.findall(rows[0]) == final)
+        return self._since(lambda rows: " live " in rows[0] and _COUNTS.findall(rows[0]) == final)
 
     def route_in_row(self, number: int) -> tuple[str, str]:
         """Namespace and name of the route that is shown as the ``number``th."""
