@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,15 +99,3 @@ class Snapshot:
     def state_of(self, kind: str) -> KindState:
         """How far ``kind`` can be trusted; a kind nobody has spoken of yet is loading (unseen offline)."""
         return self.kinds.get(kind) or (_UNSEEN if self.offline else LOADING)
-
-    @staticmethod
-    def from_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
-        """The world that these parsed documents describe; Lists are unrolled, other kinds left out.
-
-        A kind that occurs counts as live: within the documents the world is closed. Kinds that do not
-        occur are ``unseen``. Never raises for what is inside a document.
-        """
-        # the reader is above this module, and most who hold a snapshot never read documents
-        from .store import read_documents
-
-        return read_documents(documents)

@@ -146,7 +146,11 @@ class Store:
 
 
 def read_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
-    """What ``Snapshot.from_documents`` promises."""
+    """The world that these parsed documents describe; Lists are unrolled, other kinds left out.
+
+    A kind that occurs counts as live: within the documents the world is closed. Kinds that do not occur are
+    ``unseen``. Never raises for what is inside a document.
+    """
     store = Store(offline=True)
     for document in unroll(documents):
         decoded = decode_document(document)

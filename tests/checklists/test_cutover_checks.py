@@ -8,7 +8,7 @@ import pytest
 from cutover_kit import HOST, SmallWorld
 from pointsman.checklists.checklist import CheckContext, load_checklist, run_checks
 from pointsman.checklists.view import CheckResult
-from pointsman.cluster.store import Snapshot
+from pointsman.cluster.store import read_documents
 from pointsman.probes.verdict import Verdict
 from pointsman.sandbox.edge_model import Faults
 
@@ -64,7 +64,7 @@ INGRESS = {
 async def ask(world: SmallWorld, check: str, *documents: dict[str, Any] | None, **plan: str) -> CheckResult:
     source = None
     if documents:
-        snapshot = Snapshot.from_documents([document for document in documents if document])
+        snapshot = read_documents([document for document in documents if document])
         source = lambda: snapshot  # noqa: E731
     context = CheckContext(world.plan(**plan), source)
     (result,) = await run_checks(load_checklist("pre-cutover"), context, only=(check,))

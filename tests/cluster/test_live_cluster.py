@@ -11,7 +11,7 @@ import pytest
 import yaml
 from live_helpers import Practice, a_gateway, a_route, eventually
 from pointsman.cluster.connect import ApiError, connect
-from pointsman.cluster.store import Snapshot
+from pointsman.cluster.store import read_documents
 from pointsman.cluster.watch import LiveCluster, load_once
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
@@ -292,6 +292,6 @@ async def test_real_statuses_over_the_wire_read_as_from_the_file(practice: Pract
     told = {one.rule for one in diagnose(live) if one.subject == route}
     # the class is missing in this world, and in a cluster that is known for sure
     assert {"GW111", "GW117"} <= told
-    offline = Snapshot.from_documents(documents)
+    offline = read_documents(documents)
     assert live.routes[route].spec == offline.routes[route].spec
     assert live.routes[route].status == offline.routes[route].status

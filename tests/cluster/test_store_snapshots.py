@@ -7,7 +7,7 @@ from live_helpers import a_gateway, a_route
 from pointsman.cluster.decode import decode_document
 from pointsman.cluster.objects import Object
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.store import KindState, Snapshot, Store
+from pointsman.cluster.store import KindState, Store, read_documents
 
 
 def decoded(name: str, version: str = "1", namespace: str = "shop") -> tuple[str, Object]:
@@ -78,7 +78,7 @@ def test_documents_in_lists_and_other_kinds() -> None:
         None,
         "text",
     ]
-    snapshot = Snapshot.from_documents(documents)  # type: ignore[arg-type]
+    snapshot = read_documents(documents)  # type: ignore[arg-type]
     assert (len(snapshot.gateways), len(snapshot.routes)) == (1, 1)
     assert snapshot.state_of("Gateway").state == "live"
     assert snapshot.state_of("Service").state == "unseen"

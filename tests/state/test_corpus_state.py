@@ -18,7 +18,7 @@ from corpus_truth import (
     tellers,
 )
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.store import Snapshot
+from pointsman.cluster.store import Snapshot, read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Finding, Verdict
@@ -29,7 +29,7 @@ pytestmark = needs_corpus
 @cache
 def read(path: Path) -> tuple[list[dict[str, Any]], Snapshot, tuple[Finding, ...]]:
     docs = documents(path)
-    snapshot = Snapshot.from_documents(docs)
+    snapshot = read_documents(docs)
     return docs, snapshot, diagnose(snapshot)
 
 

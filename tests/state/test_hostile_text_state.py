@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pointsman.cluster.decode import decode_object
 from pointsman.cluster.kinds import KINDS
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.store import Snapshot
+from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Finding
@@ -123,7 +123,7 @@ def hostile_world(words: list[str]) -> list[dict[str, Any]]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(TEXT, min_size=4, max_size=4))
 def test_findings_and_rows_are_clean(words: list[str]) -> None:
-    snapshot = Snapshot.from_documents(hostile_world(words))
+    snapshot = read_documents(hostile_world(words))
     findings = diagnose(snapshot)
     assert findings
     for finding in findings:
@@ -183,11 +183,11 @@ def test_objects_of_wrong_types_never_crash_and_are_never_lost(
     assert part in (spec.part, "undecodable")
     assert obj.ref == ObjectRef(spec.kind, "n" if spec.namespaced else "", "x", group=spec.group)
     version = f"{spec.group}/v1" if spec.group else "v1"
-    snapshot = Snapshot.from_documents([{"apiVersion": version, "kind": spec.kind, **document}])
+    snapshot = read_documents([{"apiVersion": version, "kind": spec.kind, **document}])
     overview(snapshot, diagnose(snapshot))
 
 
 @given(st.lists(JSON | st.dictionaries(st.sampled_from(["kind", "apiVersion", "items", "metadata"]), JSON)))
 def test_any_documents_at_all(documents: list[Any]) -> None:
-    snapshot = Snapshot.from_documents(documents)
+    snapshot = read_documents(documents)
     overview(snapshot, diagnose(snapshot))

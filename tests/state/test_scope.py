@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
-from pointsman.cluster.store import Snapshot
+from pointsman.cluster.store import read_documents
 from pointsman.probes.state.overview import overview
 from pointsman.probes.state.scope import findings_within, rows_within
 from pointsman.probes.verdict import Endpoint, Finding, Subject, Verdict
@@ -28,7 +28,7 @@ def _route(namespace: str, name: str, parent: dict[str, str]) -> dict[str, objec
     }
 
 
-SNAPSHOT = Snapshot.from_documents(
+SNAPSHOT = read_documents(
     [
         _gateway("infra", "main"),
         _gateway("infra", "other"),

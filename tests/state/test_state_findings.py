@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 import pytest
-from pointsman.cluster.store import KindState, Snapshot, Store
+from pointsman.cluster.store import KindState, Store, read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Finding, Verdict
@@ -114,11 +114,11 @@ def world(**changes: Any) -> dict[str, dict[str, Any]]:
 
 
 def found(objects: dict[str, dict[str, Any]]) -> dict[str, Finding]:
-    return {one.rule: one for one in diagnose(Snapshot.from_documents(objects.values()))}
+    return {one.rule: one for one in diagnose(read_documents(objects.values()))}
 
 
 def test_a_healthy_world_has_no_findings_and_green_rows() -> None:
-    snapshot = Snapshot.from_documents(world().values())
+    snapshot = read_documents(world().values())
     findings = diagnose(snapshot)
     assert findings == ()
     rows = overview(snapshot, findings)
@@ -222,7 +222,7 @@ def test_namespaces_by_selector_and_unknown_labels() -> None:
     objects["namespace"]["metadata"]["labels"] = {"team": "other"}
     assert "NotAllowedByListeners" in found(objects)["GW117"].summary
     objects["namespace"]["metadata"]["name"] = "another"
-    snapshot = Snapshot.from_documents(objects.values())
+    snapshot = read_documents(objects.values())
     assert overview(snapshot, diagnose(snapshot)).routes[0].computed is Verdict.UNKNOWN
 
 
@@ -232,7 +232,7 @@ def test_a_status_of_an_older_generation_is_unknown() -> None:
     stale = found(objects)["GW109"]
     assert stale.verdict is Verdict.UNKNOWN
     assert "generation 1, the object is at 4" in stale.summary
-    snapshot = Snapshot.from_documents(objects.values())
+    snapshot = read_documents(objects.values())
     assert overview(snapshot, diagnose(snapshot)).routes[0].claimed is Verdict.UNKNOWN
 
 
@@ -262,7 +262,7 @@ def test_a_parent_that_nobody_answers_and_one_that_is_not_there() -> None:
     objects = world()
     objects["route"]["status"] = {"parents": []}
     objects["route"]["spec"]["parentRefs"].append({"name": "gone", "namespace": "infra"})
-    findings = diagnose(Snapshot.from_documents(objects.values()))
+    findings = diagnose(read_documents(objects.values()))
     assert {one.rule for one in findings} == {"GW107"}, "a file without status is not a silent controller"
     objects["route"]["status"] = {"parents": [{"parentRef": {"name": "x"}, "controllerName": "c"}]}
     assert {"GW107", "GW108", "GW113"} <= set(found(objects))
@@ -276,7 +276,7 @@ def test_another_controllers_word_is_not_ours() -> None:
     objects["route"]["status"]["parents"] = [foreign, mine]
     findings = found(objects)
     assert set(findings) == {"GW112"}
-    snapshot = Snapshot.from_documents(objects.values())
+    snapshot = read_documents(objects.values())
     assert overview(snapshot, diagnose(snapshot)).routes[0].claimed is Verdict.PASS
 
 
@@ -389,7 +389,7 @@ def test_an_ingress_and_its_twin() -> None:
 @pytest.mark.parametrize("kind", ["Service", "EndpointSlice", "Secret", "GatewayClass", "Gateway"])
 def test_what_cannot_be_read_is_unknown_and_never_fail(state: Any, kind: str) -> None:
     """The same world, from a cluster that keeps one kind from us."""
-    whole = Snapshot.from_documents(world().values())
+    whole = read_documents(world().values())
     store = Store()
     parts = (
         "classes",
@@ -432,9 +432,9 @@ def test_what_is_wrong_stands_first() -> None:
     objects = across()
     objects["healthy"] = {**world()["route"], "metadata": {"name": "a", "namespace": "a", "generation": 1}}
     objects["healthy"]["spec"] = {**objects["healthy"]["spec"], "rules": []}
-    snapshot = Snapshot.from_documents(objects.values())
+    snapshot = read_documents(objects.values())
     findings = diagnose(snapshot)
     ranks = [one.verdict.badness for one in findings]
     assert ranks == sorted(ranks, reverse=True)
     assert [row.ref.name for row in overview(snapshot, findings).routes] == ["cart", "a"]
-    assert diagnose(Snapshot.from_documents(reversed(list(objects.values())))) == findings
+    assert diagnose(read_documents(reversed(list(objects.values())))) == findings
