@@ -252,11 +252,18 @@ class PointsmanApp(App[None]):
             self._sessions[plan.name] = CheckSession(load_checklist(plan.checklist), context)
         return self._sessions[plan.name]
 
-    def open_cutover(self, plan: Plan) -> None:
-        """The plan's run: the one here, else an unfinished one from its journal, else a new one."""
+    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
+        """The plan's run: the one here, else an unfinished one from its journal, else a new one.
+
+        ``anew`` leaves a run that has come to its end, and begins another.
+        """
+        from ..checklists.plan import plan_digest
         from .screens.cutover import CutoverScreen
 
         run = self._runs.get(plan.name)
+        if run is not None and (anew or not run.alive):
+            run.stop()
+            run = None
         if run is None:
             try:
                 run = self._begin(plan)
@@ -264,7 +271,13 @@ class PointsmanApp(App[None]):
                 self._say(str(error), Tone.BAD)
                 return
             self._runs[plan.name] = run
-        self.push_screen(CutoverScreen(run))
+        if anew:
+            self.pop_screen()
+        screen = CutoverScreen(run)
+        self.push_screen(screen)
+        if plan_digest(run.plan) != plan_digest(plan):
+            changed = "the plan's file has changed since this run began; the run goes by its own copy"
+            self.call_after_refresh(screen.say, changed, Tone.DOUBT)
 
     def _find_unfinished(self) -> None:
         from ..checklists.journal import list_runs

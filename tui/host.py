@@ -59,8 +59,8 @@ class Host(Protocol):
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
         """The checklist of the plan that has one of ``hosts``."""
 
-    def open_cutover(self, plan: Plan) -> None:
-        """The plan's run."""
+    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
+        """The plan's run; ``anew`` begins another after one that has come to its end."""
 
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""

@@ -80,6 +80,12 @@ async def test_checklist_then_cutover_then_back(world: WorldFacts) -> None:
         await desk.until_shown("chain ok")
         await desk.press("escape", "at")
         await desk.until_shown("nsupdate")
+        await desk.press("escape")
+        ended = run_view(desk).run_id
+        await desk.press("n")
+        await desk.until(lambda: run_view(desk).run_id != ended)
+        await desk.press("escape")
+        await desk.until_shown("checklist > account")
 
 
 async def test_a_gate_that_is_shut_stays_shut(world: WorldFacts) -> None:

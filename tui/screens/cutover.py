@@ -46,6 +46,7 @@ _VERBS = {
     "roll-back": "roll back",
     "raise-ttl": "put the TTL back",
 }
+_ENDED = ("done", "rolled-back")
 
 
 class CutoverScreen(FrameScreen):
@@ -61,6 +62,7 @@ class CutoverScreen(FrameScreen):
         Binding("p", "postpone", "postpone", show=False),
         Binding("r", "again", "check again", show=False),
         Binding("w", "waive", "waive", show=False),
+        Binding("n", "new_run", "new run", show=False),
         Binding("J", "journal", "journal", show=False),
     ]
 
@@ -89,12 +91,15 @@ class CutoverScreen(FrameScreen):
             keys += [("r", "check again"), ("w", "waive")]
         if not view.finished or view.postponed or view.outcome == "held":
             keys.append(("p", "go on" if view.postponed or view.outcome == "held" else "postpone"))
+        if view.outcome in _ENDED:
+            keys.append(("n", "new run"))
         return (*keys, ("J", "journal"), ("@", "commands"), ("esc", "leave it running"))
 
     def where(self) -> str:
         """Plan, and that leaving is safe."""
         view = self.run.view()
-        return f"cutover > {view.plan_name}   resume with: pointsman resume {view.run_id}"
+        write = " --write" if self.pointsman.settings.writes else ""
+        return f"cutover > {view.plan_name}   resume with: pointsman resume {view.run_id}{write}"
 
     def on_mount(self) -> None:
         """Look at the run ten times a second; draw when it changed."""
@@ -215,6 +220,13 @@ class CutoverScreen(FrameScreen):
     def _waive(self, check_id: str, reason: str, seen: Verdict) -> None:
         if reason.strip():
             self.run.send(Waive(check_id, reason.strip(), seen))
+
+    def action_new_run(self) -> None:
+        """Another run of the same plan, after one that has come to its end."""
+        if self.run.view().outcome in _ENDED:
+            self.pointsman.open_cutover(self.run.plan, anew=True)
+        else:
+            self.say("this run goes on: roll it back or let it end first", Tone.DOUBT)
 
     def action_journal(self) -> None:
         """What is on disk."""

@@ -50,6 +50,7 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("enter", "answer what is asked: the exact change and its undo stand above the question"),
             ("z", "roll back: asks for the host name"),
             ("p", "postpone, and go on"),
+            ("n", "a new run, after one that has come to its end"),
             ("J", "the journal, as it is on disk"),
         ),
     ),
