@@ -127,14 +127,16 @@ class Bridge:
         self._live = live
         self.problem, self.trouble = None, ""
         seen: tuple[object, ...] = ()
-        pace = Pace()
+        pace, any_route = Pace(), False
         while not self._stop.is_set():
             began = time.monotonic()
             snapshot = live.snapshot()
             loading = any(state.state == "loading" for state in snapshot.kinds.values())
             wanted = (snapshot.version, self._namespaces)
-            if wanted != seen and pace.due(began, loading=loading):
-                seen = wanted
+            # the first routes are what somebody waits for
+            first = bool(snapshot.routes) and not any_route
+            if wanted != seen and (first or pace.due(began, loading=loading)):
+                seen, any_route = wanted, any_route or first
                 self._judge(snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
             self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
