@@ -17,6 +17,12 @@ from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Verdict
 
+# where the server dies between connect and handshake, ssl gives back a socket that was never connected, and
+# urllib3 drops it: the collector closes it, with a warning at a moment of its own
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
+
 
 async def started(practice: Practice, namespaces: tuple[str, ...] | None = None) -> LiveCluster:
     connection = await asyncio.to_thread(connect, str(practice.kubeconfig))

@@ -8,6 +8,8 @@ import time
 import pytest
 from pty_kit import CURSOR_ON, LEFT_ALTERNATE_SCREEN, Pty, WorldFacts
 
+ENTERED_ALTERNATE_SCREEN = b"\x1b[?1049h"
+
 
 @pytest.mark.parametrize("first", ["hang up", "SIGTERM"])
 def test_a_continue_without_a_stop_leaves_no_ghost(small_world: WorldFacts, first: str) -> None:
@@ -32,7 +34,10 @@ def test_ctrl_z_and_back(small_world: WorldFacts) -> None:
         terminal.child.send_signal(signal.SIGTSTP)
         terminal.until(lambda: LEFT_ALTERNATE_SCREEN in terminal.seen[before:])
         assert CURSOR_ON in terminal.seen[before:]
+        away = len(terminal.seen)
         terminal.child.send_signal(signal.SIGCONT)
-        terminal.until_shown("GATEWAYS")
+        terminal.until(lambda: ENTERED_ALTERNATE_SCREEN in terminal.seen[away:])
+        terminal.until(lambda: b"GATEWAYS" in terminal.seen[away:])
+        terminal.read_until_quiet(0.5)
         terminal.send(b"q")
         assert terminal.ended() == 0
