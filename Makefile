@@ -32,7 +32,7 @@ demo: $(VENV)/.installed  ## open the practice world (walks through it as text w
 test: $(VENV)/.installed-dev  ## the default tests: no root, no network, no other program
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-test-real: $(VENV)/.installed-dev  ## the tests that talk to other programs (kubectl, tmux, dig, ...)
+test-real: $(VENV)/.installed-dev  ## the tests that talk to other programs (kubectl, tmux, dig, ...), or only take long
 	$(BIN)/python -m pytest -n $(JOBS) -m real $(ARGS)
 
 check: $(VENV)/.installed-dev  ## lint, types and layers
@@ -48,8 +48,9 @@ format: $(VENV)/.installed-dev  ## put the code in order
 screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, from the practice world
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run
+bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (some minutes; ARGS='--routes 1000' is shorter)
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/browse.py $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
