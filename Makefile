@@ -39,7 +39,7 @@ check: $(VENV)/.installed-dev  ## lint, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev  ## put the code in order
 	$(BIN)/ruff check --fix .

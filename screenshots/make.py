@@ -52,7 +52,8 @@ class Camera:
         target = FOLDER / f"{name}{self._suffix}.png"
         png = cairosvg.svg2png(bytestring=svg.encode(), scale=1.0)
         # a terminal has few colours: a palette makes a picture a third as large
-        Image.open(io.BytesIO(png)).convert("RGB").quantize(48).save(target, optimize=True)
+        picture = Image.open(io.BytesIO(png)).convert("RGB")
+        picture.quantize(200, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
         print(target.relative_to(FOLDER.parent))
 
     async def press(self, *keys: str) -> None:

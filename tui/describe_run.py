@@ -136,8 +136,8 @@ def watch_lines(watch: WatchView, width: int, now: float) -> list[Line]:
             f"   {seconds(max(0.0, now - watch.since))} so far, {seconds(left)} at least to go,"
             f" {watch.samples} of {watch.min_samples} samples",
         ),
-        _side_line("new", watch.new),
-        _side_line("old", watch.old),
+        _side_line("new", watch.new, width),
+        _side_line("old", watch.old, width),
         line(" ", Span("evidence ", Tone.DIM), *_evidence_bar(watch, max(width - 44, 20))),
     ]
     cells = max((width - 24) // 2, 10)
@@ -156,18 +156,20 @@ def watch_lines(watch: WatchView, width: int, now: float) -> list[Line]:
     return lines
 
 
-def _side_line(name: str, side: SideView) -> Line:
+def _side_line(name: str, side: SideView, width: int) -> Line:
     share = side.error_share
     shown = "no answer yet" if share is None else f"{share * 100:.2f} %"
     p95 = "-" if side.p95_ms is None else f"{side.p95_ms:.0f} ms"
-    return line(
+    told = line(
         " ",
         Span(f"{name}    ", Tone.DIM),
         f"{side.requests:>6} requests ",
         Span(f"{side.errors:>5} errors {shown:>8}", Tone.BAD if side.errors else Tone.PLAIN),
         f"  404 {side.not_found}  handshake {side.handshake_failures}  p95 {p95}",
-        Span(f"  {clean(side.address)}", Tone.DIM),
     )
+    address = Span(f"  {clean(side.address)}", Tone.DIM)
+    room = width - sum(len(span.text) for span in told)
+    return (*told, address) if len(address.text) <= room else told
 
 
 def _evidence_bar(watch: WatchView, cells: int) -> list[Span]:
