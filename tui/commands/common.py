@@ -59,6 +59,11 @@ def snapshot_or_reason(settings: Settings) -> tuple[Snapshot | None, Connection 
 
     try:
         connection = connect(settings.kubeconfig, settings.context)
+    except UserError as error:
+        return None, None, str(error)
+    try:
         return load_once(connection, settings.namespaces), connection, ""
     except UserError as error:
+        # with it go the private files of its credentials
+        connection.close()
         return None, None, str(error)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -92,27 +93,22 @@ def resume(
         context.exit(follow(run, confirmed, output))
 
 
-class live_snapshots:  # noqa: N801 - used as a context manager
-    """The cluster, watched while the run goes on; without one the run says what it could not tell."""
+@contextmanager
+def live_snapshots(settings: Settings) -> Iterator[tuple[Callable[[], Snapshot] | None, str]]:
+    """The cluster, watched while the run goes on, and its context; without one the run says what it lacks."""
+    from ...cluster.connect import connect
+    from ...cluster.watch import LiveCluster
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._end: list[Callable[[], None]] = []
-
-    def __enter__(self) -> tuple[Callable[[], Snapshot] | None, str]:
-        from ...cluster.connect import connect
-        from ...cluster.watch import LiveCluster
-
-        try:
-            connection = connect(self._settings.kubeconfig, self._settings.context)
-        except UserError as error:
-            note(f"without the cluster: {error}")
-            return None, ""
-        live = LiveCluster(connection, self._settings.namespaces)
-        live.start()
-        self._end = [live.stop, connection.close]
-        return live.snapshot, connection.context
-
-    def __exit__(self, *_: object) -> None:
-        for end in self._end:
-            end()
+    try:
+        connection = connect(settings.kubeconfig, settings.context)
+    except UserError as error:
+        note(f"without the cluster: {error}")
+        yield None, ""
+        return
+    live = LiveCluster(connection, settings.namespaces)
+    live.start()
+    try:
+        yield live.snapshot, connection.context
+    finally:
+        live.stop()
+        connection.close()

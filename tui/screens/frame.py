@@ -28,6 +28,7 @@ class FrameScreen(Screen[None]):
         Binding("question_mark", "help", "help", show=False),
         Binding("at", "commands", "commands run", show=False),
         Binding("colon", "go", "go to", show=False),
+        Binding("ctrl+r", "ask_again", "ask again", show=False),
     ]
 
     def __init__(self) -> None:
@@ -141,6 +142,10 @@ class FrameScreen(Screen[None]):
     def action_commands(self) -> None:
         """Every command that would reproduce what was done."""
         self.pointsman.open_commands()
+
+    def action_ask_again(self) -> None:
+        """Try the cluster again now, where it could not be reached."""
+        self.pointsman.bridge.ask_again()
 
     def action_go(self) -> None:
         """A command line, as in k9s."""
