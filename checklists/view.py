@@ -128,11 +128,6 @@ class WatchView:
     min_samples: int = 0
     detail: str = ""
 
-    @property
-    def ready_in_s(self) -> float:
-        """Seconds from ``since`` that the watch lasts at least."""
-        return max(0.0, self.until - self.since)
-
 
 @dataclass(frozen=True, slots=True)
 class CacheRow:
