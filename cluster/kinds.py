@@ -9,15 +9,18 @@ from .kubernetes_objects import (
     EndpointSlice,
     Ingress,
     IngressClass,
+    Issuer,
     Namespace,
+    NetworkPolicy,
     Secret,
     Service,
     Workload,
 )
-from .objects import Gateway, GatewayClass, ListenerSet, Object, Policy, ReferenceGrant, Route
+from .objects import Gateway, GatewayClass, ListenerSet, Mesh, Object, Policy, ReferenceGrant, Route
 from .refs import GATEWAY_GROUP
 
 EXPERIMENTAL_GROUP = "gateway.networking.x-k8s.io"
+_CERT_MANAGER = "cert-manager.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ KINDS: tuple[KindSpec, ...] = (
     _gateway("ListenerSet", "listenersets", "listener_sets", ListenerSet, "v1"),
     _gateway("ReferenceGrant", "referencegrants", "grants", ReferenceGrant, "v1", "v1beta1", "v1alpha2"),
     _gateway("BackendTLSPolicy", "backendtlspolicies", "policies", Policy, "v1", "v1alpha3"),
+    KindSpec("XListenerSet", EXPERIMENTAL_GROUP, "xlistenersets", "listener_sets", ListenerSet),
+    KindSpec("XMesh", EXPERIMENTAL_GROUP, "xmeshes", "meshes", Mesh, namespaced=False),
     KindSpec("Service", "", "services", "services", Service, ("v1",)),
     KindSpec(
         "EndpointSlice", "discovery.k8s.io", "endpointslices", "endpoint_slices", EndpointSlice, ("v1",)
@@ -89,6 +94,12 @@ KINDS: tuple[KindSpec, ...] = (
         namespaced=False,
     ),
     KindSpec("Deployment", "apps", "deployments", "workloads", Workload, ("v1",)),
+    KindSpec("DaemonSet", "apps", "daemonsets", "workloads", Workload, ("v1",)),
+    KindSpec(
+        "NetworkPolicy", "networking.k8s.io", "networkpolicies", "network_policies", NetworkPolicy, ("v1",)
+    ),
+    KindSpec("Issuer", _CERT_MANAGER, "issuers", "issuers", Issuer),
+    KindSpec("ClusterIssuer", _CERT_MANAGER, "clusterissuers", "issuers", Issuer, namespaced=False),
 )
 
 ROUTE_KINDS = tuple(spec.kind for spec in KINDS if spec.part == "routes")
@@ -101,8 +112,6 @@ _BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in KINDS}
 
 def kind_spec(group: str, kind: str) -> KindSpec | None:
     """The entry for a kind, or None for one that is not in the fixed list."""
-    if group == EXPERIMENTAL_GROUP and kind == "XListenerSet":
-        return KindSpec(kind, group, "xlistenersets", "listener_sets", ListenerSet)
     return _BY_GROUP_KIND.get((group, kind))
 
 

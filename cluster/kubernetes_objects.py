@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .objects import Object, Part
+from .objects import LabelSelector, Meta, Object, Part
 
 # --- Ingress -------------------------------------------------------------------------------------
 
@@ -21,8 +21,15 @@ class IngressServiceBackend(Part, frozen=True):
     port: IngressServicePort = msgspec.field(default_factory=IngressServicePort)
 
 
+class IngressResource(Part, frozen=True):
+    api_group: str | None = None
+    kind: str = ""
+    name: str = ""
+
+
 class IngressBackend(Part, frozen=True):
     service: IngressServiceBackend | None = None
+    resource: IngressResource | None = None
 
 
 class IngressPath(Part, frozen=True):
@@ -188,6 +195,39 @@ class Crd(Object, frozen=True):
         return self.metadata.annotations.get("gateway.networking.k8s.io/channel", "")
 
 
+class NetworkPolicyPeer(Part, frozen=True):
+    pod_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    ip_block: dict[str, Any] | None = None
+
+
+class NetworkPolicyIngressRule(Part, frozen=True):
+    """``from_`` empty admits everybody (API: NetworkPolicyIngressRule.from)."""
+
+    from_: tuple[NetworkPolicyPeer, ...] = msgspec.field(name="from", default=())
+    ports: tuple[dict[str, Any], ...] = ()
+
+
+class NetworkPolicySpec(Part, frozen=True):
+    pod_selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
+    policy_types: tuple[str, ...] = ()
+    ingress: tuple[NetworkPolicyIngressRule, ...] = ()
+
+
+class NetworkPolicy(Object, frozen=True):
+    spec: NetworkPolicySpec = msgspec.field(default_factory=NetworkPolicySpec)
+
+
+class IssuerSpec(Part, frozen=True):
+    acme: dict[str, Any] | None = None
+
+
+class Issuer(Object, frozen=True):
+    """cert-manager's Issuer and ClusterIssuer: read for the ACME solvers, which may be bound to a class."""
+
+    spec: IssuerSpec = msgspec.field(default_factory=IssuerSpec)
+
+
 class Container(Part, frozen=True):
     name: str = ""
     image: str = ""
@@ -199,20 +239,26 @@ class PodSpec(Part, frozen=True):
 
 
 class PodTemplate(Part, frozen=True):
+    metadata: Meta = msgspec.field(default_factory=Meta)
     spec: PodSpec = msgspec.field(default_factory=PodSpec)
 
 
 class WorkloadSpec(Part, frozen=True):
     replicas: int | None = None
+    selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
     template: PodTemplate = msgspec.field(default_factory=PodTemplate)
 
 
 class WorkloadStatus(Part, frozen=True):
+    """A Deployment counts ``ready_replicas``; a DaemonSet ``number_ready``, of those desired."""
+
     ready_replicas: int = 0
+    number_ready: int = 0
+    desired_number_scheduled: int = 0
 
 
 class Workload(Object, frozen=True):
-    """A Deployment: read for the images of controllers."""
+    """A Deployment or DaemonSet: read for the images and arguments of controllers."""
 
     spec: WorkloadSpec = msgspec.field(default_factory=WorkloadSpec)
     status: WorkloadStatus = msgspec.field(default_factory=WorkloadStatus)

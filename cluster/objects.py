@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .refs import GATEWAY_GROUP, ObjectRef
+from .typed import convert
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -136,6 +137,7 @@ class SecretRef(Part, frozen=True):
 class ListenerTls(Part, frozen=True):
     mode: str = "Terminate"
     certificate_refs: tuple[SecretRef, ...] = ()
+    options: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Listener(Part, frozen=True):
@@ -162,10 +164,15 @@ class ListenerStatus(Part, frozen=True):
 
 
 class GatewaySpec(Part, frozen=True):
+    """``tls`` is Gateway.spec.tls (frontend validation, the client certificate for backends) as it stands."""
+
     gateway_class_name: str = ""
     listeners: tuple[Listener, ...] = ()
     addresses: tuple[Address, ...] = ()
     allowed_listeners: AllowedListeners | None = None
+    tls: dict[str, Any] | None = None
+    infrastructure: dict[str, Any] | None = None
+    default_scope: str | None = None
 
 
 class GatewayStatus(Part, frozen=True):
@@ -219,6 +226,7 @@ class BackendRef(Part, frozen=True):
     name: str = ""
     port: int | None = None
     weight: int = 1
+    filters: tuple[RouteFilter, ...] = ()
 
 
 class RequestMirror(Part, frozen=True):
@@ -232,11 +240,17 @@ class ExtensionRef(Part, frozen=True):
 
 
 class RouteFilter(Part, frozen=True):
+    """A filter; of its ``type`` the field of the same name is set, in the shape of the wire."""
+
     type: str = ""
     request_mirror: RequestMirror | None = None
     extension_ref: ExtensionRef | None = None
     request_redirect: dict[str, Any] | None = None
     url_rewrite: dict[str, Any] | None = None
+    request_header_modifier: dict[str, Any] | None = None
+    response_header_modifier: dict[str, Any] | None = None
+    cors: dict[str, Any] | None = None
+    external_auth: dict[str, Any] | None = None
 
 
 class PathMatch(Part, frozen=True):
@@ -258,6 +272,9 @@ class RouteRule(Part, frozen=True):
     matches: tuple[RouteMatch, ...] = ()
     filters: tuple[RouteFilter, ...] = ()
     backend_refs: tuple[BackendRef, ...] = ()
+    timeouts: dict[str, Any] | None = None
+    retry: dict[str, Any] | None = None
+    session_persistence: dict[str, Any] | None = None
 
 
 class RouteSpec(Part, frozen=True):
@@ -315,10 +332,22 @@ class TargetRef(Part, frozen=True):
     section_name: str | None = None
 
 
+class TargetSelector(Part, frozen=True):
+    """Targets chosen by label; ``namespaces`` says from where (Envoy Gateway), else the policy's own."""
+
+    group: str | None = None
+    kind: str = ""
+    match_labels: dict[str, str] = msgspec.field(default_factory=dict)
+    match_expressions: tuple[SelectorRequirement, ...] = ()
+    namespaces: FromNamespaces | None = None
+
+
 class PolicySpec(Part, frozen=True):
+    """The parts of a policy's spec that say whom it is for."""
+
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()
-    target_selectors: tuple[dict[str, Any], ...] = ()
+    target_selectors: tuple[TargetSelector, ...] = ()
 
 
 class AncestorStatus(Part, frozen=True):
@@ -337,23 +366,43 @@ class PolicyStatus(Part, frozen=True):
 
 
 class Policy(Object, frozen=True):
-    """BackendTLSPolicy, every policy found by discovery, and custom backends (which target nothing)."""
+    """BackendTLSPolicy, every policy found by discovery, and custom backends (which target nothing).
 
-    spec: PolicySpec = msgspec.field(default_factory=PolicySpec)
+    ``fields`` is the whole spec in the shape of the wire, because which policy wins is decided per field;
+    ``spec`` reads the targets out of it.
+    """
+
+    fields: dict[str, Any] = msgspec.field(name="spec", default_factory=dict)
     status: PolicyStatus = msgspec.field(default_factory=PolicyStatus)
+
+    @property
+    def spec(self) -> PolicySpec:
+        """Whom it is for; empty where that part of the spec cannot be read."""
+        try:
+            return convert(self.fields, PolicySpec, strict=False)
+        except msgspec.ValidationError:
+            return PolicySpec()
 
     @property
     def targets(self) -> tuple[ObjectRef, ...]:
         """The named targets; selectors are not resolved here. Targets are in the policy's own namespace
         unless they say otherwise (GEP-713)."""
-        named = self.spec.target_refs
-        if self.spec.target_ref is not None:
-            named = (self.spec.target_ref, *named)
+        spec = self.spec
+        named = spec.target_refs
+        if spec.target_ref is not None:
+            named = (spec.target_ref, *named)
         own = self.metadata.namespace
         return tuple(
             ObjectRef(ref.kind, ref.namespace or own, ref.name, ref.section_name or "", ref.group)
             for ref in named
         )
+
+
+class Mesh(Object, frozen=True):
+    """XMesh: a mesh and what its controller says of it (GEP-3949)."""
+
+    spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
+    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
 
 
 class Undecodable(Object, frozen=True):

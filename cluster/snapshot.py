@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         EndpointSlice,
         Ingress,
         IngressClass,
+        Issuer,
         Namespace,
+        NetworkPolicy,
         Secret,
         Service,
         Workload,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
         Gateway,
         GatewayClass,
         ListenerSet,
+        Mesh,
         Policy,
         ReferenceGrant,
         Route,
@@ -92,6 +95,9 @@ class Snapshot:
     namespaces: Mapping[ObjectRef, Namespace] = field(default_factory=_nothing)
     crds: Mapping[ObjectRef, Crd] = field(default_factory=_nothing)
     workloads: Mapping[ObjectRef, Workload] = field(default_factory=_nothing)
+    network_policies: Mapping[ObjectRef, NetworkPolicy] = field(default_factory=_nothing)
+    issuers: Mapping[ObjectRef, Issuer] = field(default_factory=_nothing)
+    meshes: Mapping[ObjectRef, Mesh] = field(default_factory=_nothing)
     undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
     kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
     offline: bool = False
