@@ -38,7 +38,7 @@ class World:
         return self._backends(route.ref)
 
     def _find_backend_faults(self, ref: ObjectRef) -> tuple[BackendFault, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self.scene.spec_of("routes", ref)
         return tuple(backend_faults(self.topology, self._endpoints, route)) if route else ()
 
     def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:
