@@ -6,14 +6,21 @@ from collections.abc import Iterator
 
 from ...cluster.store import Snapshot
 from ..verdict import Finding
+from .addresses import address_findings
+from .backend_ports import port_findings
 from .backends import backend_findings
+from .controllers_health import health_findings
+from .fields import gateway_field_findings, route_field_findings
 from .gateways import class_findings, gateway_findings, listener_set_findings
+from .grants import grant_findings
 from .ingress import ingress_findings
 from .listeners import claimed_listener_findings, computed_listener_findings
-from .policies import competing_policies, deep_chains, policy_findings
+from .policies import policy_findings
+from .policy_chains import chain_findings
+from .quirks import gateway_quirk_findings, listener_set_quirk_findings, route_quirk_findings
 from .reading import reading_findings
 from .routes import route_findings
-from .versions import version_findings
+from .versions import fit_findings, version_findings
 from .world import World, world_of
 
 
@@ -36,20 +43,30 @@ def _all(world: World) -> Iterator[Finding]:
     yield from reading_findings(snapshot)
     for gateway_class in snapshot.classes.values():
         yield from class_findings(world, gateway_class)
+        yield from health_findings(world, gateway_class)
+        yield from fit_findings(world, gateway_class)
     for ref, gateway in snapshot.gateways.items():
         yield from gateway_findings(world, gateway)
         yield from claimed_listener_findings(world, gateway)
+        yield from address_findings(world, gateway)
+        yield from gateway_quirk_findings(world, gateway)
+        yield from gateway_field_findings(world, gateway)
         for bound in world.topology.listeners(ref):
             yield from computed_listener_findings(world, bound)
     for listener_set in snapshot.listener_sets.values():
         yield from listener_set_findings(world, listener_set)
         yield from claimed_listener_findings(world, listener_set)
+        yield from listener_set_quirk_findings(world, listener_set)
     for route in snapshot.routes.values():
         yield from route_findings(world, route)
         yield from backend_findings(world, route)
+        yield from port_findings(world, route)
+        yield from route_quirk_findings(world, route)
+        yield from route_field_findings(world, route)
+        yield from chain_findings(world, route)
+    for grant in snapshot.grants.values():
+        yield from grant_findings(world, grant)
     for policy in snapshot.policies.values():
         yield from policy_findings(world, policy)
-    yield from competing_policies(world)
-    yield from deep_chains(world)
     yield from version_findings(world)
     yield from ingress_findings(world)
