@@ -67,17 +67,19 @@ def _target_findings(world: World, policy: Policy, target: ObjectRef) -> Iterato
             reproduce=kubectl_get(ref),
         )
     elif _is_missing(world, target):
-        yield finding(
-            "GW405",
-            Verdict.FAIL,
-            ref,
-            f"{safe_ref(target.whole)} does not exist",
-            reproduce=kubectl_get(ref),
-        )
+        yield _missing_target(world, policy, target)
     else:
         yield from _missing_section(world, policy, target)
     if policy.group in WAYPOINT_GROUPS and (target.group, target.kind) == ("", "Service"):
         yield from _without_waypoint(world, policy, target)
+
+
+def _missing_target(world: World, policy: Policy, target: ObjectRef) -> Finding:
+    verdict, words = Verdict.FAIL, f"{safe_ref(target.whole)} does not exist"
+    if accepted(policy):
+        verdict = Verdict.UNKNOWN if world.snapshot.offline else Verdict.WARN
+        words += ", though its controller accepts the policy"
+    return finding("GW405", verdict, policy.ref, words, reproduce=kubectl_get(policy.ref))
 
 
 def _missing_section(world: World, policy: Policy, target: ObjectRef) -> Iterator[Finding]:
