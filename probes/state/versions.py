@@ -119,7 +119,7 @@ def _unwatched(
                 gateway_class.ref,
                 f"{controller.title} {release} was built for Gateway API {expected}, before {kind} was v1, "
                 "and the cluster serves v1 alone",
-                evidence=[f"{crd.ref} serves {', '.join(served)}"],
+                evidence=[f"{crd.ref} serves {clean(', '.join(served), 80)}"],
                 reproduce=kubectl_get(crd.ref),
             )
 
