@@ -180,4 +180,4 @@ def mend_words(wanted: Wanted, miss: NearMiss | None) -> str:
     """How to mend a refused reference: by the grant that nearly allows it, or by one of its own."""
     if miss is None or not miss.command:
         return grant_words(wanted)
-    return f"{miss.command} (for {grant_words(wanted).partition(': {')[0]})"
+    return f"{grant_words(wanted).partition(': {')[0]}; this adds the entry that lacks: {miss.command}"

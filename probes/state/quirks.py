@@ -48,7 +48,10 @@ def route_quirk_findings(world: World, route: Route) -> Iterator[Finding]:
                 Verdict.WARN,
                 route_of_rule(route, index),
                 f"{field} is set, and {controller.title} ignores it",
-                evidence=[f"spec.rules[{index}].{field}", f"{parent_words(attachment)} is of {clean(name, 160)}"],
+                evidence=[
+                    f"spec.rules[{index}].{field}",
+                    f"{parent_words(attachment)} is of {clean(name, 160)}",
+                ],
                 reproduce=kubectl_get(route.ref),
             )
 

@@ -13,7 +13,7 @@ from ...cluster.objects import GatewayClass
 from ...cluster.refs import GATEWAY_GROUP
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
-from .words import kubectl_get, kubectl_list
+from .words import is_plain, kubectl_get, kubectl_list
 from .world import World
 
 _BUNDLE = "gateway.networking.k8s.io/bundle-version"
@@ -53,6 +53,11 @@ def _bundle(crd: Crd) -> str:
 
 def _channel(crd: Crd) -> str:
     return crd.channel
+
+
+def _show(crd: Crd) -> str:
+    name = crd.meta.name
+    return f"kubectl get crd {name} -o yaml" if is_plain(name) else _LIST_CRDS
 
 
 # --- one class and its controller ----------------------------------------------------------------
@@ -120,7 +125,7 @@ def _unwatched(
                 f"{controller.title} {release} was built for Gateway API {expected}, before {kind} was v1, "
                 "and the cluster serves v1 alone",
                 evidence=[f"{crd.ref} serves {clean(', '.join(served), 80)}"],
-                reproduce=kubectl_get(crd.ref),
+                reproduce=_show(crd),
             )
 
 
@@ -143,7 +148,7 @@ def _needs(
             gateway_class.ref,
             f"{controller.title} needs {need.kind}, and {lack}: {need.effect}",
             evidence=[f"releases in sight: {clean(', '.join(releases) or 'none', 80)}"],
-            reproduce=kubectl_get(crd.ref) if crd else _LIST_CRDS,
+            reproduce=_show(crd) if crd else _LIST_CRDS,
         )
 
 

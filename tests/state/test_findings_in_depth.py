@@ -76,7 +76,7 @@ def test_a_grant_that_nearly_fits_is_named_with_its_field_and_the_patch_mends_it
     changes = (to_ledger, adding(allow=grant("pay", from_, to)))
     refused = only("GW104", *changes)
     assert f"the nearest one is ReferenceGrant pay/allow: {words}" in refused.summary
-    command = shlex.split(refused.mend.partition(" (for ")[0])
+    command = shlex.split(refused.mend.partition("lacks: ")[2])
     assert command[:5] == ["kubectl", "patch", f"referencegrants.{GROUP}/allow", "-n", "pay"]
     (change,) = json.loads(command[-1])
     side = change["path"].split("/")[2]
