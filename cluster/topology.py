@@ -30,6 +30,7 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
+from .snapshot import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -93,7 +94,9 @@ class Topology:
         )
         self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
         self._sets: Index[ObjectRef, ListenerSet] = scene.index(
-            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+            "listener_sets",
+            lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,),
+            specs=True,
         )
 
     def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
@@ -115,6 +118,11 @@ class Topology:
         """The controllerName that should claim the Gateway of that ref; None where that is not known."""
         found: Gateway | None = self._spec_of("gateways", gateway)
         return self.controller_of(found) if found else None
+
+    def class_name_at(self, gateway: ObjectRef) -> str | None:
+        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
+        found: Gateway | None = self._spec_of("gateways", gateway)
+        return found.spec.gateway_class_name if found else None
 
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
         return self._spec_of("gateways", gateway) is not None
@@ -287,3 +295,17 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
+
+
+_last: tuple[Snapshot, Topology] | None = None
+
+
+def topology_of(snapshot: Snapshot) -> Topology:
+    """The Topology of a Snapshot that stands still; the latest is kept, because several ask in turn."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    topology = Topology(Scene(snapshot))
+    _last = (snapshot, topology)
+    return topology

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...cluster.indexes import Indexes
 from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
 from ...cluster.references import (
     BackendFault,
@@ -27,6 +28,7 @@ class World:
         self.scene = scene
         self.snapshot: Snapshot = scene.snapshot
         self.topology = Topology(scene)
+        self.index = Indexes(scene, self.topology)
         self._endpoints = Endpoints(scene)
         self._backends = scene.query(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)
