@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...cluster.lookups import Lookups
 from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
 from ...cluster.references import (
     BackendFault,
@@ -25,6 +26,7 @@ class World:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.topology: Topology = topology_of(snapshot)
+        self.lookups = Lookups(self.topology)
         self._endpoints = Endpoints(snapshot)
         self._backends: dict[ObjectRef, tuple[BackendFault, ...]] = {}
         self._certificates: dict[ObjectRef, tuple[CertificateFault, ...]] = {}
