@@ -155,6 +155,20 @@ class Lookups:
         """The workloads that run ingress-nginx."""
         return self._workloads.get(_OLD_CONTROLLER, ())
 
+    @cached_property
+    def old_services(self) -> tuple[Service, ...]:
+        """The load balancers in front of ingress-nginx."""
+        pods = [(one.ref.namespace, one.spec.template.metadata.labels) for one in self.old_controllers]
+        return tuple(
+            service
+            for ref, service in sorted(self._snapshot.services.items())
+            if service.spec.type == "LoadBalancer"
+            and any(
+                ref.namespace == namespace and service.spec.selector.items() <= labels.items()
+                for namespace, labels in pods
+            )
+        )
+
     def controller_workloads(self, controller: str) -> tuple[Workload, ...]:
         """The workloads that run a Gateway controller, by its id in ``controllers``."""
         return self._workloads.get(controller, ())

@@ -8,7 +8,7 @@ from ...cluster.store import Snapshot
 from ..verdict import Finding
 from .backends import backend_findings
 from .gateways import class_findings, gateway_findings, listener_set_findings
-from .ingress import ingress_findings
+from .ingress import external_dns_findings, ingress_findings, new_side_findings
 from .listeners import claimed_listener_findings, computed_listener_findings
 from .policies import competing_policies, deep_chains, policy_findings
 from .reading import reading_findings
@@ -39,6 +39,7 @@ def _all(world: World) -> Iterator[Finding]:
     for ref, gateway in snapshot.gateways.items():
         yield from gateway_findings(world, gateway)
         yield from claimed_listener_findings(world, gateway)
+        yield from new_side_findings(world, gateway)
         for bound in world.topology.listeners(ref):
             yield from computed_listener_findings(world, bound)
     for listener_set in snapshot.listener_sets.values():
@@ -52,4 +53,7 @@ def _all(world: World) -> Iterator[Finding]:
     yield from competing_policies(world)
     yield from deep_chains(world)
     yield from version_findings(world)
-    yield from ingress_findings(world)
+    for ingress in snapshot.ingresses.values():
+        yield from ingress_findings(world, ingress)
+    for workload in snapshot.workloads.values():
+        yield from external_dns_findings(world, workload)
