@@ -94,7 +94,7 @@ class Lookups:
             if labels is not None
             and any(self._chooses(policy, one, target, labels) for one in _chosen(policy))
         )
-        return tuple(dict.fromkeys((*named, *chosen)))
+        return tuple({policy.ref: policy for policy in (*named, *chosen)}.values())
 
     @cached_property
     def _policies(self) -> Mapping[ObjectRef, tuple[Policy, ...]]:

@@ -69,7 +69,7 @@ def new_side_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
     addresses = [address.value for address in gateway.status.addresses]
     services = [service for address in addresses for service in world.lookups.services_at(address)]
     old_local = any(one.spec.external_traffic_policy == "Local" for one in world.lookups.old_services)
-    for service in dict.fromkeys(services):
+    for service in {one.ref: one for one in services}.values():
         words = _source_words(service, old_local)
         if words:
             yield finding(

@@ -31,13 +31,16 @@ class Extra:
 class Twin:
     """One Ingress and its successor. Without a twin for any host all but ``hosts`` is empty.
 
-    ``controller`` is the id of the Gateways' controller, empty where it is not known.
+    ``controller`` is the id of the Gateways' controller, empty where it is not known. ``unseen`` says why a
+    host without a twin may have one; ``loading``: only not yet seen.
     """
 
     ingress: Ingress
     nginx: bool
     class_name: str
     hosts: tuple[HostTwin, ...]
+    unseen: str = ""
+    loading: bool = False
     gateways: tuple[ObjectRef, ...] = ()
     controller: str = ""
     annotations: tuple[AnnotationTwin, ...] = ()
@@ -64,7 +67,8 @@ def twin_of(world: World, ingress: Ingress) -> Twin:
     """Everything that can be said of an Ingress and its successor."""
     nginx = is_nginx(world, ingress)
     hosts = tuple(host_twin(world, ingress, host, nginx=nginx) for host in hosts_of(ingress))
-    bare = Twin(ingress, nginx, class_of(ingress), hosts)
+    unseen, loading = _unseen(world, ingress.meta.namespace)
+    bare = Twin(ingress, nginx, class_of(ingress), hosts, unseen, loading)
     twinned = bare.twinned
     if not twinned:
         return bare
@@ -81,6 +85,14 @@ def twin_of(world: World, ingress: Ingress) -> Twin:
         settings=tuple(lost_settings(world, ingress, twinned)),
         extras=_extras(ingress, twinned),
     )
+
+
+def _unseen(world: World, namespace: str) -> tuple[str, bool]:
+    for kind in ("Gateway", "HTTPRoute"):
+        state = world.snapshot.state_of(kind)
+        if not state.knows(namespace) and state.state != "unseen":
+            return f"{kind} objects could not be read ({state.state})", state.state == "loading"
+    return "", False
 
 
 def host_twin(world: World, ingress: Ingress, host: str, *, nginx: bool) -> HostTwin:

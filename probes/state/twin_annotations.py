@@ -19,6 +19,7 @@ from ...cluster.annotations import (
 from ...cluster.objects import Policy
 from ...cluster.text import clean
 from .twin_context import Carried, Context, Outcome, filters_of
+from .twin_durations import nginx_seconds, route_seconds
 from .twin_hosts import CHECKS
 from .twin_native import NO_EFFECT, header_set
 from .twin_old import is_canary
@@ -40,6 +41,7 @@ _SWITCHES = (
     "http2-push-preload",
     "preserve-trailing-slash",
 )
+_STREAMED = ("proxy-buffering", "proxy-request-buffering")
 # on by default: turning it off is what is asked for
 _ON_BY_DEFAULT = ("enable-access-log",)
 
@@ -108,6 +110,8 @@ def _outcome(ctx: Context, family: Family, key: str, value: str) -> Outcome:
         return Outcome(Carried.NO_EFFECT, "a canary takes it from the main Ingress")
     if value.strip() in ("false", "off") and key.startswith(_SWITCHES) and key not in _ON_BY_DEFAULT:
         return NO_EFFECT
+    if key in _STREAMED and value.strip() == "off":
+        return Outcome(Carried.NEAR, "Gateways stream too unless a policy says otherwise")
     check = CHECKS.get(family.check)
     native = check(ctx, key, value) if check else None
     if native is not None and native.state is not Carried.MISSING:
@@ -115,8 +119,28 @@ def _outcome(ctx: Context, family: Family, key: str, value: str) -> Outcome:
     by_policy = _by_policy(ctx, family)
     if native is None:
         return by_policy
+    if family.check == "timeout" and by_policy.state is Carried.POLICY:
+        return _compared(ctx, family, value, by_policy)
     # what both lack is natively possible: that is the shorter way
     return by_policy if by_policy.state in (Carried.POLICY, Carried.UNKNOWN) else native
+
+
+# the whole request's, as rule.timeouts.request
+_REQUEST_TIMEOUTS = ("timeout.http.requestTimeout", "timeouts.request")
+
+
+def _compared(ctx: Context, family: Family, value: str, found: Outcome) -> Outcome:
+    """A policy's timeout beside the old one: a shorter one cuts what was served before."""
+    wanted = nginx_seconds(value)
+    for successor in family.of(ctx.controller):
+        for _, policies in ctx.policies(successor.kind):
+            for policy in policies:
+                given = (_at(policy.fields, field) for field in _REQUEST_TIMEOUTS)
+                for limit in (route_seconds(str(one)) for one in given if one is not None):
+                    if wanted is not None and limit and limit < wanted:
+                        words = f"{limit:g} s in total, where it was {wanted:g} s between reads"
+                        return Outcome(Carried.DIFFERS, f"{found.words}: {words}")
+    return found
 
 
 def _by_policy(ctx: Context, family: Family) -> Outcome:
@@ -237,10 +261,10 @@ def _default(ctx: Context, name: str, check: str, value: str) -> Outcome:
         without = ctx.lacking(
             lambda one: header_set(one.response_header_modifier, "strict-transport-security") is not None
         )
-        return Outcome(Carried.OPEN, "") if without else Outcome(Carried.NEAR, "by a header modifier")
+        return Outcome(Carried.ENDS, "") if without else Outcome(Carried.NEAR, "by a header modifier")
     family = family_of(name)
     if family is None:
-        return Outcome(Carried.OPEN, "")
+        return Outcome(Carried.ENDS, "")
     outcome = _outcome(ctx, family, name, value)
     gone = outcome.state in (Carried.MISSING, Carried.POLICY_MISSING)
-    return Outcome(Carried.OPEN, outcome.words) if gone else outcome
+    return Outcome(Carried.ENDS, outcome.words) if gone else outcome

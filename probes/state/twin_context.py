@@ -29,6 +29,7 @@ class Carried(StrEnum):
     MISSING = "missing"
     POLICY_MISSING = "policy, missing"
     OPEN = "OPEN: waive by name"
+    ENDS = "ends"
     UNKNOWN = "unknown"
     BY_HAND = "look by hand"
 
@@ -53,6 +54,11 @@ class HostTwin:
     new: NewSide
     has_twin: bool
     paths: tuple[PathTwin, ...] = ()
+
+    @property
+    def detached(self) -> tuple[ObjectRef, ...]:
+        """The routes that name the host and answer nothing, because no listener takes them for it."""
+        return tuple(route.ref for route in self.new.named if route.ref not in self.new.all_routes)
 
 
 @dataclass(frozen=True)
@@ -132,19 +138,32 @@ class Context:
         )
 
     def policies(self, kind: str) -> tuple[tuple[Route, tuple[Policy, ...]], ...]:
-        """For each route the policies of a kind on it, its Gateways or its Services."""
-        lookups = self.world.lookups
-        of_gateways: list[Policy] = []
-        for ref in self.gateways:
-            gateway = self.world.snapshot.gateways.get(ref)
-            of_gateways += lookups.policies_on(ref, gateway.meta.labels if gateway else None)
-        of_services = [policy for ref in self.services for policy in lookups.policies_on(ref)]
+        """For each route the policies of a kind on it, on its listeners or Gateways, or on its Services."""
+        shared = (*self._on_listeners, *self._on_services)
         found = []
         for route in self.routes:
-            own = lookups.policies_on(route.ref, route.meta.labels)
-            of_kind = (policy for policy in (*own, *of_gateways, *of_services) if policy.kind == kind)
-            found.append((route, tuple(dict.fromkeys(of_kind))))
+            own = self.world.lookups.policies_on(route.ref, route.meta.labels)
+            of_kind = {policy.ref: policy for policy in (*own, *shared) if policy.kind == kind}
+            found.append((route, tuple(of_kind.values())))
         return tuple(found)
+
+    @cached_property
+    def _on_listeners(self) -> tuple[Policy, ...]:
+        """Policies on the Gateways and ListenerSets as wholes, or on the very listeners of the hosts."""
+        sections = {ref for twin in self.hosts for ref in twin.new.sections}
+        holders = dict.fromkeys((*self.gateways, *(ref for twin in self.hosts for ref in twin.new.owners)))
+        found: list[Policy] = []
+        for ref in holders:
+            holder = self.world.snapshot.gateways.get(ref) or self.world.snapshot.listener_sets.get(ref)
+            for policy in self.world.lookups.policies_on(ref, holder.meta.labels if holder else None):
+                named = [target for target in policy.targets if target.whole == ref]
+                if not named or any(not target.section or target in sections for target in named):
+                    found.append(policy)
+        return tuple(found)
+
+    @cached_property
+    def _on_services(self) -> tuple[Policy, ...]:
+        return tuple(policy for ref in self.services for policy in self.world.lookups.policies_on(ref))
 
 
 def filters_of(rule: RouteRule) -> tuple[RouteFilter, ...]:

@@ -17,10 +17,10 @@ from .words import kubectl_get, kubectl_list, safe_ref
 _MOST_LINES = 12
 _PATH_RULES = {
     Likeness.NONE: ("MIG003", Verdict.FAIL, "no route answers"),
-    Likeness.OTHER: ("MIG004", Verdict.FAIL, "another backend answers"),
+    Likeness.OTHER: ("MIG004", Verdict.FAIL, "other backends answer"),
     Likeness.UNKNOWN: ("MIG008", Verdict.UNKNOWN, "it cannot be told who answers"),
-    Likeness.NARROWER: ("MIG005", Verdict.WARN, "not all requests are answered of"),
-    Likeness.WIDER: ("MIG006", Verdict.WARN, "more than before is answered with"),
+    Likeness.NARROWER: ("MIG005", Verdict.WARN, "fewer requests are answered than by"),
+    Likeness.WIDER: ("MIG006", Verdict.WARN, "more requests are answered than by"),
 }
 _ANNOTATION_RULES = {
     Carried.MISSING: ("MIG011", Verdict.WARN, "the route does not carry"),
@@ -35,6 +35,16 @@ _ANNOTATION_RULES = {
 def twin_findings(twin: Twin) -> Iterator[Finding]:
     """The findings of one Ingress about its successor."""
     ref = twin.ingress.ref
+    if twin.unseen and not twin.twinned:
+        if not twin.loading:
+            yield finding(
+                "MIG009",
+                Verdict.UNKNOWN,
+                ref,
+                f"whether any route is meant for its hosts cannot be told: {twin.unseen}",
+                reproduce=kubectl_list("httproutes.gateway.networking.k8s.io"),
+            )
+        return
     if not twin.twinned:
         hosts = ", ".join(host_words(one.host) for one in twin.hosts[:5])
         yield finding(
@@ -89,13 +99,22 @@ def _path_findings(twin: Twin) -> Iterator[Finding]:
         if not paths:
             continue
         named = ", ".join(path_words(path) for path in paths[:3])
+        detached = {ref for host in twin.twinned if likeness is Likeness.NONE for ref in host.detached}
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         yield finding(
             rule,
             _path_verdict(verdict, paths),
             ref,
             f"{words} {named}{more}",
-            evidence=_few(line for path in paths for line in example_lines(path)),
+            evidence=_few(
+                [
+                    *(
+                        f"{safe_ref(one)} is attached to no listener that takes the host"
+                        for one in sorted(detached)
+                    ),
+                    *(line for path in paths for line in example_lines(path)),
+                ]
+            ),
             reproduce=kubectl_get(next((path.new.owner for path in paths if path.new), ref)),
         )
 
@@ -122,9 +141,10 @@ def answer_words(answer: Answer) -> str:
     """A route's rule, its match and where that leads, in words; rules count from 1."""
     where = f"redirects {answer.redirect}" if answer.redirect else targets_words(answer.targets)
     owner = safe_ref(answer.owner)
+    kind = "" if answer.path_type == "Prefix" else f" {answer.path_type}"
     return (
         f"{owner.kind} {owner.namespace}/{owner.name} #{answer.rule + 1}  "
-        f"{clean(answer.path, 120)} {answer.path_type} -> {clean(where, 200)}"
+        f"{clean(answer.path, 120)}{kind} -> {clean(where, 200)}"
     )
 
 
@@ -171,8 +191,11 @@ def _annotation_findings(twin: Twin) -> Iterator[Finding]:
                 evidence=_few(map(annotation_line, found)),
                 reproduce=kubectl_get(twin.ingress.ref),
             )
-    gone = [one for one in twin.defaults if one.state not in (Carried.SAME, Carried.NEAR, Carried.POLICY)]
-    gone = [one for one in gone if one.state is not Carried.NO_EFFECT]
+
+
+def default_findings(twin: Twin) -> Iterator[Finding]:
+    """What ends that nobody wrote down: asked for a single Ingress, because it is so for all of them."""
+    gone = [one for one in twin.defaults if one.state is Carried.ENDS]
     if gone:
         yield finding(
             "MIG016",
@@ -180,8 +203,14 @@ def _annotation_findings(twin: Twin) -> Iterator[Finding]:
             twin.ingress.ref,
             f"{len(gone)} defaults of ingress-nginx end with the cutover: "
             f"{', '.join(one.short for one in gone)}",
-            evidence=[annotation_line(one) for one in gone],
+            evidence=[default_line(one) for one in gone],
         )
+
+
+def default_line(one: AnnotationTwin) -> str:
+    """A default and what it does, in one line."""
+    words = f" ({clean(one.words, 240)})" if one.words else ""
+    return f"{one.short}={one.value}: {one.becomes}: {one.state.value}{words}"
 
 
 def annotation_line(one: AnnotationTwin) -> str:

@@ -56,6 +56,8 @@ class NewSide:
         ]
         self.routes = tuple(sorted({route.ref for _, route in self._found}))
         self.gateways = tuple(sorted({bound.gateway for bound, _ in self._found}))
+        self.owners = tuple(sorted({bound.owner for bound, _ in self._found}))
+        self.sections = frozenset(bound.ref for bound, _ in self._found)
         self.all_gateways = tuple(sorted({bound.gateway for bound, _ in found}))
         self.all_routes = tuple(sorted({route.ref for _, route in found}))
         self.named = self._named()
