@@ -21,8 +21,10 @@ _NGINX_CONTROLLER = "k8s.io/ingress-nginx"
 _CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 # whoever may write an Ingress must not be able to stop this program with (x+x+)+y
 _NESTED = re.compile(r"\((?:[^()\\]|\\.)*[*+}](?:[^()\\]|\\.)*\)[*+{]|\)[^()]*\)[*+{]")
-_UNBOUNDED = re.compile(r"(?<!\\)[*+]|,\}")
-_MOST_UNBOUNDED = 4
+# classes within classes, which the proxies' expressions read otherwise than Python
+_SETS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*?(?:\[|--|&&|\|\||~~)")
+_REPEATED = re.compile(r"(?<!\\)[*+{]")
+_MOST_REPEATED = 4
 _LONGEST_EXPRESSION = 300
 
 
@@ -66,9 +68,9 @@ def uses_regex(ingress: Ingress) -> bool:
 
 def compiled(expression: str, *, ignore_case: bool) -> re.Pattern[str] | None:
     """An expression from a spec; None where Python cannot read it, or could take for ever to match it."""
-    if len(expression) > _LONGEST_EXPRESSION or _NESTED.search(expression):
+    if len(expression) > _LONGEST_EXPRESSION or _NESTED.search(expression) or _SETS.search(expression):
         return None
-    if len(_UNBOUNDED.findall(expression)) > _MOST_UNBOUNDED:
+    if len(_REPEATED.findall(expression)) > _MOST_REPEATED:
         return None
     try:
         return re.compile(expression, re.IGNORECASE if ignore_case else 0)

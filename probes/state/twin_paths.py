@@ -100,7 +100,7 @@ def _compare(
     if own.pattern.kind == "regex" and not expression_samples(own.pattern):
         reason = "no request could be made up for this expression"
         return PathTwin(old.host, own, None, Likeness.UNKNOWN, reason=reason)
-    mine = [request for request in requests if old.winner(request) == own]
+    mine = [request for request in requests if _is_own(old.answer(request), own)]
     if not mine:
         reason = "no request reaches it: other paths of the host take all of its own"
         return PathTwin(old.host, own, None, Likeness.UNKNOWN, reason=reason)
@@ -120,6 +120,11 @@ def _compare(
         likeness, reason = Likeness.UNKNOWN, new.unsure
     shown = next(iter(answers.values()), None)
     return PathTwin(old.host, own, shown, likeness, _few(examples), reason, tuple(answers.values()))
+
+
+def _is_own(answer: Answer | None, own: OldPath) -> bool:
+    place = (own.ingress, own.path, own.path_type)
+    return answer is not None and (answer.owner, answer.path, answer.path_type) == place
 
 
 def _differs(
