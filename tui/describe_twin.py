@@ -77,6 +77,13 @@ class _Columns:
             return line(" ", Span(fit(left + between, self.width - 2).rstrip(), Tone.STRONG))
         return line(" ", Span(fit(left, self.left), Tone.STRONG), " ", Span(right, Tone.STRONG))
 
+    def headings(self, left: str, right: str) -> list[Line]:
+        """The same of long names: what does not fit goes on below."""
+        if self.stacked:
+            return [self.heading(one, "") for one in (*wrapped(left, self.left), *wrapped(right, self.left))]
+        pairs = zip_longest(wrapped(left, self.left), wrapped(right, self.right), fillvalue="")
+        return [self.heading(*pair) for pair in pairs]
+
     def row(self, left: str, right: str, state: str) -> list[Line]:
         """Old, new, and how they compare; what does not fit goes on below."""
         tone = Tone.BAD if state in _BAD else Tone.PLAIN if state in _GOOD else Tone.DOUBT
@@ -100,7 +107,7 @@ def _title(twin: Twin, columns: _Columns) -> list[Line]:
     ref = twin.ingress.ref
     old = f"INGRESS {short(ref)} ({clean(twin.class_name or 'no class', 40)})"
     gateways = ", ".join(short(one) for one in twin.gateways[:3])
-    return [columns.heading(old, f"GATEWAY {gateways}" if gateways else "no Gateway yet")]
+    return columns.headings(old, f"GATEWAY {gateways}" if gateways else "no Gateway yet")
 
 
 def _host(host: str) -> str:

@@ -122,7 +122,8 @@ def _new_side(world: World, old: OldSide, forced: bool) -> NewSide:
     if old.has_tls or forced:
         return NewSide(world, old.host, tls=bool(either.secure_listeners))
     plain = NewSide(world, old.host, tls=False)
-    served = any(not answer.redirect.endswith(" to https") for answer in plain.answers)
+    asked = (plain.answer(path.path) for path in old.paths if path.path.startswith("/"))
+    served = any(answer is not None and not answer.redirect.endswith(" to https") for answer in asked)
     return plain if served else either
 
 

@@ -101,6 +101,8 @@ def _path_findings(twin: Twin) -> Iterator[Finding]:
         named = ", ".join(path_words(path) for path in paths[:3])
         detached = {ref for host in twin.twinned if likeness is Likeness.NONE for ref in host.detached}
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        if likeness is Likeness.OTHER and all(path.new and path.new.redirect for path in paths):
+            words = "a redirect answers"
         yield finding(
             rule,
             _path_verdict(verdict, paths),

@@ -60,7 +60,10 @@ def redirect(ctx: Context, key: str, value: str) -> Outcome:
     url = ctx.value("permanent-redirect") or ctx.value("temporal-redirect")
     if not url:
         return NO_EFFECT
-    wanted = urlsplit(url if "://" in url else f"//{url}")
+    try:
+        wanted = urlsplit(url if "://" in url else f"//{url}")
+    except ValueError:
+        return Outcome(Carried.UNKNOWN, "its value is no URL")
     default = 301 if ctx.value("permanent-redirect") else 302
     given = ctx.value("permanent-redirect-code") or ctx.value("temporal-redirect-code")
     code = int(given) if given.isdigit() else default
