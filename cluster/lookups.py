@@ -150,6 +150,17 @@ class Lookups:
                     found[address].append(service)
         return {address: tuple(services) for address, services in found.items()}
 
+    def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
+        """The Deployments and DaemonSets of a namespace."""
+        return self._by_namespace.get(namespace, ())
+
+    @cached_property
+    def _by_namespace(self) -> Mapping[str, tuple[Workload, ...]]:
+        found: dict[str, list[Workload]] = defaultdict(list)
+        for ref, workload in sorted(self._snapshot.workloads.items()):
+            found[ref.namespace].append(workload)
+        return {namespace: tuple(workloads) for namespace, workloads in found.items()}
+
     @property
     def old_controllers(self) -> tuple[Workload, ...]:
         """The workloads that run ingress-nginx."""

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...cluster.kubernetes_objects import NetworkPolicy, NetworkPolicyPeer, Workload
+from ...cluster.objects import LabelSelector
 from ...cluster.refs import ObjectRef
 from ...cluster.semantics import selector_matches
 from ...cluster.text import clean
 from .twin_context import Context
 from .world import World
 
+_NAMESPACE_NAME = "kubernetes.io/metadata.name"
 # the controller's own pods are the proxies
 _PROXY_IS_CONTROLLER = frozenset({"traefik", "kong-kic", "contour", "haproxy-ingress", "airlock"})
 
@@ -40,10 +42,11 @@ def _judge(ctx: Context, ref: ObjectRef) -> Shut | None:
     service = world.snapshot.services.get(ref)
     if service is None or not service.spec.selector:
         return None
+    pods = _pods(world, ref.namespace, service.spec.selector)
     policies = [
         policy
         for policy in world.lookups.network_policies_in(ref.namespace)
-        if _limits_ingress(policy) and selector_matches(policy.spec.pod_selector, service.spec.selector)
+        if _limits_ingress(policy) and any(selector_matches(policy.spec.pod_selector, one) for one in pods)
     ]
     if not policies:
         return None
@@ -70,6 +73,12 @@ def _judge(ctx: Context, ref: ObjectRef) -> Shut | None:
     shut = proxies[admitted.index(False)]
     words = f"{shut.ref} is not admitted" + (", ingress-nginx is" if old else "")
     return Shut(ref, named, words)
+
+
+def _pods(world: World, namespace: str, selector: dict[str, str]) -> list[dict[str, str]]:
+    """The labels of the pods behind a Service, by what makes them; its selector where nothing is known to."""
+    made = [one.spec.template.metadata.labels for one in world.lookups.workloads_in(namespace)]
+    return [labels for labels in made if selector.items() <= labels.items()] or [selector]
 
 
 def _limits_ingress(policy: NetworkPolicy) -> bool:
@@ -111,14 +120,17 @@ def _admits(
             if peer.pod_selector is not None and namespace == own_namespace:
                 return True
             continue
-        if labels is not None:
-            if selector_matches(peer.namespace_selector, labels):
-                return True
-        elif peer.namespace_selector.match_labels == {"kubernetes.io/metadata.name": namespace}:
-            return True
-        else:
+        # every namespace has its own name as a label, whether or not it could be read
+        if labels is None and not _asks_for_the_name_only(peer.namespace_selector):
             unsure = True
+        elif selector_matches(peer.namespace_selector, labels or {_NAMESPACE_NAME: namespace}):
+            return True
     return None if unsure else False
+
+
+def _asks_for_the_name_only(selector: LabelSelector) -> bool:
+    keys = {*selector.match_labels, *(one.key for one in selector.match_expressions)}
+    return keys <= {_NAMESPACE_NAME}
 
 
 def policies_words(shut: Shut) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus_truth import SHARED
 from pointsman.cluster.annotation_table import FAMILIES, family_of
 from pointsman.cluster.annotations import FOREIGN_PREFIXES, foreign_controller
 from pointsman.cluster.controllers import CONTROLLERS
@@ -31,7 +30,6 @@ from twin_kit import (
     states,
 )
 
-SHARED = Path(os.environ.get("POINTSMAN_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 FACTS = SHARED / "facts" / "annotations.md"
 GATEWAY = gateway()
 ROOT: tuple[str, str, str] = ("/", "Prefix", "a")
