@@ -97,11 +97,11 @@ class Index(Generic[K, T]):
             self._note((self, key))
         return key in self._built()
 
-    def keys(self) -> tuple[K, ...]:
+    def __iter__(self) -> Iterator[K]:
         """Every key that some object has, in no order."""
         if self._note is not None:
             self._note((self, _ANY_KEY))
-        return tuple(self._built())
+        return iter(self._built())
 
     def replace(self, ref: ObjectRef, old: T | None, new: T | None, same_spec: bool) -> Iterator[Hashable]:
         """Follow one changed object; yields what whoever asked for its keys has noted."""

@@ -183,6 +183,10 @@ class Topology:
         """One answer for each parentRef of a route, in the spec's order."""
         return self._attachments(route.ref)
 
+    def attachments_of(self, route: ObjectRef) -> tuple[Attachment, ...]:
+        """The same by the route's ref; none where there is no such route."""
+        return self._attachments(route)
+
     def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
         route: Route | None = self._spec_of("routes", ref)
         return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()

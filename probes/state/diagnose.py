@@ -15,7 +15,7 @@ from .controllers_health import health_findings
 from .fields import gateway_field_findings, route_field_findings
 from .gateways import class_findings, gateway_findings, listener_set_findings
 from .grants import grant_findings
-from .ingress import ingress_findings
+from .ingress import external_dns_findings, ingress_findings, new_side_findings
 from .listeners import claimed_listener_findings, computed_listener_findings
 from .policies import policy_findings
 from .policy_chains import chain_findings
@@ -62,6 +62,7 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
         claimed_listener_findings,
         _listeners,
         address_findings,
+        new_side_findings,
         gateway_quirk_findings,
         gateway_field_findings,
     ),
@@ -80,12 +81,13 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
     ),
     "grants": (grant_findings,),
     "policies": (policy_findings,),
+    "ingresses": (ingress_findings,),
+    "workloads": (external_dns_findings,),
 }
 # asked once of the whole picture: only where the objects that are gone through are few
 WHOLE: tuple[Callable[[World], Iterator[Finding]], ...] = (
     reading_findings,
     version_findings,
-    ingress_findings,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...cluster.hosts import Hosts
 from ...cluster.indexes import Indexes
 from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
 from ...cluster.references import (
@@ -29,6 +30,7 @@ class World:
         self.snapshot: Snapshot = scene.snapshot
         self.topology = Topology(scene)
         self.index = Indexes(scene, self.topology)
+        self.hosts = Hosts(scene, self.topology)
         self._endpoints = Endpoints(scene)
         self._backends = scene.query(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)
