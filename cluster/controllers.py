@@ -195,8 +195,25 @@ MERGING_GROUPS = frozenset(
 
 def release_of(image: str, controller: Controller) -> str:
     """The release (``1.8``) of a controller from the image of its Deployment; empty for another's image."""
-    path, _, tag = image.partition("@")[0].rpartition(":")
-    if "/" in tag or not any(path == name or path.endswith(f"/{name}") for name in controller.images):
+    path, tag = _path_and_tag(image)
+    if not _is_of(path, controller):
         return ""
     found = re.match(r"v?(\d+)\.(\d+)", tag)
     return f"{found[1]}.{found[2]}" if found else ""
+
+
+def controller_of_image(image: str) -> Controller | None:
+    """The controller whose image this is, whatever its registry, tag or digest; None for any other image."""
+    path, _ = _path_and_tag(image)
+    return next((entry for entry in CONTROLLERS if _is_of(path, entry)), None)
+
+
+def _path_and_tag(image: str) -> tuple[str, str]:
+    # a colon before the last slash is a registry's port
+    name = image.partition("@")[0]
+    head, colon, tag = name.rpartition(":")
+    return (name, "") if not colon or "/" in tag else (head, tag)
+
+
+def _is_of(path: str, controller: Controller) -> bool:
+    return any(path == name or path.endswith(f"/{name}") for name in controller.images)

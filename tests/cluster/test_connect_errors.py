@@ -18,7 +18,7 @@ from pointsman.cluster.credentials import impersonation_headers
 from pointsman.cluster.discovery import discover
 from pointsman.cluster.errors import UserError
 from pointsman.cluster.kubeconfig import load_context
-from pointsman.cluster.listing import load_once
+from pointsman.cluster.once import load_once
 from pointsman.sandbox.pki import PracticeCa
 
 SECRET = "s3cr3t-t0ken-value"
