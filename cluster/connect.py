@@ -109,13 +109,14 @@ class Connection:
         self._credentials.close()
 
     def break_all(self) -> None:
-        """Break every open socket: each reader gets an ApiError ``reset``, and asks anew where it left off."""
+        """Break every open socket: each reader gets an ApiError ``reset``, and may ask anew."""
         self._pools.break_all()
 
     def break_quiet(self, since: float) -> None:
-        """Break the streams of which nothing was heard after ``since`` (monotonic seconds)."""
+        """Break the streams that were silent since ``since`` (monotonic seconds), and what lies idle."""
         with self._lock:
             quiet = [stream for stream in self._streams if stream.heard_at <= since]
+        self._pools.drop_idle()
         for stream in quiet:
             stream.break_off()
 
@@ -300,7 +301,7 @@ class Connection:
         if self._credentials.certificates != self._certificates:
             self._certificates = self._credentials.certificates
             # each new connection reads the files again
-            self._pools.close()
+            self._pools.drop_idle()
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         chunks: list[bytes] = []

@@ -56,11 +56,11 @@ class Served:
         return next((by_version[version] for version in versions if version in by_version), None)
 
 
-def discover(connection: Connection) -> Served:
-    """Ask the cluster. Raises ApiError where it does not answer, or refuses."""
+def discover(connection: Connection, timeout_s: float = 30.0) -> Served:
+    """Ask the cluster. Raises ApiError where it does not answer within ``timeout_s``, or refuses."""
     kinds: list[ServedKind] = []
     failed: dict[str, str] = {}
-    for document in in_parallel(lambda root: _root(connection, root), ("/api", "/apis")):
+    for document in in_parallel(lambda root: _root(connection, root, timeout_s), ("/api", "/apis")):
         if document.get("kind") == "APIGroupDiscoveryList":
             kinds.extend(_aggregated(document, failed))
         else:
@@ -68,8 +68,8 @@ def discover(connection: Connection) -> Served:
     return Served(tuple(kinds), failed)
 
 
-def _root(connection: Connection, path: str) -> dict[str, Any]:
-    body = connection.request("GET", path, accept=_AGGREGATED)
+def _root(connection: Connection, path: str, timeout_s: float) -> dict[str, Any]:
+    body = connection.request("GET", path, accept=_AGGREGATED, timeout_s=timeout_s)
     try:
         document = msgspec.json.decode(body)
     except msgspec.DecodeError:

@@ -28,6 +28,7 @@ _HEALTHY_S = 5.0
 # refusals after which the version that was reached is still good to go on from
 _PASSING = frozenset({401, 403, 429, 502, 503})
 _LONGEST_PAUSE_S = 120.0
+_AT_ONCE_S = 0.05
 # the server's end of a watch, where it may be listed only
 NOT_WATCHED = "it may be listed, not watched"
 
@@ -129,12 +130,16 @@ class Follower:
             self._version = ""
         wait_s = self._backoff.next_s()
         obey = False
+        if not status and self._version and self._heart.up and self._backoff.first_time():
+            # load balancers cut watches all the time: nothing is missed where it goes on at once
+            self._heart.pause(min(wait_s, _AT_ONCE_S), self._stopping.is_set)
+            return
         if status == 410:
             # some changes are lost, and until the list has come nobody knows which
             if self._sink.state(self._scope).state == "live":
                 self._report(stale_state("its history is gone, it is listed again", time.time()))
             # at once, but never in a tight loop where a server says it every time
-            wait_s = min(wait_s, 0.05) if self._backoff.first_time() else wait_s
+            wait_s = min(wait_s, _AT_ONCE_S) if self._backoff.first_time() else wait_s
         elif isinstance(error, ApiError) and status == 403:
             self._sink.denied(self._scope, error)
             wait_s = self._timing.denied_retry_s

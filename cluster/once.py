@@ -32,7 +32,7 @@ def load_once(
     Raises UserError where the server does not answer discovery or refuses the credentials.
     """
     deadline = time.monotonic() + deadline_s
-    served = discover(connection)
+    served = discover(connection, max(1.0, deadline_s))
     store = Store()
     readable = Readable(connection, namespaces)
     first = (*KINDS, *policy_specs(served, ()))

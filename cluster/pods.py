@@ -1,4 +1,4 @@
-"""The pods of the controllers, and of nobody else: read where a known controller runs, by its own selector."""
+"""The pods of the controllers, and of nobody else: read where a known controller runs, by its selector."""
 
 from __future__ import annotations
 

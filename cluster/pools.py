@@ -64,8 +64,12 @@ class Pools:
         """Shut every socket that is open now: who waits at one wakes with an error."""
         self._sockets.shut()
 
+    def drop_idle(self) -> None:
+        """Close the connections that nobody uses now."""
+        self.main.clear()
+
     def close(self) -> None:
-        """Close what lies idle."""
+        """The same of both pools."""
         self.main.clear()
         self.beat.clear()
 
