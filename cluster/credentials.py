@@ -47,6 +47,7 @@ class Credentials:
         self._expires: datetime.datetime | None = None
         self._token_read_at = 0.0
         self._renewed_at = float("-inf")
+        self._renewal_failed: UserError | None = None
         self.generation = 0
         self.certificates = 0
         try:
@@ -87,15 +88,24 @@ class Credentials:
             if generation != self.generation:
                 return True
             if time.monotonic() - self._renewed_at < _RENEW_AGAIN_SECONDS:
+                if self._renewal_failed is not None:
+                    raise self._renewal_failed
                 return False
-            self._renewed_at = time.monotonic()
-            plugin, token_file = self._choice.user.get("exec"), self._choice.user.get("tokenFile")
-            if token_file:
-                return self._adopt(self._read_token(token_file))
-            if plugin is not None and not self._choice.user.get("token"):
-                self._run_again(plugin)
-                return True
-            return False
+            self._renewed_at, self._renewal_failed = time.monotonic(), None
+            try:
+                return self._have_anew()
+            except UserError as error:
+                self._renewal_failed = error
+                raise
+
+    def _have_anew(self) -> bool:
+        plugin, token_file = self._choice.user.get("exec"), self._choice.user.get("tokenFile")
+        if token_file:
+            return self._adopt(self._read_token(token_file))
+        if plugin is not None and not self._choice.user.get("token"):
+            self._run_again(plugin)
+            return True
+        return False
 
     def _configure(self) -> Configuration:
         from kubernetes.client import Configuration

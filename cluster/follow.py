@@ -243,6 +243,9 @@ class Follower:
 
     def _report_failure(self, error: UserError) -> None:
         before = self._sink.state(self._scope)
+        if before.state == "stale" and not self._heart.up:
+            # the heartbeat says why, and broke this connection itself
+            return
         self._report(after_failure(before, error, self._connection.heard))
 
     def _report(self, state: KindState) -> None:

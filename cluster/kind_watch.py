@@ -217,8 +217,8 @@ class Poller:
         sink: KindWatch,
     ) -> None:
         self._around, self._spec, self._served, self._scopes, self._sink = around, spec, served, scopes, sink
-        # fifty namespaces are asked one a second
-        self._pause_s = max(around.timing.poll_s, float(len(scopes)))
+        # the more there are, the slower: about one request a second
+        self._pause_s = around.timing.poll_s * max(1.0, len(scopes) / 30)
         self._stopping = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"pointsman-poll-{spec.kind}", daemon=True)
 

@@ -26,8 +26,9 @@ class _Planned:
 class Faults:
     """Settable at any time; each takes effect with the next request or watch event.
 
-    `latency_s`: every answer comes that many seconds late. `legacy_discovery`: what is served is told group by
-    group, as before Kubernetes 1.26. `broken_groups`: their API server is down, so discovery of them fails.
+    `latency_s`: every answer comes that many seconds late. `legacy_discovery`: what is served is told group
+    by group, as before Kubernetes 1.26. `broken_groups`: their API server is down, so discovery of them
+    fails.
     """
 
     def __init__(self) -> None:
