@@ -82,9 +82,24 @@ class Pools:
 
 
 class _Sockets:
+    """All connections that are open, and a second handle of each whose TLS handshake still goes on."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._beginning: set[socket.socket] = set()
+
+    def begin(self, sock: socket.socket) -> socket.socket:
+        # a handle of our own, because ssl takes the first one away while it shakes hands
+        handle = sock.dup()
+        with self._lock:
+            self._beginning.add(handle)
+        return handle
+
+    def end(self, handle: socket.socket) -> None:
+        with self._lock:
+            self._beginning.discard(handle)
+            handle.close()
 
     def add(self, connection: HTTPConnection) -> None:
         with self._lock:
@@ -92,6 +107,8 @@ class _Sockets:
 
     def shut(self) -> None:
         with self._lock:
+            for handle in self._beginning:
+                shut_socket(handle)
             connections = list(self._open)
         for connection in connections:
             shut_socket(connection.sock)
@@ -112,15 +129,28 @@ def _known_to(sockets: _Sockets) -> dict[str, type[HTTPConnectionPool]]:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-    class Plain(HTTPConnection):
+    class Known(HTTPConnection):
+        _handle: socket.socket | None = None
+
+        def _new_conn(self) -> socket.socket:
+            sock = super()._new_conn()
+            self._handle = sockets.begin(sock)
+            return sock
+
         def connect(self) -> None:
-            super().connect()
+            try:
+                super().connect()
+            finally:
+                handle, self._handle = self._handle, None
+                if handle is not None:
+                    sockets.end(handle)
             sockets.add(self)
 
-    class Secure(HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            sockets.add(self)
+    class Plain(Known):
+        pass
+
+    class Secure(Known, HTTPSConnection):
+        pass
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

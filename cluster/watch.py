@@ -88,7 +88,7 @@ class LiveCluster:
         self._heart.start()
         self._pods.start()
 
-    def stop(self, timeout_s: float = 3.0) -> None:
+    def stop(self, timeout_s: float = 1.5) -> None:
         """End every thread, waking those that read, and close the connection."""
         self._stopping.set()
         self.look_again()

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from pointsman.cluster.pools import keepalive_options
 from pointsman.cluster.watch import LiveCluster
 from pointsman.cluster.wire_errors import retry_after
 from pointsman.sandbox.apiserver.access import ADMINISTRATOR
+from pointsman.sandbox.pki import PracticeCa
 
 SECOND_TOKEN = "a-second-token-0123456789"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
@@ -300,6 +302,23 @@ async def test_a_proxy_that_is_not_there_is_said(practice: Practice) -> None:
     assert caught.value.reason == "proxy"
 
 
+async def test_an_authority_that_is_replaced_on_disk_is_read_again(
+    practice: Practice, tmp_path: Path
+) -> None:
+    authority = tmp_path / "ca.crt"
+    authority.write_bytes(PracticeCa("Old").root_pem)
+    document = yaml.safe_load(practice.kubeconfig.read_text())
+    cluster = {"server": practice.server.url, "certificate-authority": str(authority)}
+    document["clusters"][0]["cluster"] = cluster
+    practice.kubeconfig.write_text(yaml.safe_dump(document))
+    async with connected(str(practice.kubeconfig)) as connection:
+        with pytest.raises(ApiError) as caught:
+            await asyncio.to_thread(connection.get_json, ROUTES)
+        assert caught.value.reason == "tls"
+        authority.write_bytes(practice.ca_pem)
+        await asyncio.to_thread(connection.get_json, ROUTES)
+
+
 # -- discovery, waiting, sockets --
 
 
@@ -390,6 +409,42 @@ async def test_a_get_waits_as_long_as_the_server_asks_for_and_no_longer_than_it_
 )
 def test_what_retry_after_asks_for(header: str | None, seconds: float | None) -> None:
     assert retry_after(header, 1000.0) == seconds
+
+
+def test_a_handshake_that_hangs_is_broken_off(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        path = tmp_path / "config"
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    "clusters": [{"name": "c", "cluster": {"server": server}}],
+                    "contexts": [{"name": "x", "context": {"cluster": "c"}}],
+                    "current-context": "x",
+                }
+            )
+        )
+        connection = connect(str(path))
+        caught: list[ApiError] = []
+
+        def ask() -> None:
+            try:
+                connection.request("GET", "/api")
+            except ApiError as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        peer, _ = listener.accept()
+        with peer:
+            # the first bytes of the handshake are there: the client waits for an answer to them
+            assert peer.recv(1)
+            began = monotonic()
+            connection.close()
+            thread.join(4.0)
+        assert not thread.is_alive()
+        assert monotonic() - began < 2.0
+    assert [error.reason for error in caught] == ["closed"]
 
 
 async def test_the_kernel_is_asked_to_notice_dead_lines(practice: Practice) -> None:

@@ -36,10 +36,10 @@ async def test_a_slow_line_is_only_slow(rig: Rig) -> None:
 
 
 async def test_a_narrow_line_that_is_full_is_no_dead_line(practice: Practice) -> None:
-    for number in range(400):
+    for number in range(200):
         practice.storage.apply(a_route(f"route-{number:03d}"))
     async with behind_a_proxy(practice, wait=False) as rig:
-        rig.proxy.bytes_per_s = 30_000
+        rig.proxy.bytes_per_s = 25_000
         seen: set[str] = set()
 
         def whole() -> bool:
@@ -137,7 +137,7 @@ def on_routes(method: str, path: str) -> bool:
 
 @pytest.mark.parametrize("code", [410, 429, 500, 502, 503, 504])
 async def test_refusals_of_a_tired_server_are_survived(rig: Rig, code: int) -> None:
-    rig.practice.server.faults.fail_next(3, code, matches=on_routes)
+    rig.practice.server.faults.fail_next(1 if code == 429 else 3, code, matches=on_routes)
     rig.practice.server.cut_watches()
     rig.practice.storage.apply(a_route("meanwhile"))
     await rig.in_step()
@@ -177,10 +177,10 @@ def watched(rig: Rig) -> int:
 
 async def test_a_quiet_cluster_costs_almost_nothing_and_changes_nothing(rig: Rig) -> None:
     await eventually(lambda: all(one.state != "loading" for one in rig.cluster.snapshot().kinds.values()))
-    await asyncio.sleep(0.7)
+    await asyncio.sleep(0.5)
     picture, accepted = rig.cluster.snapshot(), rig.proxy.accepted
     sent, heard, beats = rig.proxy.bytes_to_server, rig.cluster.heard, version_questions(rig)
-    await asyncio.sleep(2.0)
+    await asyncio.sleep(1.5)
     assert rig.cluster.snapshot() is picture
     assert rig.cluster.heard > heard, "the heartbeat says how fresh it is"
     beats = version_questions(rig) - beats
@@ -193,7 +193,7 @@ def version_questions(rig: Rig) -> int:
     return sum(one.path == "/version" for one in rig.practice.server.requests)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_any_sequence_of_faults_and_writes_ends_in_the_truth(rig: Rig, seed: int) -> None:
     dice = random.Random(seed)
     proxy, server, storage = rig.proxy, rig.practice.server, rig.practice.storage
@@ -214,7 +214,7 @@ async def test_any_sequence_of_faults_and_writes_ends_in_the_truth(rig: Rig, see
         lambda: setattr(proxy, "latency_s", dice.uniform(0, 0.1)),
         lambda: setattr(proxy, "bytes_per_s", dice.choice([0, 20_000])),
     ]
-    for _ in range(40):
+    for _ in range(35):
         if dice.random() < 0.3:
             dice.choice(faults)()
         number = dice.randrange(12)
