@@ -17,6 +17,7 @@ from .semantics import namespace_allowed, selector_matches
 from .topology import BoundListener, Topology
 
 _GATEWAY_NAME = f"{GATEWAY_GROUP}/gateway-name"
+_KONG_ANNOTATION = "konghq.com/upstream-policy"
 _EG_OWNER = "gateway.envoyproxy.io/owning-gateway-name"
 _EG_OWNER_NAMESPACE = "gateway.envoyproxy.io/owning-gateway-namespace"
 
@@ -31,11 +32,17 @@ class Indexes:
     # --- policies --------------------------------------------------------------------------------
 
     def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
-        """The policies for exactly this target (an object or one of its sections), by name or by selector.
+        """The policies for exactly this target (an object or one of its sections).
 
-        Reads policies; where there are selectors, also what they select from and namespaces' labels.
+        By name, by selector, by a Service's annotation (Kong), or, for a policy that names nothing, by what
+        its status says. Reads policies and services; where there are selectors, also what they select from
+        and namespaces' labels.
         """
         return tuple(self._policies_by_target.get(target, ()))
+
+    def any_policy(self) -> bool:
+        """Whether any policy has a target at all. Reads what ``policies_on`` reads."""
+        return bool(self._policies_by_target)
 
     def policed_sections(self, whole: ObjectRef) -> tuple[ObjectRef, ...]:
         """The sections of an object that some policy names. Reads policies."""
@@ -54,9 +61,26 @@ class Indexes:
     @cached_property
     def _policies_by_target(self) -> dict[ObjectRef, list[Policy]]:
         found: dict[ObjectRef, list[Policy]] = defaultdict(list)
-        for policy in self._snapshot.policies.values():
-            for target in dict.fromkeys((*policy.targets, *self.selected_by(policy))):
+        annotated = self._services_with_kong_policy
+        for ref, policy in self._snapshot.policies.items():
+            targets = (*policy.targets, *self.selected_by(policy), *annotated.get(ref, ()))
+            if not targets:
+                own = policy.meta.namespace
+                targets = tuple(one.ancestor_ref.target(own) for one in policy.status.ancestors)
+            for target in dict.fromkeys(targets):
                 found[target].append(policy)
+        return found
+
+    @cached_property
+    def _services_with_kong_policy(self) -> dict[ObjectRef, list[ObjectRef]]:
+        found: dict[ObjectRef, list[ObjectRef]] = defaultdict(list)
+        for ref, service in self._snapshot.services.items():
+            name = service.meta.annotations.get(_KONG_ANNOTATION)
+            if name:
+                policy = ObjectRef(
+                    "KongUpstreamPolicy", ref.namespace, name, group="configuration.konghq.com"
+                )
+                found[policy].append(ref)
         return found
 
     @cached_property

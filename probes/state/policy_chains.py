@@ -25,6 +25,8 @@ _ROUTE_RANK = 30
 def chain_findings(world: World, route: Route) -> Iterator[Finding]:
     """One finding for each kind of policy that applies at more than two levels on some way of a request:
     through one listener, one rule and one backend. It lists who wins for every contested field."""
+    if not world.index.any_policy():
+        return
     told: set[tuple[str, str]] = set()
     narrow = _narrow_ways(world, route)
     for attachment in world.topology.attachments(route):

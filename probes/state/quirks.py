@@ -146,12 +146,15 @@ def gateway_quirk_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
 
 def _listener_quirks(world: World, controller: Controller, bound: BoundListener) -> Iterator[Finding]:
     listener = bound.listener
-    if controller.overlap_drops_http2 and bound.overlaps:
+    status = world.listener_status(bound)
+    claimed = status is not None and status_of(status.conditions, "OverlappingTLSConfig") == "True"
+    if controller.overlap_drops_http2 and (bound.overlaps or claimed):
+        others = ", ".join(bound.overlaps[:5]) or "another listener"
         yield finding(
             "GW321",
             Verdict.WARN,
             bound.ref,
-            f"it shares hosts of port {listener.port} with {', '.join(bound.overlaps[:5])}, "
+            f"it shares hosts or a certificate of port {listener.port} with {others}, "
             f"so {controller.title} offers HTTP/1.1 alone",
             reproduce=kubectl_get(bound.owner),
         )

@@ -112,21 +112,25 @@ def _unwatched(
 ) -> Iterator[Finding]:
     """Kinds that the cluster serves at v1 alone, and that this release knows at an alpha version or not."""
     expected = expected_api(controller, release)
+    unknown: list[Crd] = []
     for kind, since in _V1_SINCE.items():
         crd = world.index.crd_of(GATEWAY_GROUP, kind)
         if crd is None or not expected or _at_least(expected, since):
             continue
         served = [version.name for version in crd.spec.versions if version.served]
         if served == ["v1"] and controller.serves(gateway_class.spec.controller_name, kind):
-            yield finding(
-                "GW506",
-                Verdict.WARN,
-                gateway_class.ref,
-                f"{controller.title} {release} was built for Gateway API {expected}, before {kind} was v1, "
-                "and the cluster serves v1 alone",
-                evidence=[f"{crd.ref} serves {clean(', '.join(served), 80)}"],
-                reproduce=_show(crd),
-            )
+            unknown.append(crd)
+    if unknown:
+        kinds = ", ".join(crd.spec.names.kind for crd in unknown)
+        yield finding(
+            "GW506",
+            Verdict.WARN,
+            gateway_class.ref,
+            f"{controller.title} {release} was built for Gateway API {expected}, in which {kinds} had no v1; "
+            "the cluster serves v1 alone",
+            evidence=[f"{crd.ref} serves v1" for crd in unknown],
+            reproduce=_show(unknown[0]),
+        )
 
 
 def _needs(

@@ -338,7 +338,7 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
     (
         "GW506",
         W,
-        "before TLSRoute was v1",
+        "in which TLSRoute had no v1",
         [of(ENVOY), crds("v1.6.1", TLSRoute=["v1"]), adding(pods=workload("envoyproxy/gateway:v1.7.0"))],
         [crds("v1.6.1", TLSRoute=["v1", "v1alpha2"])],
     ),
