@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from .controllers import CONTROLLERS, runs
-from .kubernetes_objects import Crd, EndpointSlice, Service, Workload
+from .kubernetes_objects import Crd, EndpointSlice, NetworkPolicy, Service, Workload
 from .objects import FromNamespaces, LabelSelector, Object, ParentRef, Policy, TargetSelector
 from .refs import GATEWAY_GROUP, ObjectRef
 from .semantics import namespace_allowed, selector_matches
@@ -214,9 +214,22 @@ class Indexes:
         """The Deployments and DaemonSets that run a known controller's image. Reads workloads."""
         return tuple(self._workloads_by_controller.get(controller_id, ()))
 
+    def arguments_of(self, controller_id: str) -> tuple[str, ...]:
+        """The arguments of a known controller's containers, in lower case. Reads workloads."""
+        return tuple(
+            argument.lower()
+            for workload in self.workloads_running(controller_id)
+            for container in workload.spec.template.spec.containers
+            for argument in container.args
+        )
+
     def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
         """The Deployments and DaemonSets of a namespace. Reads workloads."""
         return tuple(self._workloads_by_namespace.get(namespace, ()))
+
+    def network_policies_in(self, namespace: str) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies of a namespace. Reads network_policies."""
+        return tuple(self._network_policies.get(namespace, ()))
 
     def crd_of(self, group: str, kind: str) -> Crd | None:
         """The CRD that defines a kind. Reads crds."""
@@ -264,6 +277,13 @@ class Indexes:
         found: dict[str, list[Workload]] = defaultdict(list)
         for ref, workload in sorted(self._snapshot.workloads.items()):
             found[ref.namespace].append(workload)
+        return found
+
+    @cached_property
+    def _network_policies(self) -> dict[str, list[NetworkPolicy]]:
+        found: dict[str, list[NetworkPolicy]] = defaultdict(list)
+        for ref, policy in sorted(self._snapshot.network_policies.items()):
+            found[ref.namespace].append(policy)
         return found
 
     @cached_property

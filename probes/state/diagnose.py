@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ...cluster.store import Snapshot
 from ..verdict import Finding
 from .addresses import address_findings
+from .admission import admission_findings
 from .backend_ports import port_findings
 from .backends import backend_findings
 from .controllers_health import health_findings
@@ -63,6 +64,7 @@ def _all(world: World) -> Iterator[Finding]:
         yield from port_findings(world, route)
         yield from route_quirk_findings(world, route)
         yield from route_field_findings(world, route)
+        yield from admission_findings(world, route)
         yield from chain_findings(world, route)
     for grant in snapshot.grants.values():
         yield from grant_findings(world, grant)

@@ -82,7 +82,7 @@ def _unserved(
     for gate in controller.gates:
         if gate.kind != route.kind:
             continue
-        args = _arguments(world, controller)
+        args = world.index.arguments_of(controller.id)
         if any(gate.seen_by in one for one in args) and not any(gate.argument in one for one in args):
             yield finding(
                 "GW146",
@@ -92,15 +92,6 @@ def _unserved(
                 "which is not among its arguments",
                 reproduce=kubectl_get(route.ref),
             )
-
-
-def _arguments(world: World, controller: Controller) -> list[str]:
-    return [
-        argument.lower()
-        for workload in world.index.workloads_running(controller.id)
-        for container in workload.spec.template.spec.containers
-        for argument in container.args
-    ]
 
 
 def listener_set_quirk_findings(world: World, listener_set: ListenerSet) -> Iterator[Finding]:
@@ -176,7 +167,9 @@ def _entry_point(world: World, controller: Controller, bound: BoundListener) -> 
     conditions = status.conditions if status else ()
     if status_of(conditions, "Accepted") == "True":
         return
-    ports = sorted({int(port) for one in _arguments(world, controller) for port in _ENTRY_POINT.findall(one)})
+    ports = sorted(
+        {int(port) for one in world.index.arguments_of(controller.id) for port in _ENTRY_POINT.findall(one)}
+    )
     port = bound.listener.port
     if port in ports:
         return

@@ -80,6 +80,7 @@ def fit_findings(world: World, gateway_class: GatewayClass) -> Iterator[Finding]
         yield from _skew(world, gateway_class, controller, release, workload, image)
         yield from _unwatched(world, gateway_class, controller, release)
     yield from _needs(world, gateway_class, controller, tuple(releases))
+    yield from _channel_asked_for(world, gateway_class, controller)
 
 
 def _skew(
@@ -130,6 +131,26 @@ def _unwatched(
             "the cluster serves v1 alone",
             evidence=[f"{crd.ref} serves v1" for crd in unknown],
             reproduce=_show(unknown[0]),
+        )
+
+
+def _channel_asked_for(
+    world: World, gateway_class: GatewayClass, controller: Controller
+) -> Iterator[Finding]:
+    if not world.snapshot.state_of("CustomResourceDefinition").knows("") or not world.index.usual_bundle():
+        return
+    arguments = world.index.arguments_of(controller.id)
+    for gate in controller.gates:
+        crd = world.index.crd_of(GATEWAY_GROUP, gate.kind)
+        if not any(gate.argument in one for one in arguments) or (crd and crd.channel == "experimental"):
+            continue
+        lack = f"its CRD is of the {clean(crd.channel or 'unknown', 40)} channel" if crd else "it has no CRD"
+        yield finding(
+            "GW509",
+            Verdict.WARN,
+            gateway_class.ref,
+            f"{controller.title} is started with {gate.argument}, for {gate.kind}, and {lack}",
+            reproduce=_show(crd) if crd else _LIST_CRDS,
         )
 
 
