@@ -144,6 +144,8 @@ def _channel_asked_for(
         crd = world.index.crd_of(GATEWAY_GROUP, gate.kind)
         if not any(gate.argument in one for one in arguments) or (crd and crd.channel == "experimental"):
             continue
+        if crd is None and world.snapshot.offline:
+            continue
         lack = f"its CRD is of the {clean(crd.channel or 'unknown', 40)} channel" if crd else "it has no CRD"
         yield finding(
             "GW509",
@@ -167,9 +169,12 @@ def _needs(
         if not lack or (crd is None and not need.stops):
             # a kind that is not there is not missed, unless the controller says so
             continue
+        verdict = Verdict.FAIL if need.stops else Verdict.WARN
+        if crd is None and world.snapshot.offline:
+            verdict, lack = Verdict.UNKNOWN, "it is not among the documents"
         yield finding(
             "GW505",
-            Verdict.FAIL if need.stops else Verdict.WARN,
+            verdict,
             gateway_class.ref,
             f"{controller.title} needs {need.kind}, and {lack}: {need.effect}",
             evidence=[f"releases in sight: {clean(', '.join(releases) or 'none', 80)}"],

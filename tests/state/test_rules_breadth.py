@@ -328,8 +328,8 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
     ),
     (
         "GW505",
-        F,
-        "needs TLSRoute, and it is not installed",
+        U,
+        "needs TLSRoute, and it is not among the documents",
         [
             of(CILIUM),
             crds("v1.6.1", BackendTLSPolicy=["v1"], ReferenceGrant=["v1"]),
