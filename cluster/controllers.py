@@ -16,6 +16,7 @@ class Controller:
     """``names`` are controllerNames. ``images`` are what the image path of its Deployment ends with.
 
     ``expects`` maps a release (``1.8``) to the Gateway API version that it was built against.
+    ``own_reasons`` are reasons that it writes beside the API's, for faults inside objects of its own.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Controller:
     names: tuple[str, ...]
     images: tuple[str, ...] = ()
     expects: tuple[tuple[str, str], ...] = ()
+    own_reasons: frozenset[str] = frozenset()
 
 
 CONTROLLERS: tuple[Controller, ...] = (
@@ -74,6 +76,16 @@ CONTROLLERS: tuple[Controller, ...] = (
         ("gateway.envoyproxy.io/gatewayclass-controller",),
         ("envoyproxy/gateway",),
         (("1.5", "1.3.0"), ("1.6", "1.4.0"), ("1.7", "1.4.1"), ("1.8", "1.5.1"), ("1.9", "1.6.1")),
+        own_reasons=frozenset(
+            {
+                "InvalidAddress",
+                "InvalidBackendFilters",
+                "InvalidBackendRef",
+                "InvalidBackendTLS",
+                "UnsupportedAddressType",
+                "UnsupportedRefValue",
+            }
+        ),
     ),
     Controller(
         "traefik",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .kubernetes_objects import (
+    ConfigMap,
     Crd,
     EndpointSlice,
     Ingress,
@@ -102,12 +103,20 @@ KINDS: tuple[KindSpec, ...] = (
     KindSpec("ClusterIssuer", _CERT_MANAGER, "clusterissuers", "issuers", Issuer, namespaced=False),
 )
 
+# taken from documents, and never asked of a cluster
+OFFLINE_KINDS: tuple[KindSpec, ...] = (
+    KindSpec("ConfigMap", "", "configmaps", "config_maps", ConfigMap, ("v1",)),
+)
+
 ROUTE_KINDS = tuple(spec.kind for spec in KINDS if spec.part == "routes")
 
 # kinds of the core cluster: always served, so "absent" is never an answer for them
-PARTS: tuple[str, ...] = (*dict.fromkeys(spec.part for spec in KINDS), "undecodable")
+PARTS: tuple[str, ...] = (
+    *dict.fromkeys(spec.part for spec in (*KINDS, *OFFLINE_KINDS)),
+    "undecodable",
+)
 
-_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in KINDS}
+_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in (*KINDS, *OFFLINE_KINDS)}
 
 
 def kind_spec(group: str, kind: str) -> KindSpec | None:

@@ -90,9 +90,22 @@ class ConditionsStatus(Part, frozen=True):
     conditions: Conditions = ()
 
 
+class GatewayClassStatus(Part, frozen=True):
+    """``supported_features`` as they stand: objects with a name since 1.2, plain strings before."""
+
+    conditions: Conditions = ()
+    supported_features: tuple[Any, ...] = ()
+
+
 class GatewayClass(Object, frozen=True):
     spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
-    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
+    status: GatewayClassStatus = msgspec.field(default_factory=GatewayClassStatus)
+
+    @property
+    def features(self) -> frozenset[str] | None:
+        """The features that its controller claims (GEP-2162); None where it does not say."""
+        named = (one.get("name") if isinstance(one, dict) else one for one in self.status.supported_features)
+        return frozenset(name for name in named if isinstance(name, str)) or None
 
 
 class SelectorRequirement(Part, frozen=True):

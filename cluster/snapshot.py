@@ -11,6 +11,7 @@ from .refs import ObjectRef
 
 if TYPE_CHECKING:
     from .kubernetes_objects import (
+        ConfigMap,
         Crd,
         EndpointSlice,
         Ingress,
@@ -98,6 +99,7 @@ class Snapshot:
     network_policies: Mapping[ObjectRef, NetworkPolicy] = field(default_factory=_nothing)
     issuers: Mapping[ObjectRef, Issuer] = field(default_factory=_nothing)
     meshes: Mapping[ObjectRef, Mesh] = field(default_factory=_nothing)
+    config_maps: Mapping[ObjectRef, ConfigMap] = field(default_factory=_nothing)
     undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
     kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
     offline: bool = False

@@ -17,6 +17,7 @@ from .objects import (
     Listener,
     ListenerSet,
     ParentRef,
+    Policy,
     ReferenceGrant,
     Route,
 )
@@ -92,6 +93,9 @@ class Topology:
             self._sets_of[target].append(listener_set)
         self._listeners: dict[ObjectRef, tuple[BoundListener, ...]] = {}
         self._attachments: dict[ObjectRef, tuple[Attachment, ...]] = {}
+        self._naming: dict[ObjectRef, list[Route]] | None = None
+        self._policies_on: dict[ObjectRef, list[Policy]] | None = None
+        self._served: frozenset[tuple[str, str]] | None = None
         self._labels = {ref.name: obj.meta.labels for ref, obj in snapshot.namespaces.items()}
 
     # --- Gateways and listeners ----------------------------------------------------------------
@@ -152,6 +156,42 @@ class Topology:
                     standing.append(listener)
         return tuple(bound)
 
+    def features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
+        """The features that the controller of a Gateway claims; None where it does not say."""
+        found = self.snapshot.gateways.get(gateway)
+        owner = self.class_by_name.get(found.spec.gateway_class_name) if found else None
+        return owner.features if owner else None
+
+    def kind_served(self, group: str, kind: str) -> bool | None:
+        """Whether the cluster serves a custom kind; None where CRDs could not be read."""
+        if not self.snapshot.state_of("CustomResourceDefinition").knows(""):
+            return None
+        if self._served is None:
+            self._served = frozenset(
+                (crd.spec.group, crd.spec.names.kind) for crd in self.snapshot.crds.values()
+            )
+        return (group, kind) in self._served
+
+    # --- who points here -----------------------------------------------------------------------
+
+    def routes_naming(self, parent: ObjectRef) -> tuple[Route, ...]:
+        """The routes with a parentRef to this Gateway or ListenerSet, each once."""
+        if self._naming is None:
+            self._naming = defaultdict(list)
+            for ref, route in self.snapshot.routes.items():
+                for target in {one.target(ref.namespace).whole for one in route.spec.parent_refs}:
+                    self._naming[target].append(route)
+        return tuple(self._naming.get(parent, ()))
+
+    def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
+        """The policies that name exactly this target, section and all; selectors are not resolved."""
+        if self._policies_on is None:
+            self._policies_on = defaultdict(list)
+            for policy in self.snapshot.policies.values():
+                for one in set(policy.targets):
+                    self._policies_on[one].append(policy)
+        return tuple(self._policies_on.get(target, ()))
+
     # --- routes --------------------------------------------------------------------------------
 
     def attachments(self, route: Route) -> tuple[Attachment, ...]:
@@ -167,7 +207,8 @@ class Topology:
         target = parent.target(ref.namespace)
         if parent.kind == "Gateway" and parent.group == GATEWAY_GROUP:
             gateway_ref: ObjectRef | None = target.whole
-            bound = self.listeners(target.whole)
+            # a ListenerSet's listeners are reached by naming the ListenerSet only (GEP-1713)
+            bound = tuple(one for one in self.listeners(target.whole) if one.owner == target.whole)
             found = target.whole in self.snapshot.gateways
         elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
             gateway_ref, bound, found = self._through_set(target.whole)
@@ -196,18 +237,19 @@ class Topology:
     def _choose(self, route: Route, base: Attachment, candidates: tuple[BoundListener, ...]) -> Attachment:
         accepting: list[BoundListener] = []
         served: set[str] = set()
-        unsure = allowed_somewhere = False
+        unsure = allowed_somewhere = blocked = False
         for bound in candidates:
-            allowed = self._allows(route, bound)
+            allowed = self.allows(route, bound)
             unsure = unsure or allowed is None
             if not allowed:
                 continue
             allowed_somewhere = True
-            names = self._hostnames(route, bound.listener)
+            names = self.shared_hostnames(route, bound)
+            blocked = blocked or (names is not None and bool(bound.conflict))
             if names is not None and not bound.conflict:
                 accepting.append(bound)
                 served.update(names)
-        accepted, reason, detail = _outcome(candidates, accepting, unsure, allowed_somewhere)
+        accepted, reason, detail = _outcome(candidates, accepting, unsure, allowed_somewhere, blocked)
         dropped: tuple[str, ...] = ()
         if accepting and any(uses_hostnames(route.kind, one.listener) for one in accepting):
             dropped = tuple(name for name in route.spec.hostnames if name not in served)
@@ -224,7 +266,8 @@ class Topology:
             dropped,
         )
 
-    def _allows(self, route: Route, bound: BoundListener) -> bool | None:
+    def allows(self, route: Route, bound: BoundListener) -> bool | None:
+        """Whether a listener allows the route's kind and namespace; None where labels could not be read."""
         if not kind_allowed(bound.listener, route.group, route.kind):
             return False
         namespace = route.meta.namespace
@@ -236,10 +279,11 @@ class Topology:
         )
 
     @staticmethod
-    def _hostnames(route: Route, listener: Listener) -> tuple[str, ...] | None:
-        if not uses_hostnames(route.kind, listener):
+    def shared_hostnames(route: Route, bound: BoundListener) -> tuple[str, ...] | None:
+        """The route's hostnames that a listener lets through, None where there is none; empty: every host."""
+        if not uses_hostnames(route.kind, bound.listener):
             return ()
-        return served_hostnames(listener.hostname, route.spec.hostnames)
+        return served_hostnames(bound.listener.hostname, route.spec.hostnames)
 
 
 def _outcome(
@@ -247,6 +291,7 @@ def _outcome(
     accepting: list[BoundListener],
     unsure: bool,
     allowed_somewhere: bool,
+    blocked: bool,
 ) -> tuple[bool | None, str, str]:
     if accepting:
         return True, "Accepted", ""
@@ -256,7 +301,7 @@ def _outcome(
         return False, "NoMatchingParent", "no listener has that sectionName and port"
     if not allowed_somewhere:
         return False, "NotAllowedByListeners", "no listener allows this kind of route from this namespace"
-    if all(bound.conflict for bound in candidates):
+    if blocked:
         return False, "ListenersConflicted", "every listener that it could use is in conflict with another"
     return False, "NoMatchingListenerHostname", "no listener has a hostname in common with the route"
 

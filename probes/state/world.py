@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
+from ...cluster.computed import Computed
+from ...cluster.computed_gateways import compute_gateway, compute_listener_set
+from ...cluster.computed_listeners import ListenerState, compute_listener
+from ...cluster.computed_policies import compute_backend_tls
+from ...cluster.computed_routes import ParentState, compute_route
+from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Policy, Route
 from ...cluster.references import (
     BackendFault,
     CertificateFault,
@@ -10,7 +15,7 @@ from ...cluster.references import (
     backend_faults,
     certificate_faults,
 )
-from ...cluster.refs import ObjectRef
+from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.store import Snapshot
 from ...cluster.topology import BoundListener, Topology, topology_of
 from .conditions import status_of
@@ -42,6 +47,28 @@ class World:
         if bound.ref not in self._certificates:
             self._certificates[bound.ref] = tuple(certificate_faults(self.topology, bound))
         return self._certificates[bound.ref]
+
+    def computed_listener(self, bound: BoundListener) -> ListenerState:
+        """What the specs say of a listener."""
+        return compute_listener(self.topology, bound)
+
+    def computed_gateway(self, gateway: Gateway) -> tuple[Computed, ...]:
+        """The conditions that the specs give a Gateway."""
+        return compute_gateway(self.topology, gateway)
+
+    def computed_listener_set(self, listener_set: ListenerSet) -> tuple[Computed, ...]:
+        """The conditions that the specs give a ListenerSet."""
+        return compute_listener_set(self.topology, listener_set)
+
+    def computed_route(self, route: Route) -> tuple[ParentState, ...]:
+        """What the specs say of a route, one for each parentRef."""
+        return compute_route(self.topology, route, self.backend_faults(route))
+
+    def computed_policy(self, policy: Policy) -> tuple[Computed, ...]:
+        """The conditions that the specs give a policy; empty for kinds whose rules are not the API's."""
+        if (policy.group, policy.kind) != (GATEWAY_GROUP, "BackendTLSPolicy"):
+            return ()
+        return compute_backend_tls(self.topology, policy)
 
     def reportable(self, kind: str) -> bool:
         """Whether an unreadable kind is a gap in our sight (and not just files that hold none of it)."""
