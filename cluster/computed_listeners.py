@@ -197,15 +197,18 @@ def _nothing_to_show(bound: BoundListener) -> bool:
 
 
 def _attached_routes(topology: Topology, bound: BoundListener) -> int | None:
-    """API: ListenerStatus.attachedRoutes: those accepted through it, whatever its own conditions."""
+    """API: ListenerStatus.attachedRoutes: those that may attach to it, whatever its own conditions are."""
     count = 0
     for route in topology.routes_naming(bound.owner):
-        attachments = topology.attachments(route)
-        if any(bound.ref == one.ref for attachment in attachments for one in attachment.listeners):
-            count += 1
-        elif any(
-            attachment.accepted is None and bound.ref in {one.ref for one in attachment.candidates}
-            for attachment in attachments
-        ):
+        meant = any(
+            one.owner == bound.owner and one.listener is bound.listener
+            for attachment in topology.attachments(route)
+            for one in attachment.candidates
+        )
+        if not meant or topology.shared_hostnames(route, bound) is None:
+            continue
+        allowed = topology.allows(route, bound)
+        if allowed is None:
             return None
+        count += allowed
     return count

@@ -82,6 +82,7 @@ CONTROLLERS: tuple[Controller, ...] = (
                 "InvalidBackendFilters",
                 "InvalidBackendRef",
                 "InvalidBackendTLS",
+                "PartiallyInvalidCertificateRef",
                 "UnsupportedAddressType",
                 "UnsupportedRefValue",
             }

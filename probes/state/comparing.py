@@ -15,10 +15,11 @@ from .conditions import is_unclaimed, reasons_of
 from .routes import entries_for
 from .world import World
 
+Scope = Literal["Listener", "Gateway", "ListenerSet", "Route", "BackendTLSPolicy"]
 Outcome = Literal["agree", "disagree", "undetermined", "beyond", "left-out"]
 
 # what only the controller can know: addresses, resources, a data plane that is not ready yet, what it does
-# not support, and what is inside the objects that its parametersRef names
+# not support, and what is inside the objects that a reference names
 _BEYOND_SPECS = frozenset(
     {
         "AddressNotAssigned",
@@ -31,6 +32,8 @@ _BEYOND_SPECS = frozenset(
         "UnsupportedAddress",
         "UnsupportedProtocol",
         "InvalidParameters",
+        # of a Secret that is there: what is inside is not read
+        "InvalidCertificateRef",
     }
 )
 # forbidden to be False: where they are absent nothing is said, and many controllers never say them
@@ -46,6 +49,7 @@ class Comparison:
     where the controller has found an object that the documents we read do not hold.
     """
 
+    scope: Scope
     subject: ObjectRef
     claimed: Condition
     computed: Computed
@@ -84,6 +88,7 @@ def compare(
 
 def compared(
     world: World,
+    scope: Scope,
     subject: ObjectRef,
     claimed: Iterable[Condition],
     computed: Iterable[Computed],
@@ -110,14 +115,14 @@ def compared(
         theirs = by_type.get(kind)
         if theirs is not None:
             outcome = compare(theirs, ours, offline=offline, own_reasons=own_reasons)
-            yield Comparison(subject, theirs, ours, outcome, controller, parent, attachment)
+            yield Comparison(scope, subject, theirs, ours, outcome, controller, parent, attachment)
 
 
 def gateway_comparisons(world: World, gateway: Gateway) -> Iterator[Comparison]:
     """A Gateway's own conditions."""
     controller = world.topology.controller_of(gateway) or ""
     yield from compared(
-        world, gateway.ref, gateway.status.conditions, world.computed_gateway(gateway), controller
+        world, "Gateway", gateway.ref, gateway.status.conditions, world.computed_gateway(gateway), controller
     )
 
 
@@ -129,7 +134,7 @@ def listener_comparisons(world: World, bound: BoundListener) -> Iterator[Compari
     gateway = world.snapshot.gateways.get(bound.gateway)
     controller = (world.topology.controller_of(gateway) or "") if gateway else ""
     yield from compared(
-        world, bound.ref, status.conditions, world.computed_listener(bound).conditions, controller
+        world, "Listener", bound.ref, status.conditions, world.computed_listener(bound).conditions, controller
     )
 
 
@@ -139,7 +144,9 @@ def listener_set_comparisons(world: World, listener_set: ListenerSet) -> Iterato
     gateway = world.snapshot.gateways.get(target)
     controller = (world.topology.controller_of(gateway) or "") if gateway else ""
     computed = world.computed_listener_set(listener_set)
-    yield from compared(world, listener_set.ref, listener_set.status.conditions, computed, controller)
+    yield from compared(
+        world, "ListenerSet", listener_set.ref, listener_set.status.conditions, computed, controller
+    )
 
 
 def route_comparisons(world: World, route: Route) -> Iterator[Comparison]:
@@ -148,7 +155,13 @@ def route_comparisons(world: World, route: Route) -> Iterator[Comparison]:
         own, _foreign = entries_for(world, route, state.attachment)
         for entry in own:
             yield from compared(
-                world, route.ref, entry.conditions, state.conditions, entry.controller_name, state.attachment
+                world,
+                "Route",
+                route.ref,
+                entry.conditions,
+                state.conditions,
+                entry.controller_name,
+                state.attachment,
             )
 
 
@@ -156,7 +169,9 @@ def policy_comparisons(world: World, policy: Policy) -> Iterator[Comparison]:
     """A BackendTLSPolicy's conditions for every ancestor."""
     computed = world.computed_policy(policy)
     for ancestor in policy.status.ancestors if computed else ():
-        yield from compared(world, policy.ref, ancestor.conditions, computed, ancestor.controller_name)
+        yield from compared(
+            world, "BackendTLSPolicy", policy.ref, ancestor.conditions, computed, ancestor.controller_name
+        )
 
 
 def all_comparisons(world: World) -> Iterator[Comparison]:
