@@ -6,6 +6,7 @@ GW5 versions.
 
 from __future__ import annotations
 
+from .gateway_agreement import AGREEMENT_RULES
 from .gateway_infrastructure import INFRASTRUCTURE_RULES
 from .gateway_routes import ROUTE_RULES
 from .rule import Rule
@@ -42,4 +43,4 @@ READING_RULES: tuple[Rule, ...] = (
     ),
 )
 
-GATEWAY_RULES: tuple[Rule, ...] = (*READING_RULES, *ROUTE_RULES, *INFRASTRUCTURE_RULES)
+GATEWAY_RULES: tuple[Rule, ...] = (*READING_RULES, *ROUTE_RULES, *INFRASTRUCTURE_RULES, *AGREEMENT_RULES)
