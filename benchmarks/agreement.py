@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from pointsman.cluster.computed_listeners import attached_routes
 from pointsman.cluster.quirks import Quirk, quirk_of
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.comparing import Comparison, all_comparisons
@@ -90,7 +91,7 @@ def _count_numbers(found: Tally, world: World) -> None:
             if status is None or not bound.listener.name:
                 continue
             state = world.computed_listener(bound)
-            attached = state.attached_routes
+            attached = attached_routes(world.topology, bound)
             key = "unknown" if attached is None else str(attached == status.attached_routes)
             found.numbers["attachedRoutes"][key] += 1
             if state.supported_kinds is not None:
@@ -227,8 +228,10 @@ says. This is how often both say the same of the statuses that three controllers
   write it.
 """
 
-_DIFFER = """Each class of disagreement is an entry of `cluster/quirks.py`; where a live cluster shows one, the finding
-says so (GW126 and its like) and is a warning at most."""
+_DIFFER = """
+Each class of disagreement is an entry of `cluster/quirks.py`. Where a cluster shows one, the finding (GW117,
+GW220, GW221, GW311 or GW420) says what is known of it, and is a warning at most.
+"""
 
 _CONFORMANCE = """## Against the conformance tests
 

@@ -27,7 +27,7 @@ def compute_gateway(
     """
     ref = gateway.ref
     if listeners is None:
-        listeners = (compute_listener(topology, one) for one in topology.listeners(ref))
+        listeners = (compute_listener(topology, one) for one in topology.listeners(ref) if one.owner == ref)
     own = tuple(one for one in listeners if one.bound.owner == ref)
     accepted = _accepted(topology, gateway, own)
     programmed = _programmed(accepted, own, gateway)

@@ -33,16 +33,11 @@ _ENCRYPTED = frozenset({"HTTPS", "TLS"})
 
 @dataclass(frozen=True, slots=True)
 class ListenerState:
-    """All that the specs say of one listener.
-
-    ``supported_kinds`` None: only its controller can say. ``attached_routes`` None: some route hangs on what
-    could not be read.
-    """
+    """What the specs say of one listener. ``supported_kinds`` None: only its controller can say."""
 
     bound: BoundListener
     conditions: tuple[Computed, ...]
     supported_kinds: tuple[GroupKind, ...] | None
-    attached_routes: int | None
 
 
 def compute_listener(topology: Topology, bound: BoundListener) -> ListenerState:
@@ -60,9 +55,7 @@ def compute_listener(topology: Topology, bound: BoundListener) -> ListenerState:
         # the API forbids to set it to False
         listed = f"shares hosts of its port with {', '.join(bound.overlaps[:5])}"
         conditions.append(Computed("OverlappingTLSConfig", "True", ("OverlappingHostnames",), listed))
-    return ListenerState(
-        bound, tuple(conditions), supported_kinds(bound.listener), _attached_routes(topology, bound)
-    )
+    return ListenerState(bound, tuple(conditions), supported_kinds(bound.listener))
 
 
 def _conflicted(bound: BoundListener) -> Computed:
@@ -196,8 +189,12 @@ def _nothing_to_show(bound: BoundListener) -> bool:
 # --- attachedRoutes ------------------------------------------------------------------------------
 
 
-def _attached_routes(topology: Topology, bound: BoundListener) -> int | None:
-    """API: ListenerStatus.attachedRoutes: those that may attach to it, whatever its own conditions are."""
+def attached_routes(topology: Topology, bound: BoundListener) -> int | None:
+    """How many routes may attach to a listener, whatever its own conditions are; None where one hangs on what
+    could not be read.
+
+    API: ListenerStatus.attachedRoutes. Apart from the conditions, because it reads every route of the owner.
+    """
     count = 0
     for route in topology.routes_naming(bound.owner):
         meant = any(

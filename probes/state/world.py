@@ -33,6 +33,9 @@ class World:
         self._endpoints = Endpoints(snapshot)
         self._backends: dict[ObjectRef, tuple[BackendFault, ...]] = {}
         self._certificates: dict[ObjectRef, tuple[CertificateFault, ...]] = {}
+        self._computed_listeners: dict[ObjectRef, ListenerState] = {}
+        self._computed: dict[ObjectRef, tuple[Computed, ...]] = {}
+        self._computed_routes: dict[ObjectRef, tuple[ParentState, ...]] = {}
         self._listener_status: dict[ObjectRef, dict[str, ListenerStatus]] = {}
 
     def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:
@@ -50,19 +53,35 @@ class World:
 
     def computed_listener(self, bound: BoundListener) -> ListenerState:
         """What the specs say of a listener."""
-        return compute_listener(self.topology, bound)
+        if bound.ref not in self._computed_listeners:
+            self._computed_listeners[bound.ref] = compute_listener(self.topology, bound)
+        return self._computed_listeners[bound.ref]
 
     def computed_gateway(self, gateway: Gateway) -> tuple[Computed, ...]:
         """The conditions that the specs give a Gateway."""
-        return compute_gateway(self.topology, gateway)
+        ref = gateway.ref
+        if ref not in self._computed:
+            own = (one for one in self.topology.listeners(ref) if one.owner == ref)
+            states = tuple(map(self.computed_listener, own))
+            self._computed[ref] = compute_gateway(self.topology, gateway, states)
+        return self._computed[ref]
 
     def computed_listener_set(self, listener_set: ListenerSet) -> tuple[Computed, ...]:
         """The conditions that the specs give a ListenerSet."""
-        return compute_listener_set(self.topology, listener_set)
+        ref = listener_set.ref
+        if ref not in self._computed:
+            parent = listener_set.spec.parent_ref.target(ref.namespace).whole
+            gateway = self.snapshot.gateways.get(parent)
+            above = self.computed_gateway(gateway) if gateway else None
+            self._computed[ref] = compute_listener_set(self.topology, listener_set, above)
+        return self._computed[ref]
 
     def computed_route(self, route: Route) -> tuple[ParentState, ...]:
         """What the specs say of a route, one for each parentRef."""
-        return compute_route(self.topology, route, self.backend_faults(route))
+        ref = route.ref
+        if ref not in self._computed_routes:
+            self._computed_routes[ref] = compute_route(self.topology, route, self.backend_faults(route))
+        return self._computed_routes[ref]
 
     def computed_policy(self, policy: Policy) -> tuple[Computed, ...]:
         """The conditions that the specs give a policy; empty for kinds whose rules are not the API's."""
