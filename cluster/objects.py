@@ -101,12 +101,6 @@ class GatewayClass(Object, frozen=True):
     spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
     status: GatewayClassStatus = msgspec.field(default_factory=GatewayClassStatus)
 
-    @property
-    def features(self) -> frozenset[str] | None:
-        """The features that its controller claims (GEP-2162); None where it does not say."""
-        named = (one.get("name") if isinstance(one, dict) else one for one in self.status.supported_features)
-        return frozenset(name for name in named if isinstance(name, str)) or None
-
 
 class SelectorRequirement(Part, frozen=True):
     key: str = ""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from .objects import (
     FromNamespaces,
+    GatewayClass,
     GroupKind,
     LabelSelector,
     Listener,
@@ -195,6 +196,17 @@ def parent_ref_selects(parent: ParentRef, listener: Listener) -> bool:
 def uses_hostnames(route_kind: str, listener: Listener) -> bool:
     """Whether hostnames take part in matching this kind of route to this listener."""
     return route_kind in _HOSTNAME_ROUTES and listener.protocol in _HOSTNAME_PROTOCOLS
+
+
+# --- features ------------------------------------------------------------------------------------
+
+
+def claimed_features(gateway_class: GatewayClass) -> frozenset[str] | None:
+    """The features that the controller of a class claims (GEP-2162); None where it does not say."""
+    named = (
+        one.get("name") if isinstance(one, dict) else one for one in gateway_class.status.supported_features
+    )
+    return frozenset(name for name in named if isinstance(name, str)) or None
 
 
 # --- references across namespaces ----------------------------------------------------------------

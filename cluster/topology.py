@@ -23,6 +23,7 @@ from .objects import (
 )
 from .refs import GATEWAY_GROUP, ObjectRef
 from .semantics import (
+    claimed_features,
     kind_allowed,
     listeners_conflict,
     listeners_overlap,
@@ -160,7 +161,7 @@ class Topology:
         """The features that the controller of a Gateway claims; None where it does not say."""
         found = self.snapshot.gateways.get(gateway)
         owner = self.class_by_name.get(found.spec.gateway_class_name) if found else None
-        return owner.features if owner else None
+        return claimed_features(owner) if owner else None
 
     def kind_served(self, group: str, kind: str) -> bool | None:
         """Whether the cluster serves a custom kind; None where CRDs could not be read."""
