@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 from pointsman.cluster.computed_listeners import attached_routes
 from pointsman.cluster.quirks import Quirk, quirk_of
+from pointsman.cluster.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.comparing import Comparison, all_comparisons
 from pointsman.probes.state.world import World
@@ -46,7 +47,8 @@ def worlds(controller: str) -> Iterator[tuple[str, World]]:
     """Every case of a controller by its file's name."""
     for path in sorted((CORPUS / controller).rglob("*.yaml")):
         documents = yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader)
-        yield path.name, World(read_documents(one for one in documents if isinstance(one, dict)))
+        snapshot = read_documents(one for one in documents if isinstance(one, dict))
+        yield path.name, World(Scene(snapshot))
 
 
 def tally(controller: str) -> Tally:

@@ -80,7 +80,7 @@ def _one(topology: Topology, owner: ObjectRef, reference: Mapping[str, Any], wor
 def grant_doubt(topology: Topology, owner: ObjectRef, target: ObjectRef) -> Doubt | None:
     """What a missing ReferenceGrant has against a reference from ``owner`` to ``target`` (GEP-709)."""
     source = GrantFrom(owner.group, owner.kind, owner.namespace)
-    grants = topology.grants_in.get(target.namespace, ())
+    grants = topology.grants_in(target.namespace)
     if grant_allows(
         grants,
         source.group,

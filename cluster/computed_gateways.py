@@ -72,7 +72,7 @@ def _accepted(topology: Topology, gateway: Gateway, own: tuple[ListenerState, ..
 
 def _class_doubts(topology: Topology, gateway: Gateway) -> Iterator[Doubt]:
     name = gateway.spec.gateway_class_name
-    if name in topology.class_by_name:
+    if topology.gateway_class(name) is not None:
         return
     state = topology.snapshot.state_of("GatewayClass")
     if state.knows(""):

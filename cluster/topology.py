@@ -6,10 +6,10 @@ they are never guessed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .kubernetes_objects import Crd
 from .objects import (
     FromNamespaces,
     Gateway,
@@ -22,6 +22,7 @@ from .objects import (
     Route,
 )
 from .refs import GATEWAY_GROUP, ObjectRef
+from .scene import Index, Scene
 from .semantics import (
     claimed_features,
     kind_allowed,
@@ -32,7 +33,6 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
-from .store import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -80,36 +80,82 @@ class Attachment:
 
 
 class Topology:
-    """Indexes over one Snapshot, and the computed answers. Answers are cached."""
+    """Indexes over one scene, and the computed answers; each is worked out once."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.class_by_name: dict[str, GatewayClass] = {ref.name: obj for ref, obj in snapshot.classes.items()}
-        self.grants_in: dict[str, list[ReferenceGrant]] = defaultdict(list)
-        for grant in snapshot.grants.values():
-            self.grants_in[grant.meta.namespace].append(grant)
-        self._sets_of: dict[ObjectRef, list[ListenerSet]] = defaultdict(list)
-        for listener_set in snapshot.listener_sets.values():
-            target = listener_set.spec.parent_ref.target(listener_set.meta.namespace).whole
-            self._sets_of[target].append(listener_set)
-        self._listeners: dict[ObjectRef, tuple[BoundListener, ...]] = {}
-        self._attachments: dict[ObjectRef, tuple[Attachment, ...]] = {}
-        self._naming: dict[ObjectRef, list[Route]] | None = None
-        self._policies_on: dict[ObjectRef, list[Policy]] | None = None
-        self._served: frozenset[tuple[str, str]] | None = None
-        self._labels = {ref.name: obj.meta.labels for ref, obj in snapshot.namespaces.items()}
+    def __init__(self, scene: Scene) -> None:
+        self.snapshot = scene.snapshot
+        self.listeners: Callable[[ObjectRef], tuple[BoundListener, ...]] = scene.query(self._bind)
+        self._attachments = scene.query(self._attach_all)
+        # a Gateway's status changes with every route: what routes ask of it are answers of their own
+        self.controller_at: Callable[[ObjectRef], str | None] = scene.query(self._controller_at)
+        self.features_of: Callable[[ObjectRef], frozenset[str] | None] = scene.query(self._features_of)
+        self._has_gateway = scene.query(self._gateway_exists)
+        self._gateway_of_set = scene.query(self._find_gateway_of_set)
+        self._grants: Index[str, ReferenceGrant] = scene.index(
+            "grants", lambda grant: (grant.meta.namespace,)
+        )
+        self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
+        self._sets: Index[ObjectRef, ListenerSet] = scene.index(
+            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+        )
+
+        self._naming: Index[ObjectRef, Route] = scene.index("routes", _parents_of)
+        self._policies: Index[ObjectRef, Policy] = scene.index("policies", lambda one: set(one.targets))
+        self._crds: Index[tuple[str, str], Crd] = scene.index(
+            "crds", lambda one: ((one.spec.group, one.spec.names.kind),)
+        )
+
+    def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
+        """The ReferenceGrants of a namespace."""
+        return self._grants[namespace]
+
+    def gateway_class(self, name: str) -> GatewayClass | None:
+        """The GatewayClass of that name."""
+        return next(iter(self._classes[name]), None)
 
     # --- Gateways and listeners ----------------------------------------------------------------
 
     def controller_of(self, gateway: Gateway) -> str | None:
         """The controllerName that should claim a Gateway; None where its class is missing or unreadable."""
-        found = self.class_by_name.get(gateway.spec.gateway_class_name)
+        found = self.gateway_class(gateway.spec.gateway_class_name)
         return found.spec.controller_name if found else None
+
+    def _controller_at(self, gateway: ObjectRef) -> str | None:
+        """The controllerName that should claim the Gateway of that ref; None where that is not known."""
+        found = self.snapshot.gateways.get(gateway)
+        return self.controller_of(found) if found else None
+
+    def _features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
+        """The features that the controller of a Gateway claims; None where it does not say."""
+        found = self.snapshot.gateways.get(gateway)
+        owner = self.gateway_class(found.spec.gateway_class_name) if found else None
+        return claimed_features(owner) if owner else None
+
+    def kind_served(self, group: str, kind: str) -> bool | None:
+        """Whether the cluster serves a custom kind; None where CRDs could not be read."""
+        if not self.snapshot.state_of("CustomResourceDefinition").knows(""):
+            return None
+        return bool(self._crds[group, kind])
+
+    def routes_naming(self, parent: ObjectRef) -> tuple[Route, ...]:
+        """The routes with a parentRef to this Gateway or ListenerSet, each once."""
+        return self._naming[parent]
+
+    def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
+        """The policies that name exactly this target, section and all; selectors are not resolved."""
+        return self._policies[target]
+
+    def _gateway_exists(self, gateway: ObjectRef) -> bool:
+        return gateway in self.snapshot.gateways
+
+    def _find_gateway_of_set(self, ref: ObjectRef) -> ObjectRef | None:
+        found = self.snapshot.listener_sets.get(ref)
+        return found.spec.parent_ref.target(ref.namespace).whole if found else None
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
         """A namespace's labels; None where it is not known. Its own name is always among them."""
-        labels = self._labels.get(namespace)
-        return None if labels is None else {"kubernetes.io/metadata.name": namespace, **labels}
+        found = self.snapshot.namespaces.get(ObjectRef("Namespace", "", namespace))
+        return None if found is None else {"kubernetes.io/metadata.name": namespace, **found.meta.labels}
 
     def set_allowed(self, gateway: Gateway, listener_set: ListenerSet) -> bool | None:
         """Whether a Gateway lets a ListenerSet in (GEP-1713: allowedListeners, default None)."""
@@ -129,18 +175,13 @@ class Topology:
         def order(one: ListenerSet) -> tuple[str, str, str]:
             return (one.meta.creation_timestamp or "9999", one.meta.namespace, one.meta.name)
 
-        return tuple(sorted(self._sets_of.get(gateway, ()), key=order))
+        return tuple(sorted(self._sets[gateway], key=order))
 
-    def listeners(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
+    def _bind(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
         """All listeners of a Gateway: its own, then those of the ListenerSets that it lets in."""
-        cached = self._listeners.get(gateway_ref)
-        if cached is None:
-            gateway = self.snapshot.gateways.get(gateway_ref)
-            cached = self._bind(gateway_ref, gateway) if gateway else ()
-            self._listeners[gateway_ref] = cached
-        return cached
-
-    def _bind(self, gateway_ref: ObjectRef, gateway: Gateway) -> tuple[BoundListener, ...]:
+        gateway = self.snapshot.gateways.get(gateway_ref)
+        if gateway is None:
+            return ()
         own = gateway.spec.listeners
         bound = [
             _bound(gateway_ref, gateway_ref, listener, (other for other in own if other is not listener))
@@ -157,52 +198,15 @@ class Topology:
                     standing.append(listener)
         return tuple(bound)
 
-    def features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
-        """The features that the controller of a Gateway claims; None where it does not say."""
-        found = self.snapshot.gateways.get(gateway)
-        owner = self.class_by_name.get(found.spec.gateway_class_name) if found else None
-        return claimed_features(owner) if owner else None
-
-    def kind_served(self, group: str, kind: str) -> bool | None:
-        """Whether the cluster serves a custom kind; None where CRDs could not be read."""
-        if not self.snapshot.state_of("CustomResourceDefinition").knows(""):
-            return None
-        if self._served is None:
-            self._served = frozenset(
-                (crd.spec.group, crd.spec.names.kind) for crd in self.snapshot.crds.values()
-            )
-        return (group, kind) in self._served
-
-    # --- who points here -----------------------------------------------------------------------
-
-    def routes_naming(self, parent: ObjectRef) -> tuple[Route, ...]:
-        """The routes with a parentRef to this Gateway or ListenerSet, each once."""
-        if self._naming is None:
-            self._naming = defaultdict(list)
-            for ref, route in self.snapshot.routes.items():
-                for target in {one.target(ref.namespace).whole for one in route.spec.parent_refs}:
-                    self._naming[target].append(route)
-        return tuple(self._naming.get(parent, ()))
-
-    def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
-        """The policies that name exactly this target, section and all; selectors are not resolved."""
-        if self._policies_on is None:
-            self._policies_on = defaultdict(list)
-            for policy in self.snapshot.policies.values():
-                for one in set(policy.targets):
-                    self._policies_on[one].append(policy)
-        return tuple(self._policies_on.get(target, ()))
-
     # --- routes --------------------------------------------------------------------------------
 
     def attachments(self, route: Route) -> tuple[Attachment, ...]:
         """One answer for each parentRef of a route, in the spec's order."""
-        ref = route.ref
-        cached = self._attachments.get(ref)
-        if cached is None:
-            cached = tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs)
-            self._attachments[ref] = cached
-        return cached
+        return self._attachments(route.ref)
+
+    def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
+        route = self.snapshot.routes.get(ref)
+        return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()
 
     def _attach(self, route: Route, ref: ObjectRef, parent: ParentRef) -> Attachment:
         target = parent.target(ref.namespace)
@@ -210,7 +214,7 @@ class Topology:
             gateway_ref: ObjectRef | None = target.whole
             # a ListenerSet's listeners are reached by naming the ListenerSet only (GEP-1713)
             bound = tuple(one for one in self.listeners(target.whole) if one.owner == target.whole)
-            found = target.whole in self.snapshot.gateways
+            found = self._has_gateway(target.whole)
         elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
             gateway_ref, bound, found = self._through_set(target.whole)
         else:
@@ -221,10 +225,9 @@ class Topology:
         return self._choose(route, Attachment(ref, parent, target, gateway_ref, None, ""), candidates)
 
     def _through_set(self, ref: ObjectRef) -> tuple[ObjectRef | None, tuple[BoundListener, ...], bool]:
-        listener_set = self.snapshot.listener_sets.get(ref)
-        if listener_set is None:
+        gateway = self._gateway_of_set(ref)
+        if gateway is None:
             return None, (), False
-        gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
         return gateway, tuple(one for one in self.listeners(gateway) if one.owner == ref), True
 
     def _without_parent(self, ref: ObjectRef, parent: ParentRef, target: ObjectRef) -> Attachment:
@@ -287,6 +290,10 @@ class Topology:
         return served_hostnames(bound.listener.hostname, route.spec.hostnames)
 
 
+def _parents_of(route: Route) -> set[ObjectRef]:
+    return {one.target(route.meta.namespace).whole for one in route.spec.parent_refs}
+
+
 def _outcome(
     candidates: tuple[BoundListener, ...],
     accepting: list[BoundListener],
@@ -318,17 +325,3 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
-
-
-_last: tuple[Snapshot, Topology] | None = None
-
-
-def topology_of(snapshot: Snapshot) -> Topology:
-    """The Topology of a Snapshot; the latest one is kept, because several judges ask in turn."""
-    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
-    kept = _last
-    if kept is not None and kept[0] is snapshot:
-        return kept[1]
-    topology = Topology(snapshot)
-    _last = (snapshot, topology)
-    return topology

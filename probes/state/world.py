@@ -1,4 +1,4 @@
-"""One snapshot with everything that several judges work out of it, worked out once."""
+"""One scene with everything that several judges work out of it, worked out once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from ...cluster.references import (
     certificate_faults,
 )
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
-from ...cluster.store import Snapshot
-from ...cluster.topology import BoundListener, Topology, topology_of
+from ...cluster.scene import Scene
+from ...cluster.snapshot import Snapshot
+from ...cluster.topology import BoundListener, Topology
 from .conditions import status_of
 
 # a listener that waits for an address is not broken by itself
@@ -25,63 +26,77 @@ _WAITING = frozenset({"Pending", "AddressNotAssigned", "AddressNotUsable"})
 
 
 class World:
-    """A Snapshot, its Topology, and cached answers about references and claimed listener health."""
+    """A scene, its Topology, and the answers about references and claimed health that several judges need."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.topology: Topology = topology_of(snapshot)
-        self._endpoints = Endpoints(snapshot)
-        self._backends: dict[ObjectRef, tuple[BackendFault, ...]] = {}
-        self._certificates: dict[ObjectRef, tuple[CertificateFault, ...]] = {}
-        self._computed_listeners: dict[ObjectRef, ListenerState] = {}
-        self._computed: dict[ObjectRef, tuple[Computed, ...]] = {}
-        self._computed_routes: dict[ObjectRef, tuple[ParentState, ...]] = {}
-        self._listener_status: dict[ObjectRef, dict[str, ListenerStatus]] = {}
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.snapshot: Snapshot = scene.snapshot
+        self.topology = Topology(scene)
+        self._endpoints = Endpoints(scene)
+        self._backends = scene.query(self._find_backend_faults)
+        self._certificates = scene.query(self._find_certificate_faults)
+        self._listener_status = scene.query(self._read_listener_status)
+        self._computed_listeners = scene.query(self._compute_listener)
+        self._computed_gateways = scene.query(self._compute_gateway)
+        self._computed_sets = scene.query(self._compute_listener_set)
+        self._computed_routes = scene.query(self._compute_route)
+        self._dead = scene.query(self._find_dead)
 
     def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:
         """Faulty backends of a route."""
-        ref = route.ref
-        if ref not in self._backends:
-            self._backends[ref] = tuple(backend_faults(self.topology, self._endpoints, route))
-        return self._backends[ref]
+        return self._backends(route.ref)
+
+    def _find_backend_faults(self, ref: ObjectRef) -> tuple[BackendFault, ...]:
+        route = self.snapshot.routes.get(ref)
+        return tuple(backend_faults(self.topology, self._endpoints, route)) if route else ()
 
     def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:
         """Faulty certificate references of a listener."""
-        if bound.ref not in self._certificates:
-            self._certificates[bound.ref] = tuple(certificate_faults(self.topology, bound))
-        return self._certificates[bound.ref]
+        return self._certificates((bound.gateway, bound.ref))
+
+    def _find_certificate_faults(self, key: tuple[ObjectRef, ObjectRef]) -> tuple[CertificateFault, ...]:
+        bound = self._bound(key)
+        return tuple(certificate_faults(self.topology, bound)) if bound else ()
 
     def computed_listener(self, bound: BoundListener) -> ListenerState:
         """What the specs say of a listener."""
-        if bound.ref not in self._computed_listeners:
-            self._computed_listeners[bound.ref] = compute_listener(self.topology, bound)
-        return self._computed_listeners[bound.ref]
+        kept = self._computed_listeners((bound.gateway, bound.ref))
+        return kept if kept is not None else compute_listener(self.topology, bound)
+
+    def _compute_listener(self, key: tuple[ObjectRef, ObjectRef]) -> ListenerState | None:
+        bound = self._bound(key)
+        return compute_listener(self.topology, bound) if bound else None
 
     def computed_gateway(self, gateway: Gateway) -> tuple[Computed, ...]:
         """The conditions that the specs give a Gateway."""
-        ref = gateway.ref
-        if ref not in self._computed:
-            own = (one for one in self.topology.listeners(ref) if one.owner == ref)
-            states = tuple(map(self.computed_listener, own))
-            self._computed[ref] = compute_gateway(self.topology, gateway, states)
-        return self._computed[ref]
+        return self._computed_gateways(gateway.ref)
+
+    def _compute_gateway(self, ref: ObjectRef) -> tuple[Computed, ...]:
+        gateway = self.snapshot.gateways.get(ref)
+        if gateway is None:
+            return ()
+        own = (one for one in self.topology.listeners(ref) if one.owner == ref)
+        return compute_gateway(self.topology, gateway, tuple(map(self.computed_listener, own)))
 
     def computed_listener_set(self, listener_set: ListenerSet) -> tuple[Computed, ...]:
         """The conditions that the specs give a ListenerSet."""
-        ref = listener_set.ref
-        if ref not in self._computed:
-            parent = listener_set.spec.parent_ref.target(ref.namespace).whole
-            gateway = self.snapshot.gateways.get(parent)
-            above = self.computed_gateway(gateway) if gateway else None
-            self._computed[ref] = compute_listener_set(self.topology, listener_set, above)
-        return self._computed[ref]
+        return self._computed_sets(listener_set.ref)
+
+    def _compute_listener_set(self, ref: ObjectRef) -> tuple[Computed, ...]:
+        listener_set = self.snapshot.listener_sets.get(ref)
+        if listener_set is None:
+            return ()
+        gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
+        above = self._computed_gateways(gateway)
+        return compute_listener_set(self.topology, listener_set, above or None)
 
     def computed_route(self, route: Route) -> tuple[ParentState, ...]:
         """What the specs say of a route, one for each parentRef."""
-        ref = route.ref
-        if ref not in self._computed_routes:
-            self._computed_routes[ref] = compute_route(self.topology, route, self.backend_faults(route))
-        return self._computed_routes[ref]
+        return self._computed_routes(route.ref)
+
+    def _compute_route(self, ref: ObjectRef) -> tuple[ParentState, ...]:
+        route = self.snapshot.routes.get(ref)
+        return compute_route(self.topology, route, self._backends(ref)) if route else ()
 
     def computed_policy(self, policy: Policy) -> tuple[Computed, ...]:
         """The conditions that the specs give a policy; empty for kinds whose rules are not the API's."""
@@ -89,18 +104,24 @@ class World:
             return ()
         return compute_backend_tls(self.topology, policy)
 
+    def _bound(self, key: tuple[ObjectRef, ObjectRef]) -> BoundListener | None:
+        gateway, ref = key
+        return next((one for one in self.topology.listeners(gateway) if one.ref == ref), None)
+
     def reportable(self, kind: str) -> bool:
-        """Whether an unreadable kind is a gap in our sight (and not just files that hold none of it)."""
-        return self.snapshot.state_of(kind).state != "unseen"
+        """Whether an unreadable kind is a gap in our sight, to be told for each object that needs it.
+
+        Not where files hold none of it; nor while it loads, which is told once.
+        """
+        return self.snapshot.state_of(kind).state not in ("unseen", "loading")
 
     def listener_status(self, bound: BoundListener) -> ListenerStatus | None:
         """What the status of the owner says of a listener, by name."""
-        owner = bound.owner
-        if owner not in self._listener_status:
-            holder = self.snapshot.gateways.get(owner) or self.snapshot.listener_sets.get(owner)
-            entries = holder.status.listeners if holder else ()
-            self._listener_status[owner] = {entry.name: entry for entry in entries}
-        return self._listener_status[owner].get(bound.listener.name)
+        return self._listener_status(bound.owner).get(bound.listener.name)
+
+    def _read_listener_status(self, owner: ObjectRef) -> dict[str, ListenerStatus]:
+        holder = self.snapshot.gateways.get(owner) or self.snapshot.listener_sets.get(owner)
+        return {entry.name: entry for entry in holder.status.listeners} if holder else {}
 
     def silent(self, *claims: object) -> bool:
         """Whether an object has no status at all and is a file's, which never has one."""
@@ -111,6 +132,12 @@ class World:
 
         By its own conditions, those of its owners, and the computed conflict.
         """
+        return self._dead((bound.gateway, bound.ref))
+
+    def _find_dead(self, key: tuple[ObjectRef, ObjectRef]) -> tuple[str, bool]:
+        bound = self._bound(key)
+        if bound is None:
+            return "it is not there", False
         status = self.listener_status(bound)
         conditions = status.conditions if status else ()
         if status_of(conditions, "Conflicted") == "True":
@@ -143,14 +170,15 @@ def _not_programmed(conditions: tuple[Condition, ...]) -> Condition | None:
     return next((one for one in conditions if one.type == "Programmed" and one.status == "False"), None)
 
 
-_last: World | None = None
+_last: tuple[Snapshot, World] | None = None
 
 
 def world_of(snapshot: Snapshot) -> World:
-    """The World of a Snapshot; the latest one is kept."""
+    """The World of a Snapshot that stands still; the latest is kept, because several judges ask in turn."""
     global _last  # noqa: PLW0603 - one slot, replaced in one assignment
     kept = _last
-    if kept is None or kept.snapshot is not snapshot:
-        kept = World(snapshot)
-        _last = kept
-    return kept
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    world = World(Scene(snapshot))
+    _last = (snapshot, world)
+    return world

@@ -18,6 +18,7 @@ from corpus_truth import CORPUS
 from pointsman.cluster.computed import Computed
 from pointsman.cluster.kinds import KINDS
 from pointsman.cluster.refs import ObjectRef
+from pointsman.cluster.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.world import World
 
@@ -197,7 +198,7 @@ def _computed(test: str, expectation: Expectation) -> dict[str, tuple[Computed, 
     step = _STEPS.get((test, expectation))
     if step is not None:
         documents = step(documents)
-    world = World(read_documents(documents))
+    world = World(Scene(read_documents(documents)))
     own = _own(test)
     found: dict[str, tuple[Computed, ...]] = {}
     for ref, gateway in world.snapshot.gateways.items():

@@ -7,6 +7,7 @@ from typing import Any
 
 from pointsman.cluster.computed import Computed
 from pointsman.cluster.refs import ObjectRef
+from pointsman.cluster.scene import Scene
 from pointsman.cluster.store import KindState, Store, read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.world import World
@@ -123,7 +124,7 @@ def rule(documents: Documents) -> dict[str, Any]:
 
 
 def judged(documents: Documents) -> World:
-    return World(read_documents(documents.values()))
+    return World(Scene(read_documents(documents.values())))
 
 
 def as_live(documents: Documents, **states: str) -> World:
@@ -144,7 +145,7 @@ def as_live(documents: Documents, **states: str) -> World:
         store.set_state(kind, KindState("live"))
     for kind, state in states.items():
         store.set_state(kind, KindState(state))  # type: ignore[arg-type]
-    return World(store.snapshot())
+    return World(Scene(store.snapshot()))
 
 
 def gateway_conditions(documents: Documents) -> dict[str, Computed]:

@@ -24,6 +24,7 @@ from pointsman.cluster.objects import (
 )
 from pointsman.cluster.references import Endpoints, backend_faults
 from pointsman.cluster.refs import ObjectRef
+from pointsman.cluster.scene import Scene
 from pointsman.cluster.semantics import (
     carried_kinds,
     grant_allows,
@@ -199,7 +200,7 @@ def route(kind: str, namespace: str, hostnames: list[str]) -> dict[str, Any]:
 
 
 def of(documents: list[dict[str, Any]]) -> dict[ObjectRef, tuple[Computed, ...]]:
-    topology = Topology(read_documents(documents))
+    topology = Topology(Scene(read_documents(documents)))
     return {
         bound.ref: compute_listener(topology, bound).conditions
         for ref in topology.snapshot.gateways
@@ -232,7 +233,7 @@ def test_a_wider_door_never_shuts_a_route_out(
 ) -> None:
     """Same lets in no more than All, naming kinds no more than naming none, and the count goes with it."""
     hostnames = [host] if host else []
-    narrow = Topology(read_documents([gateway([listener]), route(kind, namespace, hostnames)]))
+    narrow = Scene(read_documents([gateway([listener]), route(kind, namespace, hostnames)]))
     open_door = Listener(
         name=listener.name,
         hostname=listener.hostname,
@@ -241,16 +242,17 @@ def test_a_wider_door_never_shuts_a_route_out(
         tls=listener.tls,
         allowed_routes=AllowedRoutes(namespaces=FromNamespaces(from_="All")),
     )
-    wide = Topology(read_documents([gateway([open_door]), route(kind, namespace, hostnames)]))
+    wide = Scene(read_documents([gateway([open_door]), route(kind, namespace, hostnames)]))
     before, after = accepted(narrow), accepted(wide)
     assert (before == "True") <= (after == "True")
     assert counted(narrow) <= counted(wide)
     assert counted(narrow) == (before == "True")
 
 
-def accepted(topology: Topology) -> str | None:
-    (one,) = topology.snapshot.routes.values()
-    faults = backend_faults(topology, Endpoints(topology.snapshot), one)
+def accepted(scene: Scene) -> str | None:
+    topology = Topology(scene)
+    (one,) = scene.snapshot.routes.values()
+    faults = backend_faults(topology, Endpoints(scene), one)
     (state,) = compute_route(topology, one, faults)
     through = {computed.status for _, computed in state.per_listener}
     whole = status_in(state.conditions, "Accepted")
@@ -258,7 +260,8 @@ def accepted(topology: Topology) -> str | None:
     return whole
 
 
-def counted(topology: Topology) -> int:
+def counted(scene: Scene) -> int:
+    topology = Topology(scene)
     (bound,) = topology.listeners(ObjectRef("Gateway", "one", "g", group=GROUP))
     count = attached_routes(topology, bound)
     assert count is not None
