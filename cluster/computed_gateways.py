@@ -153,7 +153,7 @@ def compute_listener_set(
             settle("Accepted", [Doubt("Invalid", detail)]),
             settle("Programmed", [Doubt("Invalid", detail)]),
         )
-    gateway = topology.snapshot.gateways.get(target)
+    gateway = topology.gateway_spec(target)
     if gateway is None:
         known = topology.snapshot.state_of("Gateway").knows(target.namespace)
         detail = f"{clean(target, 160)} " + ("does not exist" if known else "could not be read")

@@ -147,7 +147,7 @@ def _kind_doubts(bound: BoundListener) -> Iterator[Doubt]:
 
 
 def _authorities(topology: Topology, bound: BoundListener) -> Authorities:
-    gateway = topology.snapshot.gateways.get(bound.gateway)
+    gateway = topology.gateway_spec(bound.gateway)
     if gateway is None:
         return Authorities()
     validation = frontend_validation(gateway.spec.tls, bound.listener)

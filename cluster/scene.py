@@ -37,6 +37,14 @@ class Scene:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
+    def spec_of(self, part: str, ref: ObjectRef) -> Any:
+        """An object of which only the specification may be looked at (and who it is), or None.
+
+        Whoever asks this way is not asked again when nothing but the status has changed, and most changes
+        are that.
+        """
+        return getattr(self.snapshot, part).get(ref)
+
     def query(self, work: Callable[[K], V]) -> Callable[[K], V]:
         """``work`` with its answers kept. It must read the cluster through this scene only."""
         answers: dict[K, V] = {}
@@ -112,6 +120,11 @@ class MovingScene(Scene):
         watched: dict[str, Any] = dict(self._watched)
         super().__init__(Snapshot(kinds=cast("Any", self._kinds), **watched))
 
+    def spec_of(self, part: str, ref: ObjectRef) -> Any:
+        """As in a scene that stands still; noted apart from the object."""
+        self.ledger.note(("spec", ref))
+        return self._watched[part].current.get(ref)
+
     def query(self, work: Callable[[K], V]) -> Query[K, V]:
         """``work`` with its answers kept for as long as nothing changes that they were worked out from."""
         return Query(self.ledger, work)
@@ -142,6 +155,8 @@ class MovingScene(Scene):
                 if old is not new:
                     refs.add(ref)
                     touched.append(ref)
+                    if old is None or new is None or getattr(old, "spec", None) != getattr(new, "spec", None):
+                        touched.append(("spec", ref))
                     for index in self._indexes.get(part, ()):
                         touched.extend(index.replace(ref, old, new))
             if refs:

@@ -84,6 +84,7 @@ class Topology:
 
     def __init__(self, scene: Scene) -> None:
         self.snapshot = scene.snapshot
+        self._spec_of = scene.spec_of
         self.listeners: Callable[[ObjectRef], tuple[BoundListener, ...]] = scene.query(self._bind)
         self._attachments = scene.query(self._attach_all)
         # a Gateway's status changes with every route: what routes ask of it are answers of their own
@@ -105,6 +106,11 @@ class Topology:
             "crds", lambda one: ((one.spec.group, one.spec.names.kind),)
         )
 
+    def gateway_spec(self, ref: ObjectRef) -> Gateway | None:
+        """A Gateway of which only the spec may be looked at, or None."""
+        found: Gateway | None = self._spec_of("gateways", ref)
+        return found
+
     def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
         """The ReferenceGrants of a namespace."""
         return self._grants[namespace]
@@ -122,12 +128,12 @@ class Topology:
 
     def _controller_at(self, gateway: ObjectRef) -> str | None:
         """The controllerName that should claim the Gateway of that ref; None where that is not known."""
-        found = self.snapshot.gateways.get(gateway)
+        found: Gateway | None = self._spec_of("gateways", gateway)
         return self.controller_of(found) if found else None
 
     def _features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
         """The features that the controller of a Gateway claims; None where it does not say."""
-        found = self.snapshot.gateways.get(gateway)
+        found = self.gateway_spec(gateway)
         owner = self.gateway_class(found.spec.gateway_class_name) if found else None
         return claimed_features(owner) if owner else None
 
@@ -146,10 +152,10 @@ class Topology:
         return self._policies[target]
 
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
-        return gateway in self.snapshot.gateways
+        return self._spec_of("gateways", gateway) is not None
 
     def _find_gateway_of_set(self, ref: ObjectRef) -> ObjectRef | None:
-        found = self.snapshot.listener_sets.get(ref)
+        found: ListenerSet | None = self._spec_of("listener_sets", ref)
         return found.spec.parent_ref.target(ref.namespace).whole if found else None
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
@@ -179,7 +185,7 @@ class Topology:
 
     def _bind(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
         """All listeners of a Gateway: its own, then those of the ListenerSets that it lets in."""
-        gateway = self.snapshot.gateways.get(gateway_ref)
+        gateway: Gateway | None = self._spec_of("gateways", gateway_ref)
         if gateway is None:
             return ()
         own = gateway.spec.listeners
@@ -205,7 +211,7 @@ class Topology:
         return self._attachments(route.ref)
 
     def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self._spec_of("routes", ref)
         return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()
 
     def _attach(self, route: Route, ref: ObjectRef, parent: ParentRef) -> Attachment:

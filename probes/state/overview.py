@@ -188,10 +188,12 @@ class RowBuilder:
             computed=worst([*(row.computed for row in own), *self._computed_backends(route, states)]),
             worst=Verdict.PASS,
             findings=0,
-            gateways=frozenset(
-                state.attachment.gateway
-                for state in states
-                if state.attachment.accepted and state.attachment.gateway
+            gateways=tuple(
+                dict.fromkeys(
+                    state.attachment.gateway
+                    for state in states
+                    if state.attachment.accepted and state.attachment.gateway
+                )
             ),
         )
 

@@ -47,7 +47,7 @@ class World:
         return self._backends(route.ref)
 
     def _find_backend_faults(self, ref: ObjectRef) -> tuple[BackendFault, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self.scene.spec_of("routes", ref)
         return tuple(backend_faults(self.topology, self._endpoints, route)) if route else ()
 
     def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:
@@ -72,7 +72,7 @@ class World:
         return self._computed_gateways(gateway.ref)
 
     def _compute_gateway(self, ref: ObjectRef) -> tuple[Computed, ...]:
-        gateway = self.snapshot.gateways.get(ref)
+        gateway = self.topology.gateway_spec(ref)
         if gateway is None:
             return ()
         own = (one for one in self.topology.listeners(ref) if one.owner == ref)
@@ -83,7 +83,7 @@ class World:
         return self._computed_sets(listener_set.ref)
 
     def _compute_listener_set(self, ref: ObjectRef) -> tuple[Computed, ...]:
-        listener_set = self.snapshot.listener_sets.get(ref)
+        listener_set: ListenerSet | None = self.scene.spec_of("listener_sets", ref)
         if listener_set is None:
             return ()
         gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
@@ -95,7 +95,7 @@ class World:
         return self._computed_routes(route.ref)
 
     def _compute_route(self, ref: ObjectRef) -> tuple[ParentState, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self.scene.spec_of("routes", ref)
         return compute_route(self.topology, route, self._backends(ref)) if route else ()
 
     def computed_policy(self, policy: Policy) -> tuple[Computed, ...]:
