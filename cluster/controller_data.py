@@ -43,7 +43,8 @@ class Controller:
     against. ``unserved`` are kinds that it never serves; ``only`` says it the other way round for one of its
     names. ``ignored`` are fields of HTTPRoute rules that it accepts and does nothing with.
     ``no_certificate`` says what a client meets where a listener has no usable certificate.
-    ``entry_points``: a listener's port must be one that the process itself was told to open.
+    ``entry_points``: a listener's port must be one that the process itself was told to open. ``own_reasons``
+    are reasons that it writes beside the API's, for faults inside objects of its own.
     """
 
     id: str
@@ -63,6 +64,7 @@ class Controller:
     one_layer_per_gateway: bool = False
     # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
     comes_from_no_pod: bool = False
+    own_reasons: frozenset[str] = frozenset()
 
     def serves(self, name: str, kind: str) -> bool:
         """Whether it may serve a kind under one of its controllerNames; True where nothing is known."""
@@ -156,6 +158,17 @@ CONTROLLERS: tuple[Controller, ...] = (
         no_certificate=_REFUSED,
         # an overlapping listener or certificate takes h2 out of ALPN
         overlap_drops_http2=True,
+        own_reasons=frozenset(
+            {
+                "InvalidAddress",
+                "InvalidBackendFilters",
+                "InvalidBackendRef",
+                "InvalidBackendTLS",
+                "PartiallyInvalidCertificateRef",
+                "UnsupportedAddressType",
+                "UnsupportedRefValue",
+            }
+        ),
     ),
     Controller(
         "traefik",

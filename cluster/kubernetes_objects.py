@@ -158,6 +158,18 @@ class Secret(Object, frozen=True):
     type: str = ""
 
 
+class ConfigMap(Object, frozen=True):
+    """Read from files only: a cluster's are many, large, and asked for by nothing but CA references."""
+
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+    @property
+    def has_authority(self) -> bool:
+        """Whether ``ca.crt`` holds something like a PEM certificate (API: caCertificateRefs)."""
+        text = self.data.get("ca.crt")
+        return isinstance(text, str) and "-----BEGIN CERTIFICATE-----" in text
+
+
 class Namespace(Object, frozen=True):
     pass
 

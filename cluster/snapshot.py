@@ -11,6 +11,7 @@ from .refs import ObjectRef
 
 if TYPE_CHECKING:
     from .kubernetes_objects import (
+        ConfigMap,
         Crd,
         EndpointSlice,
         Ingress,
@@ -113,6 +114,7 @@ class Snapshot:
     issuers: Mapping[ObjectRef, Issuer] = field(default_factory=_nothing)
     meshes: Mapping[ObjectRef, Mesh] = field(default_factory=_nothing)
     pods: Mapping[ObjectRef, Pod] = field(default_factory=_nothing)
+    config_maps: Mapping[ObjectRef, ConfigMap] = field(default_factory=_nothing)
     undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
     kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
     pod_states: Mapping[ObjectRef, KindState] = field(default_factory=_nothing)

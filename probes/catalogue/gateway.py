@@ -6,6 +6,7 @@ GW5 versions.
 
 from __future__ import annotations
 
+from .gateway_agreement import AGREEMENT_RULES
 from .gateway_controllers import CONTROLLER_RULES
 from .gateway_infrastructure import INFRASTRUCTURE_RULES
 from .gateway_references import REFERENCE_RULES
@@ -50,4 +51,5 @@ GATEWAY_RULES: tuple[Rule, ...] = (
     *INFRASTRUCTURE_RULES,
     *REFERENCE_RULES,
     *CONTROLLER_RULES,
+    *AGREEMENT_RULES,
 )

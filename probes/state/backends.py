@@ -12,7 +12,7 @@ from .backend_ports import endpoint_words
 from .conditions import status_of
 from .grants import Wanted, mend_words, near_miss
 from .routes import route_of_rule
-from .words import condition_line, kubectl_get, kubectl_list, safe_ref
+from .words import kubectl_get, kubectl_list, safe_ref
 from .world import World
 
 _RULES = {
@@ -43,7 +43,6 @@ def backend_findings(world: World, route: Route) -> Iterator[Finding]:
                 )
             continue
         yield _fault_finding(world, route, fault)
-    yield from _overlooked(route, faults)
 
 
 def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
@@ -115,27 +114,3 @@ def _spec_line(fault: BackendFault) -> str:
 def _state_line(world: World, kind: str) -> str:
     state = world.snapshot.state_of(kind)
     return f"{kind}: {state.state}" + (f", {clean(state.detail, 200)}" if state.detail else "")
-
-
-def _overlooked(route: Route, faults: tuple[BackendFault, ...]) -> Iterator[Finding]:
-    """The controller says that all references resolve, and we find one that cannot."""
-    broken = [one for one in faults if one.fault in ("missing", "not-granted", "wrong-port")]
-    if not broken:
-        return
-    for entry in route.status.parents:
-        if status_of(entry.conditions, "ResolvedRefs") == "True":
-            first = broken[0]
-            yield finding(
-                "GW117",
-                Verdict.WARN,
-                route.ref,
-                f"ResolvedRefs=True says {clean(entry.controller_name, 120)}, "
-                f"but backend {_backend(first)}: {first.detail}",
-                evidence=[
-                    condition_line(one, route.meta.generation, entry.controller_name)
-                    for one in entry.conditions
-                    if one.type == "ResolvedRefs"
-                ],
-                reproduce=kubectl_get(route.ref),
-            )
-            return

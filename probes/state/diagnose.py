@@ -10,6 +10,13 @@ from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
 from .addresses import address_findings
 from .admission import admission_findings
+from .agreement import (
+    gateway_agreement,
+    listener_agreement,
+    listener_set_agreement,
+    policy_agreement,
+    route_agreement,
+)
 from .backend_ports import port_findings
 from .backends import backend_findings
 from .controllers_health import health_findings
@@ -51,6 +58,7 @@ def _all(world: World) -> Iterator[Finding]:
 def _listeners(world: World, gateway: Gateway) -> Iterator[Finding]:
     for bound in world.topology.listeners(gateway.ref):
         yield from computed_listener_findings(world, bound)
+        yield from listener_agreement(world, bound)
 
 
 Judge = Callable[[World, Any], Iterator[Finding]]
@@ -60,6 +68,7 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
     "classes": (class_findings, health_findings, fit_findings),
     "gateways": (
         gateway_findings,
+        gateway_agreement,
         claimed_listener_findings,
         _listeners,
         address_findings,
@@ -69,12 +78,14 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
     ),
     "listener_sets": (
         listener_set_findings,
+        listener_set_agreement,
         claimed_listener_findings,
         listener_set_quirk_findings,
     ),
     "routes": (
         route_findings,
         backend_findings,
+        route_agreement,
         port_findings,
         route_quirk_findings,
         route_field_findings,
@@ -82,7 +93,7 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
         chain_findings,
     ),
     "grants": (grant_findings,),
-    "policies": (policy_findings,),
+    "policies": (policy_findings, policy_agreement),
     "ingresses": (ingress_findings,),
     "workloads": (external_dns_findings,),
 }

@@ -301,7 +301,7 @@ async def test_real_statuses_over_the_wire_read_as_from_the_file(practice: Pract
     route = next(ref for ref in live.routes if ref.name == "https-route")
     told = {one.rule for one in diagnose(live) if one.subject == route}
     # the class is missing in this world, and in a cluster that is known for sure
-    assert {"GW111", "GW117"} <= told
+    assert "GW111" in told
     offline = read_documents(documents)
     assert live.routes[route].spec == offline.routes[route].spec
     assert live.routes[route].status == offline.routes[route].status

@@ -33,6 +33,7 @@ def status(
     from ...cluster.connect import connect
     from ...cluster.watch import load_once
     from ...probes.output import document, encode
+    from ...probes.state.claims import claims
     from ...probes.state.diagnose import diagnose
     from ...probes.state.overview import overview
     from ...probes.state.scope import findings_within, rows_within
@@ -51,6 +52,7 @@ def status(
             "context": connection.context,
             "gateways": len(rows.gateways),
             "routes": len(rows.routes),
+            "conditions": claims(rows),
             "kinds": {
                 kind: {"state": state.state, "detail": state.detail} for kind, state in snapshot.kinds.items()
             },
