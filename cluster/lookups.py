@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from .controllers import CONTROLLERS
 from .kubernetes_objects import NetworkPolicy, Service, Workload
@@ -25,6 +25,7 @@ _ENVOY_OWNER_NAMESPACE = "gateway.envoyproxy.io/owning-gateway-namespace"
 Index = Mapping[str, tuple[ObjectRef, ...]]
 
 
+@lru_cache(maxsize=4_096)
 def host_keys(host: str) -> tuple[str, ...]:
     """The names under which ``host`` may be served, the most specific first; empty stands for any host.
 
