@@ -216,11 +216,10 @@ class PointsmanApp(App[None]):
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+        from .describe_twin import ingresses_of
         from .screens.twin import TwinScreen
 
-        wanted = {host.lower() for host in hosts}
-        ingresses = self.picture.snapshot.ingresses
-        found = [ref for ref, one in ingresses.items() if wanted & {host.lower() for host in one.hosts}]
+        found = ingresses_of(self.picture.snapshot, hosts)
         if ingress is None and len(found) == 1:
             ingress = found[0]
         self.push_screen(TwinScreen(ingress, hosts if found else ()))

@@ -124,21 +124,15 @@ class TwinScreen(FrameScreen):
         return list_line(twin_of(self._world_of(snapshot), snapshot.ingresses[ref]), findings, width)
 
     def _listed(self, snapshot: Snapshot) -> list[ObjectRef]:
+        from ..describe_twin import ingresses_of
+
         by_object = self.pointsman.picture.by_object
 
         def order(ref: ObjectRef) -> tuple[int, ObjectRef]:
             verdicts = [one.verdict.badness for one in by_object.get(ref, ())]
             return -max(verdicts, default=Verdict.SKIP.badness), ref
 
-        return sorted(self._of_hosts(snapshot) or snapshot.ingresses, key=order)
-
-    def _of_hosts(self, snapshot: Snapshot) -> list[ObjectRef]:
-        wanted = {host.lower() for host in self._hosts}
-        return [
-            ref
-            for ref, ingress in snapshot.ingresses.items()
-            if wanted & {host.lower() for host in ingress.hosts}
-        ]
+        return sorted(ingresses_of(snapshot, self._hosts) or snapshot.ingresses, key=order)
 
     def _nothing(self, snapshot: Snapshot) -> str:
         state = snapshot.state_of("Ingress")
