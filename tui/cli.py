@@ -25,6 +25,7 @@ class _Commands(click.Group):
         "check": "commands.check",
         "cutover": "commands.cutover",
         "demo": "demo",
+        "diagnose": "commands.diagnose",
         "explain": "commands.explain",
         "journal": "commands.journal",
         "resume": "commands.cutover",

@@ -22,16 +22,37 @@ def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
 
     They may stand before or behind the command's name.
     """
-    options = (
-        click.option(
-            "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
-        ),
+    return _cluster_options(
+        function,
         click.option(
             "--context",
             "context_name",
             metavar="NAME",
             help="Context of the kubeconfig; else its current one.",
         ),
+    )
+
+
+def clusters_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The same, with ``--context`` as often as wanted: handed on as ``contexts``, in order, maybe empty."""
+    return _cluster_options(
+        function,
+        click.option(
+            "--context",
+            "contexts",
+            metavar="NAME",
+            multiple=True,
+            help="Context of the kubeconfig, else its current one; repeatable: all are told together.",
+        ),
+    )
+
+
+def _cluster_options(function: Callable[..., None], context: Callable[[F], F]) -> Callable[..., None]:
+    options = (
+        click.option(
+            "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
+        ),
+        context,
         click.option(
             "-n", "--namespace", "namespaces", metavar="NS", multiple=True, help="Only this namespace."
         ),
@@ -48,7 +69,7 @@ def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
     def with_settings(
         *arguments: Any,
         kubeconfig: str | None,
-        context_name: str | None,
+        context_name: str | None = None,
         namespaces: tuple[str, ...],
         all_namespaces: bool,
         **rest: Any,
