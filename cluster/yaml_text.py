@@ -42,7 +42,7 @@ class BrokenTextError(UserError):
     def __init__(self, name: str, problem: str, line: int, column: int, *, template: bool) -> None:
         where = f":{line}:{column}" if line else ""
         mend = "it looks like a template: render it first (`helm template`)" if template else "mend that line"
-        super().__init__(f"{clean(name, 1000)}{where}: not YAML: {problem}", mend if line or template else "")
+        super().__init__(f"{clean(name, 1000)}{where}: {problem}", mend if line or template else "")
         self.line, self.column, self.template = line, column, template
 
 
@@ -63,18 +63,18 @@ def parse_text(data: bytes, name: str) -> list[Part]:
         mark = error.problem_mark or error.context_mark
         # the problem's own words; the library's message would quote the line, which may hold a secret
         problem = clean(error.problem or error.context or "it cannot be read", 160)
-        raise _broken(data, name, problem, mark) from None
+        raise _broken(data, name, f"not YAML: {problem}", mark) from None
     except yaml.reader.ReaderError as error:
         place = error.position if isinstance(error.position, int) else 0
         before = data[:place]
         line, column = before.count(b"\n") + 1, place - (before.rfind(b"\n") + 1) + 1
         character = error.character if isinstance(error.character, int) else 0
-        problem = f"byte 0x{character:02x} has no place in text"
+        problem = f"not YAML: byte 0x{character:02x} has no place in text"
         raise BrokenTextError(name, problem, line, column, template=False) from None
     except _BeyondError as error:
         raise _broken(data, name, str(error), error.mark) from None
     except (yaml.YAMLError, ValueError, RecursionError, TypeError):
-        raise BrokenTextError(name, "it cannot be read", 0, 0, template=False) from None
+        raise BrokenTextError(name, "not YAML: it cannot be read", 0, 0, template=False) from None
 
 
 def _broken(data: bytes, name: str, problem: str, mark: Any) -> BrokenTextError:
