@@ -55,7 +55,7 @@ def change_of(
             "added": told.added,
             "changed": told.changed,
             "mended": [finding_document(finding) for finding in told.mended],
-            "stays": len(told.stays),
+            "stays": len(_bad(told.stays)),
             "awaits_answer": [finding_document(finding) for finding in told.answers],
         }
         elapsed_ms = (time.monotonic() - started) * 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,10 +44,12 @@ def status(
     Exit code: 0 nothing wrong (warnings included), 1 something FAILs, 2 wrong usage, 3 could not tell.
     """
     started = time.monotonic()
-    if len(contexts) > 1:
-        told = triage_several(settings, contexts, deadline_s)
+    wanted = tuple(dict.fromkeys(contexts))
+    if len(wanted) > 1:
+        told = triage_several(settings, wanted, deadline_s)
     else:
-        told = [triage(settings, deadline_s)]
+        one_of = replace(settings, context=wanted[0]) if wanted else settings
+        told = [triage(one_of, deadline_s)]
     verdict = worst(one.verdict for one in told)
     if output == "json":
         click.echo(_json(told, verdict, (time.monotonic() - started) * 1000))
