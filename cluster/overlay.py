@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from .kinds import PARTS
-from .objects import Object
+from .objects import Object, PathMatch, RouteMatch, RouteRule
 from .refs import ObjectRef
 from .snapshot import Snapshot
 
@@ -60,7 +60,7 @@ def overlay(base: Snapshot, over: Snapshot) -> Overlay:
             spec_is_new = old is None or not _same_spec(old, new)
             if old is None:
                 added.add(ref)
-            elif spec_is_new or old.metadata.labels != new.metadata.labels:
+            elif spec_is_new or not new.metadata.labels.items() <= old.metadata.labels.items():
                 changed.add(ref)
             if spec_is_new and part in _ANSWERED and not _has_status(new):
                 unanswered.add(ref)
@@ -98,7 +98,48 @@ def _same_spec(old: Object, new: Object) -> bool:
     shared: dict[str, Any] = {"metadata": old.metadata, "api_version": old.api_version}
     if hasattr(old, "status"):
         shared["status"] = old.status
-    return type(old) is type(new) and old == msgspec.structs.replace(new, **shared)
+    return _becomes(msgspec.structs.replace(new, **shared), old)
+
+
+# what an API server fills in where a document says nothing, by the name of the field
+# (config/crd of the Gateway API; what has a plain default is filled in while decoding already)
+_ANY_PATH = (RouteMatch(path=PathMatch()),)
+_DEFAULTS: dict[str, Any] = {
+    "path": PathMatch(),
+    "matches": _ANY_PATH,
+    "rules": (RouteRule(matches=_ANY_PATH),),
+    "from_": "Same",
+    "type": "IPAddress",
+    "protocol": "TCP",
+    "external_traffic_policy": "Cluster",
+}
+# filled in with something that depends on the object
+_FILLED_IN = frozenset({"target_port"})
+
+
+def _becomes(asked: Any, held: Any) -> bool:
+    """Whether an API server that was given ``asked`` would hold ``held``.
+
+    Free-form fields may hold more than was asked for: their defaults are not known here, and a field that was
+    taken out of them is not seen.
+    """
+    if isinstance(asked, msgspec.Struct):
+        return type(asked) is type(held) and all(
+            _becomes(getattr(asked, name), getattr(held, name))
+            or (not getattr(asked, name) and _is_filled_in(name, getattr(held, name)))
+            for name in asked.__struct_fields__
+        )
+    if isinstance(asked, dict):
+        return isinstance(held, dict) and all(
+            name in held and _becomes(value, held[name]) for name, value in asked.items()
+        )
+    if isinstance(asked, (list, tuple)):
+        return isinstance(held, (list, tuple)) and len(asked) == len(held) and all(map(_becomes, asked, held))
+    return bool(asked == held)
+
+
+def _is_filled_in(name: str, held: Any) -> bool:
+    return name in _FILLED_IN or held == _DEFAULTS.get(name)
 
 
 def _applied(old: Object, new: Object, spec_is_new: bool) -> Object:
@@ -107,6 +148,9 @@ def _applied(old: Object, new: Object, spec_is_new: bool) -> Object:
         "uid": old.metadata.uid,
         "resource_version": old.metadata.resource_version,
         "creation_timestamp": old.metadata.creation_timestamp or new.metadata.creation_timestamp,
+        # `apply` takes away only what it once set itself, and that is not known here
+        "labels": {**old.metadata.labels, **new.metadata.labels},
+        "annotations": {**old.metadata.annotations, **new.metadata.annotations},
     }
     if not own_status:
         kept["generation"] = 0 if spec_is_new else old.metadata.generation

@@ -131,6 +131,23 @@ def test_labels_alone_leave_every_answer_standing() -> None:
     assert route.status.parents
 
 
+def test_what_an_api_server_fills_in_is_no_change() -> None:
+    """HTTPRoute: rules, matches and path have defaults; a Service gets its target port."""
+    held = yaml.safe_load(ROUTE)
+    held["spec"]["rules"][0]["matches"] = [{"path": {"type": "PathPrefix", "value": "/"}}]
+    service = yaml.safe_load(SERVICE)
+    service["spec"] |= {"ports": [{"port": 8080, "targetPort": 8080}], "externalTrafficPolicy": "Cluster"}
+    base = live(read_documents([held, service]))
+    over = read_documents(yaml.safe_load_all(joined(ROUTE, SERVICE)))
+    assert not overlay(base, over).changed
+    # the other way round it is no default that was asked for
+    other = yaml.safe_load(ROUTE)
+    other["spec"]["rules"][0]["matches"] = [{"path": {"type": "PathPrefix", "value": "/a"}}]
+    assert overlay(base, read_documents([other])).changed
+    held["spec"]["hostnames"] = ["a.example"]
+    assert overlay(live(read_documents([held])), over).changed
+
+
 def test_a_new_spec_has_an_unknown_generation_and_the_old_status() -> None:
     base = cluster()
     laid = overlay(base, read_documents([yaml.safe_load(ROUTE.replace("8080", "8081"))]))
