@@ -71,7 +71,7 @@ def _result(report: Located, finding: Finding, rule_index: int, seen: Counter[st
             "artifactLocation": {"uri": _uri(place.file)},
             "region": {"startLine": place.line},
         }
-    file = place.file if place is not None else report.file
+    file = _uri(place.file if place is not None else report.file or "-")
     key = "\0".join((finding.rule, file, *subject.values()))
     seen[key] += 1
     fingerprint = hashlib.sha256(f"{key}\0{seen[key]}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -283,3 +285,18 @@ def test_a_message_holds_no_link() -> None:
     evil = finding("GW101", Verdict.FAIL, ObjectRef("HTTPRoute", "n", "r"), "[click](http://evil.test)")
     result = sarif([Located((evil,))], "1")["runs"][0]["results"][0]
     assert "](" not in result["message"]["text"]
+
+
+def test_no_client_of_a_cluster_is_loaded_for_files(folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pointsman.tui.cli import main\n"
+        "sys.argv = ['pointsman', 'diagnose', '-f', 'good.yaml', '-o', sys.argv[1]]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    for form in ("text", "json", "sarif", "junit"):
+        done = subprocess.run([sys.executable, "-c", code, form], capture_output=True, text=True, timeout=60)
+        loaded = {name.partition(".")[0] for name in done.stderr.split()}
+        assert not loaded & {"kubernetes", "httpx", "textual", "dns", "OpenSSL", "aiohttp", "cryptography"}
+        assert "yaml" in loaded

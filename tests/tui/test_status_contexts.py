@@ -188,3 +188,23 @@ def test_no_file_no_contexts_and_a_named_one_must_be_there(tmp_path: Path) -> No
     (tmp_path / "broken").write_text("a: [")
     with pytest.raises(UserError, match="not YAML"):
         list_contexts(str(tmp_path / "broken"))
+
+
+def test_the_shell_completes_contexts(tmp_path: Path) -> None:
+    file = tmp_path / "kubeconfig"
+    contexts = [{"name": name, "context": {"cluster": "c"}} for name in ("prod-eu", "prod-us", "test")]
+    file.write_text(yaml.safe_dump({"contexts": contexts}))
+
+    def offered(words: str, kubeconfig: str) -> list[str]:
+        place = str(words.count(" "))
+        ended = run(
+            KUBECONFIG=kubeconfig,
+            _POINTSMAN_COMPLETE="bash_complete",
+            COMP_WORDS=words,
+            COMP_CWORD=place,
+        )
+        return [row.partition(",")[2] for row in ended.stdout.splitlines() if row]
+
+    assert offered("pointsman status --context prod", str(file)) == ["prod-eu", "prod-us"]
+    assert offered("pointsman diagnose -f x --context t", str(file)) == ["test"]
+    assert offered("pointsman status --context t", str(tmp_path / "none")) == []

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...cluster.errors import UserError
 from ..settings import Settings
 
 USAGE = 2
@@ -28,6 +29,7 @@ def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
             "--context",
             "context_name",
             metavar="NAME",
+            shell_complete=_context_names,
             help="Context of the kubeconfig; else its current one.",
         ),
     )
@@ -42,9 +44,22 @@ def clusters_options(function: Callable[..., None]) -> Callable[..., None]:
             "contexts",
             metavar="NAME",
             multiple=True,
+            shell_complete=_context_names,
             help="Context of the kubeconfig, else its current one; repeatable: all are told together.",
         ),
     )
+
+
+def _context_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What the shell offers behind ``--context``; nothing where no kubeconfig can be read."""
+    from ...cluster.kubeconfig import list_contexts
+
+    base = context.find_object(Settings) or Settings()
+    try:
+        known = list_contexts(context.params.get("kubeconfig") or base.kubeconfig)
+    except UserError:
+        return []
+    return [entry.name for entry in known if entry.name.startswith(incomplete)]
 
 
 def _cluster_options(function: Callable[..., None], context: Callable[[F], F]) -> Callable[..., None]:
