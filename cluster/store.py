@@ -15,7 +15,7 @@ from .objects import Object
 from .refs import ObjectRef
 from .snapshot import EMPTY, LOADING, KindState, Snapshot
 
-__all__ = ["KindState", "Snapshot", "Store", "read_documents"]
+__all__ = ["KindState", "Snapshot", "Store", "put_document", "read_documents"]
 
 
 class Store:
@@ -216,10 +216,17 @@ def read_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
     """
     store = Store(offline=True)
     for document in unroll(documents):
-        decoded = decode_document(document)
-        if decoded is not None:
-            part, obj = decoded
-            store.put(part, obj)
-            if part != "undecodable":
-                store.set_state(obj.kind, KindState("live", "from documents"))
+        put_document(store, document)
     return store.snapshot()
+
+
+def put_document(store: Store, document: Mapping[str, Any]) -> ObjectRef | None:
+    """Put one parsed document (no List) into an offline store; its ref, or None for kinds not read."""
+    decoded = decode_document(document)
+    if decoded is None:
+        return None
+    part, obj = decoded
+    store.put(part, obj)
+    if part != "undecodable":
+        store.set_state(obj.kind, KindState("live", "from documents"))
+    return obj.ref
