@@ -32,6 +32,7 @@ _CONNECT_S = 5.0
 _CHUNK = 65_536
 _BODY_LIMIT = 512 * 1024 * 1024
 _BEAT_LIMIT = 65_536
+_FROM_A_GATEWAY = frozenset({502, 503, 504})
 # as often as client-go asks again where a server says Retry-After
 _MOST_TRIES = 10
 
@@ -123,8 +124,9 @@ class Connection:
     def beat(self, timeout_s: float, *, fresh: bool = False) -> None:
         """Ask for the version, on a connection of its own, or on a new one. Raises ApiError for no answer.
 
-        Any status below 500 is an answer, a refusal too: somebody is there. The token is sent as it is,
-        because a credential plugin that waits for a login must not make the server look dead.
+        A refusal is an answer too: somebody is there. What a gateway says of a server that does not answer it
+        (502, 503, 504) is none. The token is sent as it is, because a credential plugin that waits for a
+        login must not make the server look dead.
         """
         if fresh:
             self._pools.renew_beat()
@@ -137,7 +139,7 @@ class Connection:
             raise self._no_answer(error) from None
         finally:
             response.release_conn()
-        if response.status >= 500:
+        if response.status in _FROM_A_GATEWAY:
             raise self._refusal("GET", "/version", response, answer)
 
     def request(
@@ -226,8 +228,9 @@ class Connection:
         with self._lock:
             self._streams.discard(stream)
 
-    def _note_heard(self) -> None:
-        self._heard_at = time.monotonic()
+    def _note_heard(self, status: int = 200) -> None:
+        if status not in _FROM_A_GATEWAY:
+            self._heard_at = time.monotonic()
 
     def _open(
         self,
@@ -293,7 +296,7 @@ class Connection:
             )
         except wire_errors() as error:
             raise self._no_answer(error) from None
-        self._note_heard()
+        self._note_heard(response.status)
         return response
 
     def _adopt_certificates(self) -> None:
@@ -308,7 +311,7 @@ class Connection:
         size = 0
         try:
             for chunk in response.stream(_CHUNK, decode_content=True):
-                self._note_heard()
+                self._note_heard(response.status)
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > _BODY_LIMIT:

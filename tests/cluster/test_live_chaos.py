@@ -158,6 +158,22 @@ async def test_a_history_that_is_gone_is_stale_until_it_is_listed(rig: Rig) -> N
     assert "stale" in seen
 
 
+async def test_a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life(rig: Rig) -> None:
+    rig.practice.server.faults.fail_next(10_000, 503)
+    await rig.all_stale()
+    assert "503" in rig.cluster.snapshot().state_of("Gateway").detail
+    rig.practice.storage.apply(a_route("meanwhile"))
+    rig.practice.server.faults.clear()
+    await rig.in_step()
+
+
+async def test_a_refused_heartbeat_is_a_sign_of_life(rig: Rig) -> None:
+    rig.practice.server.faults.fail_next(10_000, 403, matches=lambda method, path: path == "/version")
+    asked = version_questions(rig)
+    await eventually(lambda: version_questions(rig) > asked + 3)
+    assert rig.all_in("live")
+
+
 async def test_retry_after_is_obeyed(rig: Rig) -> None:
     rig.practice.server.faults.fail_next(1, 429, retry_after_s=2, matches=on_routes)
     rig.practice.server.cut_watches()

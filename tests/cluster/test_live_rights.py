@@ -329,3 +329,22 @@ async def test_pods_that_may_not_be_read_are_denied_and_the_rest_works(practice:
         assert "Pod" not in cluster.snapshot().kinds
         allow()
         await eventually(lambda: pod_names(cluster) == {"envoy-gateway-1"})
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning",
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning",
+)
+async def test_pods_grow_stale_with_their_server_and_live_with_it(practice: Practice) -> None:
+    practice.storage.apply(a_controller())
+    practice.storage.apply(a_pod("envoy-gateway-1", "envoy-gateway"))
+    port = practice.port
+    async with reading(practice) as cluster:
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"live"})
+        await practice.server.stop()
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"stale"})
+        assert pod_names(cluster) == {"envoy-gateway-1"}
+        practice.storage.apply(a_pod("envoy-gateway-2", "envoy-gateway"))
+        await practice.restart(port)
+        await eventually(lambda: pod_names(cluster) == {"envoy-gateway-1", "envoy-gateway-2"})
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"live"})
