@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from .credentials import Credentials
 from .errors import ApiError, UserError
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
-from .pools import Pools
+from .pools import Pools, note_heard
 from .streams import Stream
 from .text import clean
 from .wire_errors import explain, retry_after, status_of, wire_errors
@@ -72,8 +72,6 @@ class Connection:
         self._credentials = Credentials(choice)
         self._certificates = self._credentials.certificates
         self._closed = threading.Event()
-        self._lock = threading.Lock()
-        self._streams: set[Stream] = set()
         self._heard_at = float("-inf")
         configuration = self._credentials.configuration
         self._base = str(configuration.host).rstrip("/")
@@ -114,12 +112,8 @@ class Connection:
         self._pools.break_all()
 
     def break_quiet(self, since: float) -> None:
-        """Break the streams that were silent since ``since`` (monotonic seconds), and what lies idle."""
-        with self._lock:
-            quiet = [stream for stream in self._streams if stream.heard_at <= since]
-        self._pools.drop_idle()
-        for stream in quiet:
-            stream.break_off()
+        """The same of those from which nothing came after ``since`` (monotonic seconds)."""
+        self._pools.break_quiet(since)
 
     def beat(self, timeout_s: float, *, fresh: bool = False) -> None:
         """Ask for the version, on a connection of its own, or on a new one. Raises ApiError for no answer.
@@ -217,16 +211,10 @@ class Connection:
             finally:
                 response.release_conn()
             raise self._refusal("GET", path, response, answer)
-        stream = Stream(response, read_timeout_s, self._note_heard, self._no_answer, self._forget)
-        with self._lock:
-            self._streams.add(stream)
+        stream = Stream(response, read_timeout_s, self._note_heard, self._no_answer)
         if self._closed.is_set():
             stream.break_off()
         return stream
-
-    def _forget(self, stream: Stream) -> None:
-        with self._lock:
-            self._streams.discard(stream)
 
     def _note_heard(self, status: int = 200) -> None:
         if status not in _FROM_A_GATEWAY:
@@ -311,6 +299,7 @@ class Connection:
         size = 0
         try:
             for chunk in response.stream(_CHUNK, decode_content=True):
+                note_heard(response)
                 self._note_heard(response.status)
                 chunks.append(chunk)
                 size += len(chunk)
