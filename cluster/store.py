@@ -168,7 +168,8 @@ class Store:
 
         None where that cannot be said: too much has changed since, or there never was such a version. Holds
         every object that differs between that snapshot and any taken later, before this call; and may hold
-        some that changed and changed back. Costs as much as has changed, not as much as there is.
+        some that changed and changed back. What is said of kinds is not among them: compare ``kinds``. Costs
+        as much as has changed, not as much as there is.
         """
         with self._lock:
             if not self._forgotten <= version <= self._version:
@@ -183,7 +184,7 @@ class Store:
     def _put(self, part: str, obj: Object) -> None:
         ref = obj.ref
         old = self._parts[part].get(ref)
-        if old is not None and _is_same(old, obj):
+        if old is not None and not self._offline and _is_same(old, obj):
             return
         self._forget_elsewhere(part, ref)
         self._parts[part][ref] = obj
