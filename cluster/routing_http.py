@@ -318,7 +318,7 @@ def ordering_doubts(winner: Candidate, others: list[Candidate], found: list[Atta
 
 
 def _place(candidate: Candidate) -> str:
-    return f"{clean(candidate.route.ref)} rule {candidate.rule + 1}"
+    return f"{clean(candidate.route.ref)} rule-{candidate.rule}"
 
 
 def _loss(candidate: Candidate, reason: str, detail: str, *, matched: bool = False) -> Loss:

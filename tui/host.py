@@ -53,6 +53,9 @@ class Host(Protocol):
     def open_yaml(self, ref: ObjectRef) -> None:
         """One object."""
 
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
+
     def open_plans(self) -> None:
         """The list of plans."""
 

@@ -41,6 +41,7 @@ class BrowseScreen(FrameScreen):
         Binding("slash", "filter", "filter", show=False),
         Binding("z", "faults", "faults only", show=False),
         Binding("y", "yaml", "yaml", show=False),
+        Binding("x", "xray", "x-ray", show=False),
         Binding("c", "checklist", "checklist", show=False),
         Binding("p", "plans", "plans", show=False),
         Binding("d", "details", "details", show=False),
@@ -68,6 +69,7 @@ class BrowseScreen(FrameScreen):
             ("/", "filter"),
             ("z", "faults"),
             ("y", "yaml"),
+            ("x", "x-ray"),
             ("c", "checklist"),
             ("p", "plans"),
             ("?", "help"),
@@ -265,6 +267,16 @@ class BrowseScreen(FrameScreen):
         subject = self._subject()
         if isinstance(subject, ObjectRef):
             self.pointsman.open_yaml(subject.whole)
+
+    def action_xray(self) -> None:
+        """The way of a request to this route's first host and path."""
+        subject = self._subject()
+        line_of = ""
+        if isinstance(subject, ObjectRef) and subject.whole in self.pointsman.picture.snapshot.routes:
+            from ..xray_start import request_for
+
+            line_of = request_for(self.pointsman.picture.snapshot, subject.whole)
+        self.pointsman.open_xray(line_of)
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has this route's host."""
