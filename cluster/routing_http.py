@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .objects import Route, RouteMatch
-from .refs import ObjectRef
+from .routing_kinds import KindsApart
 from .routing_match import EXACT_RANK, REGEX_RANK, Matching, best_hostname, host_rank, match_grpc, match_http
 from .routing_model import Draft, Loss
 from .routing_request import Request
-from .semantics import hostnames_intersect, kind_allowed, namespace_allowed, uses_hostnames
+from .semantics import kind_allowed, namespace_allowed, uses_hostnames
 from .text import clean
 from .topology import BoundListener, Topology
 
@@ -99,7 +99,16 @@ def attached_routes(
             draft.losses.append(loss)
         else:
             found.append(Attached(route, hostname, certain))
-    return _one_kind_a_host(topology, bound, found, draft)
+    apart = KindsApart(topology, bound) if "GRPCRoute" in kinds and found else None
+    return [one for one in found if apart is None or not _gives_way(apart, one.route, draft)]
+
+
+def _gives_way(apart: KindsApart, route: Route, draft: Draft) -> bool:
+    rival = apart.rival_of(route)
+    if rival is not None:
+        detail = f"{clean(rival.ref)} is older and shares a host with it: the API accepts one kind there"
+        draft.losses.append(Loss(route.ref, "other-kind-on-host", detail))
+    return rival is not None
 
 
 def _elsewhere(route: Route) -> str:
@@ -138,93 +147,6 @@ def _attaches(topology: Topology, bound: BoundListener, route: Route) -> tuple[L
         detail = f"none of its hostnames intersects {clean(listener.hostname or '*', 253)}"
         return Loss(ref, "no-listener-hostname", detail), True
     return Loss(ref, "not-attached", clean(meant[0].detail)), True
-
-
-# --- HTTPRoute and GRPCRoute on one host ---------------------------------------------------------
-
-
-def _one_kind_a_host(
-    topology: Topology, bound: BoundListener, found: list[Attached], draft: Draft
-) -> list[Attached]:
-    """Drops those that give way to an older route of the other kind.
-
-    API: GRPCRouteSpec.hostnames: of an HTTPRoute and a GRPCRoute on one listener whose hostnames intersect,
-    exactly one is accepted: the oldest, then the first by namespace/name.
-    """
-    if not any(one.route.kind == "GRPCRoute" for one in found) and not _has_grpc(topology):
-        return found
-    court = _Court(topology, bound)
-    kept: list[Attached] = []
-    for one in found:
-        rival = court.older_rival(one.route)
-        if rival is None:
-            kept.append(one)
-        else:
-            detail = f"{rival.ref} is older and has the same hosts: the API accepts one kind a host"
-            draft.losses.append(Loss(one.route.ref, "other-kind-on-host", detail))
-    return kept
-
-
-def _has_grpc(topology: Topology) -> bool:
-    return any(ref.kind == "GRPCRoute" for ref in topology.snapshot.routes)
-
-
-class _Court:
-    """Settles HTTPRoute against GRPCRoute for one listener, oldest first."""
-
-    def __init__(self, topology: Topology, bound: BoundListener) -> None:
-        self._accepted: list[Route] = []
-        self._rivals: dict[ObjectRef, Route] = {}
-        routes = [
-            route
-            for ref, route in topology.snapshot.routes.items()
-            if ref.kind in ("HTTPRoute", "GRPCRoute")
-            and any(
-                listener.ref == bound.ref
-                for entry in topology.attachments(route)
-                for listener in entry.listeners
-            )
-        ]
-        if len({route.kind for route in routes}) < 2:
-            return
-        grpc = [route for route in routes if route.kind == "GRPCRoute"]
-        names = _Names(bound.listener.hostname)
-        concerned = [
-            route
-            for route in routes
-            if route.kind == "GRPCRoute" or any(names.meet(route, other) for other in grpc)
-        ]
-        for route in sorted(concerned, key=_age):
-            rival = next(
-                (one for one in self._accepted if one.kind != route.kind and names.meet(one, route)), None
-            )
-            if rival is None:
-                self._accepted.append(route)
-            else:
-                self._rivals[route.ref] = rival
-
-    def older_rival(self, route: Route) -> Route | None:
-        """The route of the other kind for which this one gives way."""
-        return self._rivals.get(route.ref)
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    listener: str | None
-
-    def meet(self, one: Route, other: Route) -> bool:
-        """Whether two routes share a host on this listener; one without hostnames has the listener's."""
-        default = (self.listener or "",)
-        return any(
-            not a or not b or hostnames_intersect(a, b)
-            for a in one.spec.hostnames or default
-            for b in other.spec.hostnames or default
-        )
-
-
-def _age(route: Route) -> tuple[str, str]:
-    meta = route.meta
-    return meta.creation_timestamp or "9999", f"{meta.namespace}/{meta.name}"
 
 
 # --- rules and matches ---------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from .bounded_regex import evaluate
 from .kubernetes_objects import Ingress
 from .references import Endpoints
+from .refs import ObjectRef
 from .routing_backends import ingress_share, shares_outcome
 from .routing_model import Draft, Loss, Outcome, Share, Step, Trace, Winner
 from .routing_nginx_backends import nginx_shares
@@ -150,6 +151,7 @@ def _choose(server: Server, path: str, draft: Draft) -> Location | None:
         exact = [one for one in server.locations if one.kind == "Exact" and one.path == path]
         prefixes = [one for one in server.locations if one.kind != "Exact" and path.startswith(one.path)]
         winner = next(iter([*exact, *sorted(prefixes, key=lambda one: -len(one.path))]), None)
+    told: dict[tuple[ObjectRef, int, int], Loss] = {}
     for one in server.locations:
         matched: bool | None
         if server.regex:
@@ -161,14 +163,19 @@ def _choose(server: Server, path: str, draft: Draft) -> Location | None:
                 draft.doubts.append(f"{rendered(one, regex=True)} may take it: {clean(found.why, 160)}")
         else:
             matched = path == one.path if one.kind == "Exact" else path.startswith(one.path)
-        if one is not winner:
-            _lose(server, one, winner, matched, draft)
+        loss = _lose(server, one, winner, matched)
+        # a plain prefix has two blocks: it is told once, of the one that matches
+        if loss is not None and (loss.matched or (loss.ref, loss.rule, loss.match) not in told):
+            told[loss.ref, loss.rule, loss.match] = loss
+    if winner is not None and winner.ingress is not None:
+        told.pop((winner.ingress.ref, winner.rule, winner.match), None)
+    draft.losses += told.values()
     return winner
 
 
-def _lose(server: Server, one: Location, winner: Location | None, matched: bool | None, draft: Draft) -> None:
+def _lose(server: Server, one: Location, winner: Location | None, matched: bool | None) -> Loss | None:
     if one.ingress is None or one.match == 0 or _same(one, winner):
-        return
+        return None
     shown = rendered(one, server.regex)
     if matched is None:
         loss = ("not-evaluated", f"{shown} could not be evaluated")
@@ -178,7 +185,7 @@ def _lose(server: Server, one: Location, winner: Location | None, matched: bool 
         loss = ("location-order", f"{shown} matches, but stands behind the winner (longest path first)")
     else:
         loss = ("shorter-prefix", f"{shown} matches, but gives way to the exact or longer one")
-    draft.losses.append(Loss(one.ingress.ref, *loss, one.rule, one.match, bool(matched)))
+    return Loss(one.ingress.ref, *loss, one.rule, one.match, bool(matched))
 
 
 def _same(one: Location, other: Location | None) -> bool:

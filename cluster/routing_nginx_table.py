@@ -74,7 +74,8 @@ class Location:
 
 @dataclass(slots=True)
 class Server:
-    """One server block. ``regex``: all its locations are case-insensitive expressions."""
+    """One server block. ``finished``: its locations stand in order; then ``regex`` says whether any of them
+    rewrites or uses expressions, for then all of the host's are case-insensitive expressions."""
 
     host: str
     locations: list[Location]
@@ -82,11 +83,8 @@ class Server:
     tls: bool = False
     www: bool = False
     passthrough: bool = False
-
-    @property
-    def regex(self) -> bool:
-        """Whether any location rewrites or uses expressions: then every one of the host does."""
-        return any(one.rewrites or flag(one.ingress, "use-regex") for one in self.locations)
+    finished: bool = False
+    regex: bool = False
 
 
 @dataclass(slots=True)
@@ -98,8 +96,14 @@ class Table:
     losses: list[Loss] = field(default_factory=list)
 
     def find(self, host: str) -> Server:
-        """The server for a Host header: the exact name or alias, then a wildcard of one label, then the
-        default server."""
+        """The server for a Host header, its locations in order: the exact name or alias, then a wildcard of
+        one label, then the default server."""
+        server = self._named(host)
+        if not server.finished:
+            _finish(server)
+        return server
+
+    def _named(self, host: str) -> Server:
         exact = self.servers.get(host) if host != DEFAULT_SERVER else None
         if exact is not None:
             return exact
@@ -122,7 +126,7 @@ class Table:
 def build_table(ingresses: Iterable[Ingress]) -> Table:
     """The table of one controller. The oldest Ingress comes first; of equals, the last by name."""
     ordered = sorted(ingresses, key=lambda one: (one.meta.namespace, one.meta.name), reverse=True)
-    ordered = [one for one in sorted(ordered, key=_created) if one.meta.deletion_timestamp is None]
+    ordered.sort(key=_created)
     plain = [one for one in ordered if not flag(one, "canary")]
     table = Table(_servers(plain))
     for ingress in plain:
@@ -131,8 +135,6 @@ def build_table(ingresses: Iterable[Ingress]) -> Table:
         for ingress in ordered:
             if flag(ingress, "canary"):
                 _merge_canary(table, ingress)
-    for server in table.servers.values():
-        _finish(server)
     return table
 
 
@@ -255,4 +257,5 @@ def _finish(server: Server) -> None:
         finished.append(replace(one, path=one.path if one.path.endswith("/") else f"{one.path}/"))
         if one.path not in exact:
             finished.append(replace(one, kind="Exact"))
-    server.locations = finished
+    server.locations, server.finished = finished, True
+    server.regex = any(one.rewrites or flag(one.ingress, "use-regex") for one in finished)

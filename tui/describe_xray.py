@@ -56,11 +56,11 @@ def _trace_lines(
     snapshot: Snapshot, request: Request, trace: Trace, width: int, everything: bool
 ) -> list[Line]:
     verdict = trace_verdict(trace)
-    place = f"  {clean(trace.listener)}" if trace.listener else ""
+    through = clean(trace.listener) if trace.listener else ""
     title = line(" ", verdict_span(verdict, 8), Span(clean(trace.edge, 200), Tone.STRONG))
     lines = [title]
     if trace.listener_text:
-        lines += labelled("through", f"{place.strip()}  {trace.listener_text}".strip(), width, indent=3)
+        lines += labelled("through", f"{through}  {trace.listener_text}".strip(), width, indent=3)
     if trace.winner is not None:
         won = trace.winner
         named = f" ({won.rule_name})" if won.rule_name else ""
