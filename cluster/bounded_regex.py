@@ -126,6 +126,8 @@ class _Reader:
             return inner, _UNREADABLE
         if letter == "[":
             self._class()
+        elif letter in "*+?":
+            raise TooCostlyError("the pattern repeats nothing")
         elif letter == "\\":
             escaped = self._peek()
             self._at += 1

@@ -65,11 +65,12 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A route of the listener that has a hostname for the request. ``certain`` False: its attachment could
-    not be told."""
+    """A route of the listener that has a hostname for the request. ``served`` is that hostname cut down to
+    what the listener lets through. ``certain`` False: its attachment could not be told."""
 
     route: Route
     hostname: str
+    served: str
     certain: bool
 
 
@@ -98,7 +99,7 @@ def attached_routes(
         if loss is not None:
             draft.losses.append(loss)
         else:
-            found.append(Attached(route, hostname, certain))
+            found.append(Attached(route, hostname, _served(bound, hostname), certain))
     apart = KindsApart(topology, bound) if "GRPCRoute" in kinds and found else None
     return [one for one in found if apart is None or not _gives_way(apart, one.route, draft)]
 
@@ -109,6 +110,11 @@ def _gives_way(apart: KindsApart, route: Route, draft: Draft) -> bool:
         detail = f"{clean(rival.ref)} is older and shares a host with it: the API accepts one kind there"
         draft.losses.append(Loss(route.ref, "other-kind-on-host", detail))
     return rival is not None
+
+
+def _served(bound: BoundListener, hostname: str) -> str:
+    # both match the request, so the narrower one is what they have in common
+    return max((bound.listener.hostname or "").lower(), hostname.lower(), key=host_rank)
 
 
 def _elsewhere(route: Route) -> str:
@@ -230,9 +236,10 @@ def ordering_doubts(winner: Candidate, others: list[Candidate], found: list[Atta
                     "is implementation-specific"
                 )
                 break
-    closer = [one for one in found if host_rank(one.hostname) > level]
+    table = next(host_rank(one.served) for one in found if one.route is winner.route)
+    closer = [one for one in found if host_rank(one.served) > table]
     if closer:
-        first = max(closer, key=lambda one: host_rank(one.hostname))
+        first = max(closer, key=lambda one: host_rank(one.served))
         draft.doubts.append(
             f"{first.route.ref} has the more specific host {clean(first.hostname, 253)}, and no rule of it "
             "matches: data planes that keep one table a host answer 404 here"

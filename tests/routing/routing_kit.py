@@ -189,7 +189,8 @@ def backends(found: Trace) -> list[str]:
 
 def end(found: Trace) -> str:
     """The backends, else the status of the answer, in short."""
-    if found.shares and not any(share.status for share in found.shares):
+    live = [share for share in found.shares if share.share > 0]
+    if live and not any(share.status for share in live):
         return "+".join(backends(found))
     return str(found.outcome.status or found.outcome.kind)
 
