@@ -15,9 +15,10 @@ from .routing_gateway import trace_gateway
 from .routing_ingress import trace_ingresses
 from .routing_model import Trace
 from .routing_request import Request, parse_line, parse_request
+from .scene import Scene
 from .snapshot import Snapshot
 from .text import clean
-from .topology import topology_of
+from .topology import Topology
 
 __all__ = ["Request", "Sides", "Trace", "find_gateway", "parse_line", "parse_request", "same_end", "trace"]
 
@@ -31,10 +32,11 @@ def trace(
 
     Gateways that have a route for the request come first, then those that listen on its port.
     """
-    endpoints = Endpoints(snapshot)
+    scene = Scene(snapshot)
+    endpoints = Endpoints(scene)
     answers: list[Trace] = []
     if sides != "ingress":
-        topology = topology_of(snapshot)
+        topology = Topology(scene)
         chosen = [gateway] if gateway is not None else sorted(snapshot.gateways)
         found = [trace_gateway(topology, one, request, endpoints) for one in chosen]
         answers += sorted(found, key=lambda one: (one.winner is None, one.listener is None))

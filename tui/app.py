@@ -14,8 +14,9 @@ from textual.binding import Binding, BindingType
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
+from ..probes.state.rows import Picture
 from ..probes.verdict import Verdict
-from .bridge import Bridge, Picture
+from .bridge import Bridge
 from .lines import Line, Span, Tone, count, line
 from .screens.browse import BrowseScreen
 from .screens.frame import FrameScreen

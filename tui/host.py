@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from ..cluster.refs import ObjectRef
-from .bridge import Bridge, Picture
+from ..probes.state.rows import Picture
+from .bridge import Bridge
 from .lines import Line
 from .settings import Settings
 

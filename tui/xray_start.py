@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 from ..cluster.objects import Listener, Route, RouteMatch
 from ..cluster.refs import ObjectRef
+from ..cluster.scene import Scene
 from ..cluster.snapshot import Snapshot
-from ..cluster.topology import topology_of
+from ..cluster.topology import Topology
 
 
 def request_for(snapshot: Snapshot, ref: ObjectRef) -> str:
@@ -37,7 +38,9 @@ def request_for(snapshot: Snapshot, ref: ObjectRef) -> str:
 
 
 def _listener(snapshot: Snapshot, route: Route) -> Listener | None:
-    found = [one.listener for entry in topology_of(snapshot).attachments(route) for one in entry.listeners]
+    found = [
+        one.listener for entry in Topology(Scene(snapshot)).attachments(route) for one in entry.listeners
+    ]
     return next((one for one in found if one.protocol in ("HTTPS", "TLS")), found[0] if found else None)
 
 
