@@ -18,6 +18,9 @@ _DEEPEST = 40
 # RE2, PCRE and Python do not agree on these
 _FOREIGN_ESCAPES = frozenset("hHRKQEXzZGCNpPuUgk")
 _SET_SIGNS = frozenset({"--", "&&", "~~", "||"})
+_SPECIAL = re.compile(r"[.^$*+?{}\[\]|()\\]")
+_TIMES = re.compile(r"\{(\d+)?(,)?(\d+)?\}")
+_LITERAL = re.compile(r"[A-Za-z0-9/_=&@:,;%~ -]")
 _UNREADABLE = "(unreadable)"
 
 
@@ -41,6 +44,8 @@ def evaluate(pattern: str, text: str, *, whole: bool, ignore_case: bool = False)
         return RegexAnswer(None, f"the pattern is longer than {_LONGEST_PATTERN} characters")
     if len(text) > _LONGEST_TEXT:
         return RegexAnswer(None, f"the text is longer than {_LONGEST_TEXT} characters")
+    if _SPECIAL.search(pattern) is None:
+        return _plainly(pattern, text, whole=whole, ignore_case=ignore_case)
     flags = re.IGNORECASE if ignore_case else 0
     try:
         steps = _Reader(pattern, len(text) + 1, flags).ways()
@@ -53,6 +58,14 @@ def evaluate(pattern: str, text: str, *, whole: bool, ignore_case: bool = False)
     if found is None:
         return RegexAnswer(False)
     return RegexAnswer(True, groups=tuple(group or "" for group in found.groups()), end=found.end())
+
+
+def _plainly(pattern: str, text: str, *, whole: bool, ignore_case: bool) -> RegexAnswer:
+    """A pattern without a sign is itself; most of a host that uses expressions somewhere are."""
+    if ignore_case and not (pattern.isascii() and text.isascii()):
+        return RegexAnswer(None, "case is compared beyond ASCII, which engines do differently")
+    one, other = (pattern.lower(), text.lower()) if ignore_case else (pattern, text)
+    return RegexAnswer(one == other if whole else other.startswith(one), end=len(pattern))
 
 
 @lru_cache(maxsize=512)
@@ -166,7 +179,7 @@ class _Reader:
         if letter in ("*", "+", "?"):
             self._at += 1
             most = 0 if letter == "?" else self._length
-        elif found := re.compile(r"\{(\d+)?(,)?(\d+)?\}").match(self._pattern, self._at):
+        elif letter == "{" and (found := _TIMES.match(self._pattern, self._at)):
             self._at = found.end()
             low, comma, high = found.groups()
             if low is None and high is None:
@@ -183,7 +196,7 @@ class _Reader:
         return most
 
     def _stops_at_next(self, atom: str) -> bool:
-        following = re.compile(r"[A-Za-z0-9/_=&@:,;%~ -]").match(self._pattern, self._at)
+        following = _LITERAL.match(self._pattern, self._at)
         if atom == _UNREADABLE or following is None:
             return False
         after = self._pattern[following.end() : following.end() + 1]

@@ -85,6 +85,8 @@ class Server:
     passthrough: bool = False
     finished: bool = False
     regex: bool = False
+    # where the first location of each path stands, until they are sorted
+    places: dict[str, int] = field(default_factory=lambda: {"/": 0})
 
 
 @dataclass(slots=True)
@@ -198,8 +200,8 @@ def _add_locations(table: Table, ingress: Ingress) -> None:
 
 def _add(table: Table, server: Server, new: Location) -> None:
     assert new.ingress is not None
-    same = next((at for at, one in enumerate(server.locations) if one.path == new.path), None)
-    if same is None or server.locations[same].kind != new.kind:
+    same = server.places.setdefault(new.path, len(server.locations))
+    if same == len(server.locations) or server.locations[same].kind != new.kind:
         server.locations.append(new)
     elif server.locations[same].match == 0:
         server.locations[same] = new
