@@ -374,9 +374,9 @@ def test_ten_thousand_routes_are_traced_well_under_a_second() -> None:
         for number in range(10_000)
     ]
     snapshot = world(gateway(), A, *routes)
-    began = time.monotonic()
+    began = time.process_time()
     found = trace(snapshot, parse_line("http://h7.example/p3/x"))
-    took = time.monotonic() - began
+    took = time.process_time() - began
     assert end(found[0]) == "404"
     assert len(found[0].losses) == 10_000
     assert took < 1.0
