@@ -15,7 +15,7 @@ _PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 8192
 _MOST_HEADERS = 100
 # RFC 9110 section 5.6.2: what methods and header names are made of
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _IPV6 = re.compile(r"[0-9a-f:.]+")
 _EXAMPLE = "write it as: GET https://shop.example.com/cart?x=1 -H 'name: value'"
@@ -105,7 +105,7 @@ def parse_line(text: str) -> Request:
 
 def parse_request(method: str, url: str, headers: Iterable[str] = ()) -> Request:
     """The request of these parts; ``headers`` are ``name: value``. UserError says what is wrong with it."""
-    if not _TOKEN.fullmatch(method):
+    if not TOKEN.fullmatch(method):
         raise UserError(f"{clean(method, 40)!r} is no HTTP method", _EXAMPLE)
     scheme, host, port, path, raw_query = _split(url)
     pairs = tuple(_header(text) for text in headers)
@@ -183,7 +183,7 @@ def _host_header(value: str) -> str:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     name, value = name.strip(), value.strip()
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon or not TOKEN.fullmatch(name):
         raise UserError(f"the header {clean(text, 60)!r} is not of the form name: value", _EXAMPLE)
     if any((ord(letter) < 32 and letter != "\t") or ord(letter) == 127 for letter in value):
         raise UserError(f"the value of header {clean(name, 60)} holds a control character", "leave it out")

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from ..cluster.objects import Listener, Route, RouteMatch
 from ..cluster.refs import ObjectRef
+from ..cluster.routing_request import TOKEN
 from ..cluster.scene import Scene
 from ..cluster.snapshot import Snapshot
 from ..cluster.topology import Topology
@@ -30,7 +31,8 @@ def request_for(snapshot: Snapshot, ref: ObjectRef) -> str:
         f"{scheme}://{_host(route, listener)}{shown}{_path(match)}{_query(match)}",
     ]
     for entry in match.headers:
-        if entry.get("type", "Exact") == "Exact":
+        # no request can hold a header of another name
+        if entry.get("type", "Exact") == "Exact" and TOKEN.fullmatch(str(entry.get("name"))):
             words += ["-H", f"{entry.get('name')}: {entry.get('value')}"]
     if route.kind == "GRPCRoute":
         words += ["-H", "content-type: application/grpc"]
