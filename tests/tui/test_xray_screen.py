@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from desk_kit import WorldFacts, open_desk
+from pointsman.cluster.connect import connect
 from pointsman.cluster.store import read_documents
 from pointsman.tui.screens.browse import BrowseScreen
 from pointsman.tui.screens.xray import XrayScreen
@@ -40,6 +43,27 @@ async def test_from_the_colon_line_and_another_request(small_world: WorldFacts) 
         await desk.until_shown("has no scheme")
         await desk.press("s")
         await desk.until_shown("gateway side only")
+
+
+async def test_it_is_worked_out_anew_when_the_cluster_changes(world: WorldFacts) -> None:
+    path = "/apis/gateway.networking.k8s.io/v1/namespaces/legacy/httproutes"
+    connection = connect(world["kubeconfig"], None)
+    try:
+        async with open_desk(world) as desk:
+            clone = connection.get_json(f"{path}/docs")
+            clone["metadata"] = {"name": "xray-new", "namespace": "legacy"}
+            clone["spec"]["hostnames"] = ["xray.example.com"]
+            clone.pop("status", None)
+            desk.app.go("x http://xray.example.com/")
+            await desk.until_shown("404")
+            connection.request("POST", path, body=json.dumps(clone).encode(), content_type="application/json")
+            try:
+                await desk.until_shown("HTTPRoute legacy/xray-new rule-0")
+            finally:
+                connection.request("DELETE", f"{path}/xray-new")
+            await desk.until(lambda: "legacy/xray-new" not in desk.text())
+    finally:
+        connection.close()
 
 
 async def test_without_a_request_it_asks(small_world: WorldFacts) -> None:

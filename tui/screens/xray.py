@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -15,6 +16,18 @@ from ..lines import EMPTY, Line, Span, Tone, line
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
+if TYPE_CHECKING:
+    from ...cluster.routing import Sides
+
+
+class _Asked(NamedTuple):
+    """What the lines on the screen are an answer to, beside the snapshot."""
+
+    line: str
+    sides: Sides
+    everything: bool
+    width: int
+
 
 class XrayScreen(FrameScreen):
     """``e`` asks for another request; the answer is worked out anew when the cluster changes."""
@@ -24,14 +37,17 @@ class XrayScreen(FrameScreen):
         Binding("a", "everything", "all that lost", show=False),
         Binding("s", "other_side", "which side", show=False),
     ]
-    _SIDES = ("both", "gateway", "ingress")
+    _SIDES: ClassVar[tuple[Sides, ...]] = ("both", "gateway", "ingress")
 
     def __init__(self, request_line: str = "") -> None:
         super().__init__()
         self._line = request_line
         self._everything = False
         self._side = 0
-        self._drawn: tuple[object, ...] = ()
+        self._working = False
+        self._rest_until = 0.0
+        self._snapshot: Snapshot | None = None
+        self._asked: _Asked | None = None
 
     def body(self) -> Iterable[Widget]:
         """One view."""
@@ -70,47 +86,45 @@ class XrayScreen(FrameScreen):
         self.draw()
 
     def draw(self) -> None:
-        """Work it out from the present snapshot, where that or the request is another one."""
-        if not self.standing or not self.query("#xray"):
+        """Have it worked out from the present snapshot, where that or the request is another one."""
+        if not self.standing or not self.query("#xray") or self._working:
             return
-        view = self.query_one("#xray", RowView)
+        width = max(self.query_one("#xray", RowView).size.width, 40)
         snapshot = self.pointsman.picture.snapshot
-        width = max(view.size.width, 40)
-        wanted = (snapshot, self._line, self._everything, self._side, width)
-        if self._drawn and self._drawn[0] is snapshot and self._drawn[1:] == wanted[1:]:
+        asked = _Asked(self._line, self._SIDES[self._side], self._everything, width)
+        resting = time.monotonic() < self._rest_until
+        if self._asked == asked and (self._snapshot is snapshot or resting):
             return
-        self._drawn = wanted
-        view.set_rows(Rows.text(self._lines(snapshot, width)))
+        # ten thousand routes take a good part of a second: the keys must not wait for that
+        self._working = True
+        self.run_worker(lambda: self._work(snapshot, asked), thread=True)
 
-    def _lines(self, snapshot: Snapshot, width: int) -> list[Line]:
-        if not self._line:
-            return [
-                line(" no request yet: e asks for one"),
-                EMPTY,
-                line("   GET https://shop.example.com/cart"),
-            ]
-        if snapshot.version == 0:
-            return [line(" ", Span("connecting ...", Tone.DIM))]
-        # imported here: the browse screen opens without it
-        from ...cluster.routing import parse_line, trace
-        from ...probes.state.request import reproduce_command
-        from ..describe_xray import xray_lines
+    def _work(self, snapshot: Snapshot, asked: _Asked) -> None:
+        began = time.monotonic()
+        lines, commands = _answer(snapshot, asked)
+        self.app.call_from_thread(self._show, snapshot, asked, lines, commands, time.monotonic() - began)
 
-        try:
-            request = parse_line(self._line)
-        except UserError as error:
-            return [line(" ", Span(clean(str(error)), Tone.BAD))]
-        sides = self._SIDES[self._side]
-        traces = trace(snapshot, request, sides=sides)  # type: ignore[arg-type]
-        self.pointsman.remember(reproduce_command(snapshot, request, one) for one in traces if one.winner)
-        return xray_lines(snapshot, request, traces, width, everything=self._everything)
+    def _show(
+        self, snapshot: Snapshot, asked: _Asked, lines: list[Line], commands: list[str], took_s: float
+    ) -> None:
+        self._working = False
+        if not self.is_attached or not self.query("#xray"):
+            return
+        if asked.line != (self._asked.line if self._asked else asked.line):
+            self.query_one("#xray", RowView).scroll_to(y=0, animate=False)
+        self._snapshot, self._asked = snapshot, asked
+        self.query_one("#xray", RowView).set_rows(Rows.text(lines))
+        self.pointsman.remember(commands)
+        # a cluster that never stands still must not take all the time: changes wait, another request does not
+        rest_s = max(took_s * 3, 0.05)
+        self._rest_until = time.monotonic() + rest_s
+        self.set_timer(rest_s + 0.01, self.draw)
 
     def action_edit(self) -> None:
         """The line that asks, filled with the present request."""
 
         def answered(text: str) -> None:
             self._line = text.strip()
-            self.query_one("#xray", RowView).scroll_to(y=0, animate=False)
             self.draw()
 
         self.ask("request", answered, value=self._line or "GET https://")
@@ -124,3 +138,27 @@ class XrayScreen(FrameScreen):
         """Both sides, the Gateways, the Ingresses."""
         self._side = (self._side + 1) % len(self._SIDES)
         self.show_frame()
+
+
+def _answer(snapshot: Snapshot, asked: _Asked) -> tuple[list[Line], list[str]]:
+    """The lines, and the commands that ask the edges themselves."""
+    if not asked.line:
+        return [
+            line(" no request yet: e asks for one"),
+            EMPTY,
+            line("   GET https://shop.example.com/cart"),
+        ], []
+    if snapshot.version == 0:
+        return [line(" ", Span("connecting ...", Tone.DIM))], []
+    # imported here: the browse screen opens without it
+    from ...cluster.routing import parse_line, trace
+    from ...probes.state.request import reproduce_command
+    from ..describe_xray import xray_lines
+
+    try:
+        request = parse_line(asked.line)
+    except UserError as error:
+        return [line(" ", Span(clean(str(error)), Tone.BAD))], []
+    traces = trace(snapshot, request, sides=asked.sides)
+    commands = [reproduce_command(snapshot, request, one) for one in traces if one.winner]
+    return xray_lines(snapshot, request, traces, asked.width, everything=asked.everything), commands
