@@ -28,12 +28,14 @@ def trace_verdict(trace: Trace) -> Verdict:
 
 
 def decisive(traces: Iterable[Trace]) -> tuple[Trace, ...]:
-    """The traces that the answer rests on: those with a winner; where there is none, of the Gateways that
-    listen and the Ingress controllers, else all."""
+    """The traces that the answer rests on: those with a winner; where there is none, those of the Gateways
+    that take the connection (of all, where none does) and of the Ingress controllers."""
     every = tuple(traces)
     winners = tuple(one for one in every if one.winner is not None)
-    listening = tuple(one for one in every if one.listener is not None or one.side == "ingress")
-    return winners or listening or every
+    listening = any(one.listener is not None for one in every)
+    return winners or tuple(
+        one for one in every if one.side == "ingress" or one.listener is not None or not listening
+    )
 
 
 def request_findings(snapshot: Snapshot, request: Request, traces: Sequence[Trace]) -> tuple[Finding, ...]:

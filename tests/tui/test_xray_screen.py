@@ -52,13 +52,13 @@ async def test_it_is_worked_out_anew_when_the_cluster_changes(world: WorldFacts)
         async with open_desk(world) as desk:
             clone = connection.get_json(f"{path}/docs")
             clone["metadata"] = {"name": "xray-new", "namespace": "legacy"}
-            clone["spec"]["hostnames"] = ["xray.example.com"]
+            clone["spec"]["hostnames"] = ["xray.shop.test"]
             clone.pop("status", None)
-            desk.app.go("x http://xray.example.com/")
-            await desk.until_shown("404")
+            desk.app.go("x https://xray.shop.test/")
+            await desk.until_shown("client 404")
             connection.request("POST", path, body=json.dumps(clone).encode(), content_type="application/json")
             try:
-                await desk.until_shown("HTTPRoute legacy/xray-new rule-0")
+                await desk.until_shown("HTTPRoute legacy/xray-new")
             finally:
                 connection.request("DELETE", f"{path}/xray-new")
             await desk.until(lambda: "legacy/xray-new" not in desk.text())
