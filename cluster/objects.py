@@ -90,9 +90,16 @@ class ConditionsStatus(Part, frozen=True):
     conditions: Conditions = ()
 
 
+class GatewayClassStatus(Part, frozen=True):
+    """``supported_features`` as they stand: objects with a name since 1.2, plain strings before."""
+
+    conditions: Conditions = ()
+    supported_features: tuple[Any, ...] = ()
+
+
 class GatewayClass(Object, frozen=True):
     spec: GatewayClassSpec = msgspec.field(default_factory=GatewayClassSpec)
-    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
+    status: GatewayClassStatus = msgspec.field(default_factory=GatewayClassStatus)
 
 
 class SelectorRequirement(Part, frozen=True):

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from .objects import (
     FromNamespaces,
+    GatewayClass,
     GroupKind,
     LabelSelector,
     Listener,
@@ -20,7 +21,7 @@ from .objects import (
 from .refs import GATEWAY_GROUP
 
 # Kinds that a listener of each protocol carries where allowedRoutes.kinds is empty
-# (API: AllowedRoutes.kinds; ProtocolType). TLS: TLSRoute in both modes, TCPRoute only when terminating.
+# (API: AllowedRoutes.kinds; ProtocolType).
 _DEFAULT_KINDS: Mapping[str, frozenset[str]] = {
     "HTTP": frozenset({"HTTPRoute", "GRPCRoute"}),
     "HTTPS": frozenset({"HTTPRoute", "GRPCRoute"}),
@@ -28,6 +29,9 @@ _DEFAULT_KINDS: Mapping[str, frozenset[str]] = {
     "TCP": frozenset({"TCPRoute"}),
     "UDP": frozenset({"UDPRoute"}),
 }
+# a connection that is passed through is chosen by its SNI, which only a TLSRoute names
+_PASSED_THROUGH = frozenset({"TLSRoute"})
+_UNQUALIFIED_PROTOCOLS = frozenset({"HBONE"})
 _TERMINATED = frozenset({"HTTPS", "TLS"})
 _HOSTNAME_PROTOCOLS = frozenset({"HTTP", "HTTPS", "TLS"})
 # routes that have hostnames to intersect (API: TCPRoute and UDPRoute have none)
@@ -119,19 +123,57 @@ def namespace_allowed(
             return False
 
 
+def protocol_supported(protocol: str) -> bool | None:
+    """Whether a listener's protocol is one of the API's; None for one of a controller's own.
+
+    API: ProtocolType; a controller's own protocol carries a domain, ``example.com/bar``, as HBONE, which
+    Istio's waypoints listen to, ought to.
+    """
+    if protocol in _DEFAULT_KINDS:
+        return True
+    return None if "/" in protocol or protocol in _UNQUALIFIED_PROTOCOLS else False
+
+
+def carried_kinds(listener: Listener) -> frozenset[str] | None:
+    """The API's route kinds that a listener can carry; None where only its controller can say.
+
+    API: ProtocolType, TLSModeType. TLS carries TLSRoutes in both modes, TCPRoutes only when terminating.
+    """
+    if listener.protocol == "TLS" and listener.tls is not None and listener.tls.mode == "Passthrough":
+        return _PASSED_THROUGH
+    return _DEFAULT_KINDS.get(listener.protocol)
+
+
+def supported_kinds(listener: Listener) -> tuple[GroupKind, ...] | None:
+    """The kinds that status.listeners[].supportedKinds ought to name; None where only its controller can say.
+
+    API: ListenerStatus.supportedKinds: those of allowedRoutes.kinds that the protocol can carry, else all
+    that it can.
+    """
+    carried = carried_kinds(listener)
+    if carried is None:
+        return None
+    wanted = listener.allowed_routes.kinds
+    if wanted:
+        return tuple(one for one in wanted if one.group == GATEWAY_GROUP and one.kind in carried)
+    return tuple(GroupKind(kind=kind) for kind in sorted(carried))
+
+
 def kind_allowed(listener: Listener, group: str, kind: str) -> bool:
     """Whether a listener carries routes of this kind (API: AllowedRoutes.kinds, ProtocolType)."""
     wanted = listener.allowed_routes.kinds
     if wanted and GroupKind(group=group, kind=kind) not in wanted:
         return False
-    by_protocol = _DEFAULT_KINDS.get(listener.protocol)
+    by_protocol = carried_kinds(listener)
+    if by_protocol is None and protocol_supported(listener.protocol) is False:
+        return False
     # a protocol of a controller's own: only it can say
     return True if by_protocol is None else group != GATEWAY_GROUP or kind in by_protocol
 
 
 def unsupported_kinds(listener: Listener) -> tuple[GroupKind, ...]:
     """Kinds that allowedRoutes names though the protocol cannot carry them (InvalidRouteKinds)."""
-    by_protocol = _DEFAULT_KINDS.get(listener.protocol)
+    by_protocol = carried_kinds(listener)
     if by_protocol is None:
         return ()
     return tuple(
@@ -154,6 +196,17 @@ def parent_ref_selects(parent: ParentRef, listener: Listener) -> bool:
 def uses_hostnames(route_kind: str, listener: Listener) -> bool:
     """Whether hostnames take part in matching this kind of route to this listener."""
     return route_kind in _HOSTNAME_ROUTES and listener.protocol in _HOSTNAME_PROTOCOLS
+
+
+# --- features ------------------------------------------------------------------------------------
+
+
+def claimed_features(gateway_class: GatewayClass) -> frozenset[str] | None:
+    """The features that the controller of a class claims (GEP-2162); None where it does not say."""
+    named = (
+        one.get("name") if isinstance(one, dict) else one for one in gateway_class.status.supported_features
+    )
+    return frozenset(name for name in named if isinstance(name, str)) or None
 
 
 # --- references across namespaces ----------------------------------------------------------------
@@ -208,6 +261,20 @@ def listeners_conflict(one: Listener, other: Listener) -> str:
     if (one.hostname or "").lower() != (other.hostname or "").lower():
         return ""
     return "HostnameConflict" if one.protocol == other.protocol else "ProtocolConflict"
+
+
+def tls_modes_mixed(one: Listener, other: Listener) -> bool:
+    """Whether two TLS listeners share a port, one terminating and one passing through.
+
+    Only a controller with the feature TLSRouteModeMixed can serve both; else it is a ProtocolConflict.
+    """
+    if one.port != other.port or one.protocol != "TLS" or other.protocol != "TLS":
+        return False
+    return _mode(one) != _mode(other)
+
+
+def _mode(listener: Listener) -> str:
+    return listener.tls.mode if listener.tls is not None else "Terminate"
 
 
 def _family(protocol: str) -> str:

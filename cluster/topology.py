@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .kubernetes_objects import Crd
 from .objects import (
     FromNamespaces,
     Gateway,
@@ -16,12 +17,14 @@ from .objects import (
     Listener,
     ListenerSet,
     ParentRef,
+    Policy,
     ReferenceGrant,
     Route,
 )
 from .refs import GATEWAY_GROUP, ObjectRef
 from .scene import Index, Scene
 from .semantics import (
+    claimed_features,
     kind_allowed,
     listeners_conflict,
     listeners_overlap,
@@ -30,6 +33,7 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
+from .snapshot import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -86,6 +90,7 @@ class Topology:
         self._attachments = scene.query(self._attach_all)
         # a Gateway's status changes with every route: what routes ask of it are answers of their own
         self.controller_at: Callable[[ObjectRef], str | None] = scene.query(self._controller_at)
+        self.features_of: Callable[[ObjectRef], frozenset[str] | None] = scene.query(self._features_of)
         self._has_gateway = scene.query(self._gateway_exists)
         self._gateway_of_set = scene.query(self._find_gateway_of_set)
         self._grants: Index[str, ReferenceGrant] = scene.index(
@@ -93,8 +98,21 @@ class Topology:
         )
         self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
         self._sets: Index[ObjectRef, ListenerSet] = scene.index(
-            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+            "listener_sets",
+            lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,),
+            specs=True,
         )
+
+        self._naming: Index[ObjectRef, Route] = scene.index("routes", _parents_of, specs=True)
+        self._policies: Index[ObjectRef, Policy] = scene.index("policies", lambda one: set(one.targets))
+        self._crds: Index[tuple[str, str], Crd] = scene.index(
+            "crds", lambda one: ((one.spec.group, one.spec.names.kind),)
+        )
+
+    def gateway_spec(self, ref: ObjectRef) -> Gateway | None:
+        """A Gateway of which only the spec may be looked at, or None."""
+        found: Gateway | None = self._spec_of("gateways", ref)
+        return found
 
     def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
         """The ReferenceGrants of a namespace."""
@@ -115,6 +133,31 @@ class Topology:
         """The controllerName that should claim the Gateway of that ref; None where that is not known."""
         found: Gateway | None = self._spec_of("gateways", gateway)
         return self.controller_of(found) if found else None
+
+    def class_name_at(self, gateway: ObjectRef) -> str | None:
+        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
+        found = self.gateway_spec(gateway)
+        return found.spec.gateway_class_name if found else None
+
+    def _features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
+        """The features that the controller of a Gateway claims; None where it does not say."""
+        found = self.gateway_spec(gateway)
+        owner = self.gateway_class(found.spec.gateway_class_name) if found else None
+        return claimed_features(owner) if owner else None
+
+    def kind_served(self, group: str, kind: str) -> bool | None:
+        """Whether the cluster serves a custom kind; None where CRDs could not be read."""
+        if not self.snapshot.state_of("CustomResourceDefinition").knows(""):
+            return None
+        return bool(self._crds[group, kind])
+
+    def routes_naming(self, parent: ObjectRef) -> tuple[Route, ...]:
+        """The routes with a parentRef to this Gateway or ListenerSet, each once."""
+        return self._naming[parent]
+
+    def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
+        """The policies that name exactly this target, section and all; selectors are not resolved."""
+        return self._policies[target]
 
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
         return self._spec_of("gateways", gateway) is not None
@@ -175,6 +218,10 @@ class Topology:
         """One answer for each parentRef of a route, in the spec's order."""
         return self._attachments(route.ref)
 
+    def attachments_of(self, route: ObjectRef) -> tuple[Attachment, ...]:
+        """The same by the route's ref; none where there is no such route."""
+        return self._attachments(route)
+
     def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
         route: Route | None = self._spec_of("routes", ref)
         return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()
@@ -183,7 +230,7 @@ class Topology:
         target = parent.target(ref.namespace)
         if parent.kind == "Gateway" and parent.group == GATEWAY_GROUP:
             gateway_ref: ObjectRef | None = target.whole
-            # a parentRef to the Gateway means its own listeners; those of a ListenerSet want one to the set
+            # a ListenerSet's listeners are reached by naming the ListenerSet only (GEP-1713)
             bound = tuple(one for one in self.listeners(target.whole) if one.owner == target.whole)
             found = self._has_gateway(target.whole)
         elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
@@ -212,18 +259,19 @@ class Topology:
     def _choose(self, route: Route, base: Attachment, candidates: tuple[BoundListener, ...]) -> Attachment:
         accepting: list[BoundListener] = []
         served: set[str] = set()
-        unsure = allowed_somewhere = False
+        unsure = allowed_somewhere = blocked = False
         for bound in candidates:
-            allowed = self._allows(route, bound)
+            allowed = self.allows(route, bound)
             unsure = unsure or allowed is None
             if not allowed:
                 continue
             allowed_somewhere = True
-            names = self._hostnames(route, bound.listener)
+            names = self.shared_hostnames(route, bound)
+            blocked = blocked or (names is not None and bool(bound.conflict))
             if names is not None and not bound.conflict:
                 accepting.append(bound)
                 served.update(names)
-        accepted, reason, detail = _outcome(candidates, accepting, unsure, allowed_somewhere)
+        accepted, reason, detail = _outcome(candidates, accepting, unsure, allowed_somewhere, blocked)
         dropped: tuple[str, ...] = ()
         if accepting and any(uses_hostnames(route.kind, one.listener) for one in accepting):
             dropped = tuple(name for name in route.spec.hostnames if name not in served)
@@ -240,7 +288,8 @@ class Topology:
             dropped,
         )
 
-    def _allows(self, route: Route, bound: BoundListener) -> bool | None:
+    def allows(self, route: Route, bound: BoundListener) -> bool | None:
+        """Whether a listener allows the route's kind and namespace; None where labels could not be read."""
         if not kind_allowed(bound.listener, route.group, route.kind):
             return False
         namespace = route.meta.namespace
@@ -252,10 +301,15 @@ class Topology:
         )
 
     @staticmethod
-    def _hostnames(route: Route, listener: Listener) -> tuple[str, ...] | None:
-        if not uses_hostnames(route.kind, listener):
+    def shared_hostnames(route: Route, bound: BoundListener) -> tuple[str, ...] | None:
+        """The route's hostnames that a listener lets through, None where there is none; empty: every host."""
+        if not uses_hostnames(route.kind, bound.listener):
             return ()
-        return served_hostnames(listener.hostname, route.spec.hostnames)
+        return served_hostnames(bound.listener.hostname, route.spec.hostnames)
+
+
+def _parents_of(route: Route) -> set[ObjectRef]:
+    return {one.target(route.meta.namespace).whole for one in route.spec.parent_refs}
 
 
 def _outcome(
@@ -263,6 +317,7 @@ def _outcome(
     accepting: list[BoundListener],
     unsure: bool,
     allowed_somewhere: bool,
+    blocked: bool,
 ) -> tuple[bool | None, str, str]:
     if accepting:
         return True, "Accepted", ""
@@ -272,7 +327,7 @@ def _outcome(
         return False, "NoMatchingParent", "no listener has that sectionName and port"
     if not allowed_somewhere:
         return False, "NotAllowedByListeners", "no listener allows this kind of route from this namespace"
-    if all(bound.conflict for bound in candidates):
+    if blocked:
         return False, "ListenersConflicted", "every listener that it could use is in conflict with another"
     return False, "NoMatchingListenerHostname", "no listener has a hostname in common with the route"
 
@@ -288,3 +343,17 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
+
+
+_last: tuple[Snapshot, Topology] | None = None
+
+
+def topology_of(snapshot: Snapshot) -> Topology:
+    """The Topology of a Snapshot that stands still; the latest is kept, because several ask in turn."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    topology = Topology(Scene(snapshot))
+    _last = (snapshot, topology)
+    return topology

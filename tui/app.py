@@ -214,6 +214,18 @@ class PointsmanApp(App[None]):
 
         self.push_screen(YamlScreen(ref))
 
+    def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
+        """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+        from .describe_twin import ingresses_of
+        from .screens.twin import TwinScreen
+
+        found = ingresses_of(self.picture.snapshot, hosts)
+        if ingress is None and len(found) == 1:
+            ingress = found[0]
+        self.push_screen(TwinScreen(ingress, hosts if found else ()))
+        if hosts and not found and ingress is None:
+            self.call_after_refresh(self._say, f"no Ingress has {clean(hosts[0])}; these are all", Tone.DOUBT)
+
     def open_xray(self, request_line: str = "") -> None:
         """The way of a request; without one the screen asks for it."""
         from .screens.xray import XrayScreen
@@ -324,6 +336,8 @@ class PointsmanApp(App[None]):
                 self.pop_screen()
             if isinstance(self.screen, BrowseScreen) and name in ("gateways", "gw"):
                 self.screen.action_other_side()
+        elif name in ("twin", "ingresses", "ingress", "ing"):
+            self.open_twin()
         elif name in ("ns", "namespace"):
             self._narrow(words[1:])
         elif name in ("x", "xray", "x-ray"):
@@ -332,7 +346,7 @@ class PointsmanApp(App[None]):
             if isinstance(self.screen, FrameScreen):
                 self.screen.action_help()
         else:
-            known = ":routes :gateways :plans :ns NAME :x REQUEST :help :q"
+            known = ":routes :gateways :twin :x REQUEST :plans :ns NAME :help :q"
             self._say(f"no such place: {clean(name, 30)}; try {known}", Tone.DOUBT)
 
     def _narrow(self, names: list[str]) -> None:

@@ -30,6 +30,7 @@ class _Commands(click.Group):
         "resume": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
+        "twin": "commands.twin",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

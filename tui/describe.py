@@ -23,6 +23,7 @@ from .lines import (
 )
 
 if TYPE_CHECKING:
+    from ..cluster.computed import Computed
     from ..cluster.objects import Condition
     from ..probes.state.rows import ClassRow, GatewayRow, ListenerRow, RouteRow
 
@@ -91,11 +92,42 @@ def condition_line(condition: Condition, generation: int, width: int) -> Line:
     return tuple(spans)
 
 
-def conditions_block(title: Line, conditions: Sequence[Condition], generation: int, width: int) -> list[Line]:
-    """A title and its conditions, or that there are none."""
+def conditions_block(
+    title: Line,
+    conditions: Sequence[Condition],
+    generation: int,
+    width: int,
+    by_specs: Sequence[Computed] = (),
+) -> list[Line]:
+    """A title and its conditions, or that there are none; below each what the specs give where it differs."""
+    lines = [title]
     if not conditions:
-        return [title, line("     ", Span("no conditions: nobody has answered", Tone.DOUBT))]
-    return [title, *(condition_line(condition, generation, width) for condition in conditions)]
+        lines.append(line("     ", Span("no conditions: nobody has answered", Tone.DOUBT)))
+    computed = {one.type: one for one in by_specs}
+    for condition in conditions:
+        lines.append(condition_line(condition, generation, width))
+        ours = computed.pop(condition.type, None)
+        if ours is not None and ours.status not in (condition.status, "Unknown"):
+            lines.append(_specs_line("by the specs", ours, width))
+    for ours in computed.values():
+        bad = "True" if ours.type in NEGATIVE_CONDITIONS else "False"
+        if ours.status == bad or (not conditions and ours.status == "Unknown"):
+            lines.append(_specs_line(f"specs: {ours.type}", ours, width))
+    return lines
+
+
+def _specs_line(label: str, computed: Computed, width: int) -> Line:
+    # under the columns of the condition that it differs from; what does not fit gives way to the reason
+    spans = [
+        Span("     "),
+        Span(fit(label, 22) + " ", Tone.DOUBT),
+        Span(f"{computed.status:<8} ", Tone.DOUBT),
+        Span(clean(computed.reason, 40), Tone.DOUBT),
+    ]
+    left = width - sum(len(span.text) for span in spans) - 2
+    if computed.detail and left >= 12:
+        spans.append(Span("  " + clean(computed.detail, left), Tone.DIM))
+    return tuple(spans)
 
 
 def short(ref: ObjectRef) -> str:
@@ -133,7 +165,7 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
             Span(" (not its parent's controller, or stale)" if parent.foreign else "", Tone.DOUBT),
             Span(note, Tone.DIM),
         )
-        lines += conditions_block(title, parent.conditions, generation, width)
+        lines += conditions_block(title, parent.conditions, generation, width, parent.by_specs)
     if not row.parents:
         lines.append(line(" ", Span("no parent: the route is attached to nothing", Tone.DOUBT)))
     return lines
@@ -145,7 +177,8 @@ def gateway_lines(row: GatewayRow, findings: Sequence[Finding], generation: int,
     addresses = ", ".join(clean(address) for address in row.addresses) or "none"
     lines.append(line(" ", Span("class  ", Tone.DIM), f"{clean(row.class_name)}, {clean(row.controller)}"))
     lines.append(line(" ", Span("addresses ", Tone.DIM), addresses))
-    lines += conditions_block(line(" ", Span("gateway", Tone.STRONG)), row.conditions, generation, width)
+    title = line(" ", Span("gateway", Tone.STRONG))
+    lines += conditions_block(title, row.conditions, generation, width, row.by_specs)
     for listener in row.listeners:
         lines += listener_block(listener, generation, width)
     return lines
@@ -160,7 +193,7 @@ def listener_block(listener: ListenerRow, generation: int, width: int) -> list[L
         Span(clean(listener.ref.section), Tone.STRONG),
         f"  {clean(listener.protocol)} :{listener.port}  {host}  {listener.attached_routes} routes",
     )
-    return conditions_block(title, listener.conditions, generation, width)
+    return conditions_block(title, listener.conditions, generation, width, listener.by_specs)
 
 
 def class_lines(row: ClassRow, findings: Sequence[Finding], width: int) -> list[Line]:

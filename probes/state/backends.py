@@ -8,9 +8,11 @@ from ...cluster.objects import Route
 from ...cluster.references import BackendFault
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
+from .backend_ports import endpoint_words
 from .conditions import status_of
+from .grants import Wanted, mend_words, near_miss
 from .routes import route_of_rule
-from .words import condition_line, kubectl_get, kubectl_list, safe_ref
+from .words import kubectl_get, kubectl_list, safe_ref
 from .world import World
 
 _RULES = {
@@ -41,7 +43,6 @@ def backend_findings(world: World, route: Route) -> Iterator[Finding]:
                 )
             continue
         yield _fault_finding(world, route, fault)
-    yield from _overlooked(route, faults)
 
 
 def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
@@ -55,7 +56,16 @@ def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
     else:
         reproduce = kubectl_list("services", namespace)
     verdict = Verdict.WARN if harmless else Verdict.FAIL
+    mend, more = "", list[str]()
     detail = fault.detail
+    if fault.fault == "not-granted":
+        wanted = Wanted(route.group, route.kind, route.meta.namespace, fault.target)
+        miss = near_miss(world, wanted)
+        mend = mend_words(wanted, miss)
+        if miss is not None:
+            detail = f"{detail}; the nearest one is {miss.words}"
+    elif fault.fault == "no-endpoints":
+        detail, more = endpoint_words(world, fault)
     if fault.fault == "missing" and world.snapshot.offline and _says_resolved(route):
         verdict = Verdict.UNKNOWN
         detail = "it is not among the documents, though its controller has found it"
@@ -65,8 +75,8 @@ def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
         route_of_rule(route, fault.rule),
         f"backend {_backend(fault)}: {detail}",
         why=_why(route, fault),
-        mend=_grant_words(route, fault) if fault.fault == "not-granted" else "",
-        evidence=[_spec_line(fault)],
+        mend=mend,
+        evidence=[_spec_line(fault), *more],
         reproduce=reproduce,
     )
 
@@ -91,14 +101,6 @@ def _why(route: Route, fault: BackendFault) -> str:
     )
 
 
-def _grant_words(route: Route, fault: BackendFault) -> str:
-    target = safe_ref(fault.target)
-    return (
-        f"a ReferenceGrant in {target.namespace}: from {route.kind} in {route.meta.namespace}, "
-        f"to {target.kind} {target.name}"
-    )
-
-
 def _backend(fault: BackendFault) -> str:
     port = f":{fault.backend.port}" if fault.backend.port is not None else ""
     return f"{safe_ref(fault.target)}{port}"
@@ -112,27 +114,3 @@ def _spec_line(fault: BackendFault) -> str:
 def _state_line(world: World, kind: str) -> str:
     state = world.snapshot.state_of(kind)
     return f"{kind}: {state.state}" + (f", {clean(state.detail, 200)}" if state.detail else "")
-
-
-def _overlooked(route: Route, faults: tuple[BackendFault, ...]) -> Iterator[Finding]:
-    """The controller says that all references resolve, and we find one that cannot."""
-    broken = [one for one in faults if one.fault in ("missing", "not-granted", "wrong-port")]
-    if not broken:
-        return
-    for entry in route.status.parents:
-        if status_of(entry.conditions, "ResolvedRefs") == "True":
-            first = broken[0]
-            yield finding(
-                "GW117",
-                Verdict.WARN,
-                route.ref,
-                f"ResolvedRefs=True says {clean(entry.controller_name, 120)}, "
-                f"but backend {_backend(first)}: {first.detail}",
-                evidence=[
-                    condition_line(one, route.meta.generation, entry.controller_name)
-                    for one in entry.conditions
-                    if one.type == "ResolvedRefs"
-                ],
-                reproduce=kubectl_get(route.ref),
-            )
-            return

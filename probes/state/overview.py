@@ -6,11 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from ...cluster.computed import of_type, status_in
+from ...cluster.computed_routes import ParentState
 from ...cluster.objects import Condition, Gateway, GatewayClass, Route, RouteParentStatus
 from ...cluster.refs import ObjectRef
 from ...cluster.snapshot import KindState, Snapshot
 from ...cluster.text import clean
-from ...cluster.topology import Attachment, BoundListener
+from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, worst
 from .conditions import CLASS, GATEWAY, LISTENER, ROUTE, Scope, claimed_verdict
 from .routes import entries_for
@@ -143,6 +145,7 @@ class RowBuilder:
             conditions=conditions,
             findings=0,
             routes=0,
+            by_specs=self.world.computed_gateway(gateway),
         )
 
     def listener_row(self, bound: BoundListener) -> ListenerRow:
@@ -162,14 +165,15 @@ class RowBuilder:
             worst=Verdict.PASS,
             conditions=conditions,
             findings=0,
+            by_specs=self.world.computed_listener(bound).conditions,
         )
 
     def route_row(self, route: Route) -> RouteRow:
         """The row of a route with a row for each answer to each parentRef, former parents last."""
         parents: list[ParentRow] = []
-        attachments = self.world.topology.attachments(route)
-        for attachment in attachments:
-            parents += self._parent_rows(route, attachment)
+        states = self.world.computed_route(route)
+        for state in states:
+            parents += self._parent_rows(route, state)
         asked = {row.parent for row in parents}
         for entry in route.status.parents:
             parent = safe_ref(entry.parent_ref.target(route.meta.namespace))
@@ -181,22 +185,36 @@ class RowBuilder:
             hostnames=tuple(clean(name, 253) for name in route.spec.hostnames),
             parents=tuple(parents),
             claimed=worst(row.claimed for row in own) if own else Verdict.UNKNOWN,
-            computed=worst([*(row.computed for row in own), *self._computed_backends(route)]),
+            computed=worst([*(row.computed for row in own), *self._computed_backends(route, states)]),
             worst=Verdict.PASS,
             findings=0,
-            gateways=tuple(dict.fromkeys(one.gateway for one in attachments if one.accepted and one.gateway)),
+            gateways=tuple(
+                dict.fromkeys(
+                    state.attachment.gateway
+                    for state in states
+                    if state.attachment.accepted and state.attachment.gateway
+                )
+            ),
         )
 
-    def _parent_rows(self, route: Route, attachment: Attachment) -> list[ParentRow]:
+    def _parent_rows(self, route: Route, state: ParentState) -> list[ParentRow]:
+        attachment = state.attachment
         own, foreign = entries_for(self.world, route, attachment)
         parent = safe_ref(attachment.parent)
         mesh = attachment.reason == "NotAGateway"
         computed = Verdict.SKIP if mesh else _COMPUTED[attachment.accepted]
+        if status_in(state.conditions, "Accepted") == "False":
+            computed = Verdict.FAIL
         detail = attachment.reason + (f": {attachment.detail}" if attachment.detail else "")
-        rows = [self._entry_row(route, entry, parent, detail, computed) for entry in own]
+        rows = [
+            replace(self._entry_row(route, entry, parent, detail, computed), by_specs=state.conditions)
+            for entry in own
+        ]
         if not own:
             claimed = self._unanswered(route.status.parents)
-            rows.append(ParentRow(parent, "", (), claimed, computed, detail=detail))
+            rows.append(
+                ParentRow(parent, "", (), claimed, computed, detail=detail, by_specs=state.conditions)
+            )
         rows += [self._entry_row(route, entry, parent, "another controller's word") for entry in foreign]
         return rows
 
@@ -226,25 +244,34 @@ class RowBuilder:
     def _unanswered(self, status: tuple[object, ...]) -> Verdict:
         return Verdict.SKIP if self.world.silent(status) else Verdict.UNKNOWN
 
-    def _computed_backends(self, route: Route) -> list[Verdict]:
+    def _computed_backends(self, route: Route, states: tuple[ParentState, ...]) -> list[Verdict]:
         verdicts = []
         for fault in self.world.backend_faults(route):
             if fault.fault == "unreadable":
                 verdicts.append(Verdict.UNKNOWN)
             else:
                 verdicts.append(Verdict.WARN if fault.mirror or fault.share == 0 else Verdict.FAIL)
+        for state in states:
+            resolved = of_type(state.conditions, "ResolvedRefs")
+            if resolved is not None and "InvalidKind" in resolved.reasons:
+                verdicts.append(Verdict.FAIL if resolved.status == "False" else Verdict.UNKNOWN)
         return verdicts
 
     def _computed_listener(self, bound: BoundListener) -> Verdict:
-        faults = {fault.fault for fault in self.world.certificate_faults(bound)}
-        if bound.conflict or faults & {"missing", "not-granted"}:
+        conditions = self.world.computed_listener(bound).conditions
+        if "False" in (status_in(conditions, "Accepted"), status_in(conditions, "Programmed")):
             return Verdict.FAIL
-        return Verdict.UNKNOWN if faults else Verdict.PASS
+        if status_in(conditions, "ResolvedRefs") == "False":
+            # what does resolve still serves
+            return Verdict.WARN
+        return Verdict.UNKNOWN if any(one.status == "Unknown" for one in conditions) else Verdict.PASS
 
     def _computed_gateway(self, gateway: Gateway, listeners: tuple[ListenerRow, ...]) -> Verdict:
         if self.world.topology.gateway_class(gateway.spec.gateway_class_name) is None:
             known = self.snapshot.state_of("GatewayClass").knows("")
             return Verdict.FAIL if known else Verdict.UNKNOWN
+        if status_in(self.world.computed_gateway(gateway), "Accepted") == "False":
+            return Verdict.FAIL
         verdicts = {row.computed for row in listeners}
         if Verdict.FAIL in verdicts:
             # the other listeners still serve

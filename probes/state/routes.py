@@ -23,7 +23,6 @@ def route_findings(world: World, route: Route) -> Iterator[Finding]:
         own, foreign = entries_for(world, route, attachment)
         for entry in own:
             yield from _claimed(route, attachment, entry)
-            yield from _disagreement(route, attachment, entry)
         yield from _foreign(route, attachment, own, foreign)
         if not any(one.type in ROUTE.core for entry in own for one in entry.conditions):
             yield from _unanswered(world, route, attachment, foreign)
@@ -93,32 +92,6 @@ def _claimed(route: Route, attachment: Attachment, entry: RouteParentStatus) -> 
         route.meta.generation,
         source=source,
         prefix=f"{parent_words(attachment)}: ",
-    )
-
-
-def _disagreement(route: Route, attachment: Attachment, entry: RouteParentStatus) -> Iterator[Finding]:
-    claimed = status_of(entry.conditions, "Accepted")
-    if attachment.accepted is None or claimed not in ("True", "False"):
-        return
-    if (claimed == "True") == attachment.accepted:
-        return
-    if attachment.accepted:
-        verdict, computed = Verdict.WARN, "by the specs it attaches"
-    else:
-        verdict = Verdict.FAIL if attachment.reason == "ParentMissing" else Verdict.UNKNOWN
-        computed = f"by the specs it does not attach ({attachment.reason}: {attachment.detail})"
-    yield finding(
-        "GW117",
-        verdict,
-        route.ref,
-        f"{parent_words(attachment)}: Accepted={claimed} says {clean(entry.controller_name, 120)}, "
-        f"but {computed}",
-        evidence=[
-            condition_line(one, route.meta.generation, entry.controller_name)
-            for one in entry.conditions
-            if one.type == "Accepted"
-        ],
-        reproduce=kubectl_get(route.ref),
     )
 
 

@@ -12,6 +12,7 @@ from ...cluster.snapshot import KindState, Snapshot
 from ..verdict import Finding, Verdict
 
 if TYPE_CHECKING:
+    from ...cluster.computed import Computed
     from ...cluster.objects import Condition
 
 
@@ -30,7 +31,10 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True)
 class ListenerRow:
-    """A listener; its ref is the Gateway's or ListenerSet's with ``section``. ``owner`` says which."""
+    """A listener; its ref is the Gateway's or ListenerSet's with ``section``. ``owner`` says which.
+
+    ``by_specs`` are the conditions that the specs give it, beside the claimed ``conditions``.
+    """
 
     ref: ObjectRef
     owner: ObjectRef
@@ -43,12 +47,13 @@ class ListenerRow:
     worst: Verdict
     conditions: tuple[Condition, ...]
     findings: int
+    by_specs: tuple[Computed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRow:
     """A Gateway with the listeners of its own and of its ListenerSets. ``routes`` counts those attached
-    according to the specs."""
+    according to the specs; ``by_specs`` are its conditions according to them."""
 
     ref: ObjectRef
     class_name: str
@@ -61,6 +66,7 @@ class GatewayRow:
     conditions: tuple[Condition, ...]
     findings: int
     routes: int
+    by_specs: tuple[Computed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,8 @@ class ParentRow:
     """One controller's word on one parentRef; ``controller`` is empty where nobody has answered.
 
     ``foreign``: the entry speaks of a parent that the spec does not name (stale), or its controller is
-    not the one that claims the parent. ``claimed`` is UNKNOWN where nobody answered.
+    not the one that claims the parent. ``claimed`` is UNKNOWN where nobody answered. ``by_specs`` are the
+    conditions that the specs give for this parent; empty for a foreign entry and for a mesh.
     """
 
     parent: ObjectRef
@@ -78,6 +85,7 @@ class ParentRow:
     computed: Verdict
     foreign: bool = False
     detail: str = ""
+    by_specs: tuple[Computed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
+from ...cluster.computed import Computed
+from ...cluster.computed_gateways import compute_gateway, compute_listener_set
+from ...cluster.computed_listeners import ListenerState, compute_listener
+from ...cluster.computed_policies import compute_backend_tls
+from ...cluster.computed_routes import ParentState, compute_route
+from ...cluster.hosts import Hosts
+from ...cluster.indexes import Indexes
+from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Policy, Route
 from ...cluster.references import (
     BackendFault,
     CertificateFault,
@@ -10,7 +17,7 @@ from ...cluster.references import (
     backend_faults,
     certificate_faults,
 )
-from ...cluster.refs import ObjectRef
+from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.scene import Scene
 from ...cluster.snapshot import Snapshot
 from ...cluster.topology import BoundListener, Topology
@@ -27,10 +34,16 @@ class World:
         self.scene = scene
         self.snapshot: Snapshot = scene.snapshot
         self.topology = Topology(scene)
+        self.index = Indexes(scene, self.topology)
+        self.hosts = Hosts(scene, self.topology)
         self._endpoints = Endpoints(scene)
         self._backends = scene.query(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)
         self._listener_status = scene.query(self._read_listener_status)
+        self._computed_listeners = scene.query(self._compute_listener)
+        self._computed_gateways = scene.query(self._compute_gateway)
+        self._computed_sets = scene.query(self._compute_listener_set)
+        self._computed_routes = scene.query(self._compute_route)
         self._dead = scene.query(self._find_dead)
 
     def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:
@@ -48,6 +61,52 @@ class World:
     def _find_certificate_faults(self, key: tuple[ObjectRef, ObjectRef]) -> tuple[CertificateFault, ...]:
         bound = self._bound(key)
         return tuple(certificate_faults(self.topology, bound)) if bound else ()
+
+    def computed_listener(self, bound: BoundListener) -> ListenerState:
+        """What the specs say of a listener."""
+        kept = self._computed_listeners((bound.gateway, bound.ref))
+        return kept if kept is not None else compute_listener(self.topology, bound)
+
+    def _compute_listener(self, key: tuple[ObjectRef, ObjectRef]) -> ListenerState | None:
+        bound = self._bound(key)
+        return compute_listener(self.topology, bound) if bound else None
+
+    def computed_gateway(self, gateway: Gateway) -> tuple[Computed, ...]:
+        """The conditions that the specs give a Gateway."""
+        return self._computed_gateways(gateway.ref)
+
+    def _compute_gateway(self, ref: ObjectRef) -> tuple[Computed, ...]:
+        gateway = self.topology.gateway_spec(ref)
+        if gateway is None:
+            return ()
+        own = (one for one in self.topology.listeners(ref) if one.owner == ref)
+        return compute_gateway(self.topology, gateway, tuple(map(self.computed_listener, own)))
+
+    def computed_listener_set(self, listener_set: ListenerSet) -> tuple[Computed, ...]:
+        """The conditions that the specs give a ListenerSet."""
+        return self._computed_sets(listener_set.ref)
+
+    def _compute_listener_set(self, ref: ObjectRef) -> tuple[Computed, ...]:
+        listener_set: ListenerSet | None = self.scene.spec_of("listener_sets", ref)
+        if listener_set is None:
+            return ()
+        gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
+        above = self._computed_gateways(gateway)
+        return compute_listener_set(self.topology, listener_set, above or None)
+
+    def computed_route(self, route: Route) -> tuple[ParentState, ...]:
+        """What the specs say of a route, one for each parentRef."""
+        return self._computed_routes(route.ref)
+
+    def _compute_route(self, ref: ObjectRef) -> tuple[ParentState, ...]:
+        route: Route | None = self.scene.spec_of("routes", ref)
+        return compute_route(self.topology, route, self._backends(ref)) if route else ()
+
+    def computed_policy(self, policy: Policy) -> tuple[Computed, ...]:
+        """The conditions that the specs give a policy; empty for kinds whose rules are not the API's."""
+        if (policy.group, policy.kind) != (GATEWAY_GROUP, "BackendTLSPolicy"):
+            return ()
+        return compute_backend_tls(self.topology, policy)
 
     def _bound(self, key: tuple[ObjectRef, ObjectRef]) -> BoundListener | None:
         gateway, ref = key

@@ -82,7 +82,7 @@ parent_refs = st.fixed_dictionaries(
 backends = st.lists(
     st.fixed_dictionaries(
         {"name": names, "port": st.sampled_from([80, 81]), "weight": st.integers(0, 2)},
-        optional={"namespace": namespaces},
+        optional={"namespace": namespaces, "kind": st.just("Own"), "group": st.just("example.net")},
     ),
     max_size=2,
 )
@@ -101,7 +101,10 @@ documents = st.one_of(
         {
             **_object("GatewayClass", namespaced=False),
             "spec": st.fixed_dictionaries({"controllerName": st.sampled_from(["example.net/a", "other/b"])}),
-            "status": st.fixed_dictionaries({"conditions": condition_lists}),
+            "status": st.fixed_dictionaries(
+                {"conditions": condition_lists},
+                optional={"supportedFeatures": st.just([{"name": "TLSRoute"}])},
+            ),
         }
     ),
     st.fixed_dictionaries(
@@ -109,7 +112,16 @@ documents = st.one_of(
             **_object("Gateway"),
             "spec": st.fixed_dictionaries(
                 {"gatewayClassName": names, "listeners": listeners},
-                optional={"allowedListeners": st.fixed_dictionaries({"namespaces": _from})},
+                optional={
+                    "allowedListeners": st.fixed_dictionaries({"namespaces": _from}),
+                    "tls": st.fixed_dictionaries(
+                        {
+                            "backend": st.fixed_dictionaries(
+                                {"clientCertificateRef": st.fixed_dictionaries({"name": names})}
+                            )
+                        }
+                    ),
+                },
             ),
             "status": st.fixed_dictionaries({"conditions": condition_lists, "listeners": listener_statuses}),
         }
@@ -202,6 +214,37 @@ documents = st.one_of(
     ),
     st.fixed_dictionaries(
         {
+            **_object("BackendTLSPolicy"),
+            "spec": st.fixed_dictionaries(
+                {
+                    "targetRefs": st.lists(
+                        st.fixed_dictionaries(
+                            {"group": st.just(""), "kind": st.just("Service"), "name": names}
+                        ),
+                        max_size=2,
+                    )
+                }
+            ),
+            "status": st.fixed_dictionaries(
+                {
+                    "ancestors": st.lists(
+                        st.fixed_dictionaries({"ancestorRef": parent_refs, "conditions": condition_lists}),
+                        max_size=1,
+                    )
+                }
+            ),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "apiVersion": st.just("apiextensions.k8s.io/v1"),
+            "kind": st.just("CustomResourceDefinition"),
+            "metadata": st.fixed_dictionaries({"name": names}),
+            "spec": st.just({"group": "example.net", "names": {"kind": "Own"}}),
+        }
+    ),
+    st.fixed_dictionaries(
+        {
             **_object("Ingress", "networking.k8s.io/v1"),
             "spec": st.fixed_dictionaries(
                 {"rules": st.lists(st.fixed_dictionaries({"host": hosts}), max_size=2)}
@@ -215,7 +258,17 @@ documents = st.one_of(
     ),
 )
 kind_states = st.tuples(
-    st.sampled_from(["Service", "EndpointSlice", "Gateway", "HTTPRoute", "ReferenceGrant", "Secret"]),
+    st.sampled_from(
+        [
+            "Service",
+            "EndpointSlice",
+            "Gateway",
+            "HTTPRoute",
+            "ReferenceGrant",
+            "Secret",
+            "CustomResourceDefinition",
+        ]
+    ),
     st.builds(KindState, st.sampled_from(["loading", "live", "stale", "denied", "absent", "failed"])),
 )
 steps = st.one_of(

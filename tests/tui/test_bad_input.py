@@ -173,13 +173,21 @@ def test_every_list_forbidden_is_unknown(
             200,
             {
                 "kind": "APIGroupList",
-                "groups": [{"name": group, "versions": [{"groupVersion": f"{group}/v1", "version": "v1"}]}],
+                "groups": [
+                    {"name": name, "versions": [{"groupVersion": f"{name}/v1", "version": "v1"}]}
+                    for name in (group, "networking.k8s.io")
+                ],
             },
         ),
         f"/apis/{group}/v1": resources(f"{group}/v1", gateways="Gateway", httproutes="HTTPRoute"),
+        "/apis/networking.k8s.io/v1": resources("networking.k8s.io/v1", ingresses="Ingress"),
     }
     server = serve(lambda path: answers.get(path) or forbidden(path))
-    ended = run("status", "-o", "json", "--kubeconfig", write_kubeconfig(tmp_path / "kc", server))
+    kubeconfig = write_kubeconfig(tmp_path / "kc", server)
+    for arguments in ((), ("shop/web",)):
+        twin = run("twin", *arguments, "--kubeconfig", kubeconfig)
+        one_line(twin, COULD_NOT_TELL, "Ingresses could not be read (denied)")
+    ended = run("status", "-o", "json", "--kubeconfig", kubeconfig)
     assert (ended.returncode, ended.stderr) == (COULD_NOT_TELL, "")
     document = json.loads(ended.stdout)
     assert document["verdict"] == "UNKNOWN"

@@ -33,6 +33,7 @@ def status(
     from ...cluster.connect import connect
     from ...cluster.watch import load_once
     from ...probes.output import document, encode
+    from ...probes.state.claims import claims
     from ...probes.state.diagnose import diagnose
     from ...probes.state.overview import overview
     from ...probes.state.scope import findings_within, rows_within
@@ -45,12 +46,13 @@ def status(
         connection.close()
     findings = findings_within(snapshot, diagnose(snapshot), settings.namespaces)
     rows = rows_within(snapshot, overview(snapshot, findings), settings.namespaces)
-    verdict = worst([finding.verdict for finding in findings] or [Verdict.PASS])
+    verdict = worst([Verdict.PASS, *(finding.verdict for finding in findings)])
     if output == "json":
         facts = {
             "context": connection.context,
             "gateways": len(rows.gateways),
             "routes": len(rows.routes),
+            "conditions": claims(rows),
             "kinds": {
                 kind: {"state": state.state, "detail": state.detail} for kind, state in snapshot.kinds.items()
             },

@@ -41,6 +41,7 @@ class BrowseScreen(FrameScreen):
         Binding("slash", "filter", "filter", show=False),
         Binding("z", "faults", "faults only", show=False),
         Binding("y", "yaml", "yaml", show=False),
+        Binding("t", "twin", "twin", show=False),
         Binding("x", "xray", "x-ray", show=False),
         Binding("c", "checklist", "checklist", show=False),
         Binding("p", "plans", "plans", show=False),
@@ -69,6 +70,7 @@ class BrowseScreen(FrameScreen):
             ("/", "filter"),
             ("z", "faults"),
             ("y", "yaml"),
+            ("t", "twin"),
             ("x", "x-ray"),
             ("c", "checklist"),
             ("p", "plans"),
@@ -267,6 +269,12 @@ class BrowseScreen(FrameScreen):
         subject = self._subject()
         if isinstance(subject, ObjectRef):
             self.pointsman.open_yaml(subject.whole)
+
+    def action_twin(self) -> None:
+        """The Ingresses of this route's hosts beside it; without any the list of all."""
+        subject = self._subject()
+        rows = self.pointsman.picture.overview.routes
+        self.pointsman.open_twin(next((row.hostnames for row in rows if row.ref == subject), ()))
 
     def action_xray(self) -> None:
         """The way of a request to this route's first host and path."""

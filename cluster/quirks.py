@@ -1,0 +1,197 @@
+"""Where controllers are known to say something else than the specs give, as data, with who is right.
+
+Read in the statuses that their own translators wrote (the golden files of their tests); ``docs/agreement.md``
+counts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Right = Literal["specs", "controller", "open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """One class of disagreement of one controller (its id in ``controllers``).
+
+    ``claimed`` and ``computed`` are ``Status/Reason``; a reason left empty stands for any. ``right``: who is,
+    by the API's text; ``open`` where the API allows both readings.
+    """
+
+    controller: str
+    scope: str
+    type: str
+    claimed: str
+    computed: str
+    right: Right
+    why: str
+
+
+QUIRKS: tuple[Quirk, ...] = (
+    Quirk(
+        "istio",
+        "Gateway",
+        "Accepted",
+        "True/Accepted",
+        "False/ListenersNotValid",
+        "specs",
+        "Istio judges listeners apart and never says ListenersNotValid of the Gateway.",
+    ),
+    Quirk(
+        "istio",
+        "Gateway",
+        "Programmed",
+        "True/Programmed",
+        "False/Invalid",
+        "specs",
+        "Istio's Programmed speaks of the address of the Gateway's Service, not of its listeners.",
+    ),
+    Quirk(
+        "istio",
+        "Listener",
+        "Accepted",
+        "True/Accepted",
+        "False/NoValidCACertificate",
+        "specs",
+        "Istio tells a bad CA reference in ResolvedRefs alone.",
+    ),
+    Quirk(
+        "istio",
+        "Listener",
+        "Programmed",
+        "True/Programmed",
+        "False/Invalid",
+        "specs",
+        "Istio leaves Programmed at True on a listener that it does not accept.",
+    ),
+    Quirk(
+        "cilium",
+        "Listener",
+        "Accepted",
+        "False/Invalid",
+        "True/Accepted",
+        "open",
+        "Cilium does not accept a listener without a usable certificate or kind; the API asks only that some "
+        "configuration can come of it, and has no reason for this case.",
+    ),
+    Quirk(
+        "cilium",
+        "Gateway",
+        "Accepted",
+        "False/ListenersNotValid",
+        "True/Accepted",
+        "controller",
+        "No listener is accepted, for what only Cilium knows: the inside of a Secret, or host networking.",
+    ),
+    Quirk(
+        "cilium",
+        "Gateway",
+        "Programmed",
+        "False/ListenersNotValid",
+        "True/Programmed",
+        "controller",
+        "As Accepted: no listener is accepted, for what only Cilium knows.",
+    ),
+    Quirk(
+        "cilium",
+        "Route",
+        "Accepted",
+        "False/NotAllowedByListeners",
+        "True/Accepted",
+        "specs",
+        "The test's Namespaces lack the label kubernetes.io/metadata.name, which every API server sets.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "BackendTLSPolicy",
+        "Accepted",
+        "True/Accepted",
+        "False/NoValidCACertificate",
+        "specs",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt; the API asks for ca.crt.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "BackendTLSPolicy",
+        "ResolvedRefs",
+        "True/ResolvedRefs",
+        "False/InvalidCACertificateRef",
+        "specs",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt; the API asks for ca.crt.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Listener",
+        "Accepted",
+        "True/",
+        "False/ProtocolConflict",
+        "specs",
+        "Of two UDP listeners on one port Envoy Gateway keeps the first; by the API none of them wins.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Listener",
+        "Conflicted",
+        "False/",
+        "True/ProtocolConflict",
+        "specs",
+        "Of two UDP listeners on one port Envoy Gateway keeps the first; by the API none of them wins.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Listener",
+        "Programmed",
+        "True/",
+        "False/Invalid",
+        "specs",
+        "Of two UDP listeners on one port Envoy Gateway keeps the first; by the API none of them wins.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Listener",
+        "Programmed",
+        "False/Invalid",
+        "True/Programmed",
+        "open",
+        "Envoy Gateway programs no listener that has any fault, be it one kind of several that it allows or "
+        "one certificate of two; by the API the sound part may serve.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Listener",
+        "ResolvedRefs",
+        "False/PartiallyInvalidCertificateRef",
+        "True/ResolvedRefs",
+        "controller",
+        "One Secret of several holds no usable certificate; of Secrets only the metadata are read here.",
+    ),
+    Quirk(
+        "envoy-gateway",
+        "Route",
+        "ResolvedRefs",
+        "True/ResolvedRefs",
+        "False/InvalidKind",
+        "specs",
+        "Envoy Gateway takes kind Backend without a group for its own; by the API that is the core group.",
+    ),
+)
+
+
+def quirk_of(controller: str, scope: str, condition: str, claimed: str, computed: str) -> Quirk | None:
+    """The known quirk that explains a disagreement; both sides as ``Status/Reason``."""
+    return next(
+        (
+            one
+            for one in QUIRKS
+            if (one.controller, one.scope, one.type) == (controller, scope, condition)
+            and _fits(one.claimed, claimed)
+            and _fits(one.computed, computed)
+        ),
+        None,
+    )
+
+
+def _fits(pattern: str, value: str) -> bool:
+    return value == pattern or (pattern.endswith("/") and value.startswith(pattern))
