@@ -226,6 +226,12 @@ class PointsmanApp(App[None]):
         if hosts and not found and ingress is None:
             self.call_after_refresh(self._say, f"no Ingress has {clean(hosts[0])}; these are all", Tone.DOUBT)
 
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
+        from .screens.xray import XrayScreen
+
+        self.push_screen(XrayScreen(request_line))
+
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen
@@ -334,11 +340,13 @@ class PointsmanApp(App[None]):
             self.open_twin()
         elif name in ("ns", "namespace"):
             self._narrow(words[1:])
+        elif name in ("x", "xray", "x-ray"):
+            self.open_xray(text.split(maxsplit=1)[1] if len(words) > 1 else "")
         elif name == "help":
             if isinstance(self.screen, FrameScreen):
                 self.screen.action_help()
         else:
-            known = ":routes :gateways :twin :plans :ns NAME :help :q"
+            known = ":routes :gateways :twin :x REQUEST :plans :ns NAME :help :q"
             self._say(f"no such place: {clean(name, 30)}; try {known}", Tone.DOUBT)
 
     def _narrow(self, names: list[str]) -> None:

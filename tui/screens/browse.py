@@ -42,6 +42,7 @@ class BrowseScreen(FrameScreen):
         Binding("z", "faults", "faults only", show=False),
         Binding("y", "yaml", "yaml", show=False),
         Binding("t", "twin", "twin", show=False),
+        Binding("x", "xray", "x-ray", show=False),
         Binding("c", "checklist", "checklist", show=False),
         Binding("p", "plans", "plans", show=False),
         Binding("d", "details", "details", show=False),
@@ -70,6 +71,7 @@ class BrowseScreen(FrameScreen):
             ("z", "faults"),
             ("y", "yaml"),
             ("t", "twin"),
+            ("x", "x-ray"),
             ("c", "checklist"),
             ("p", "plans"),
             ("?", "help"),
@@ -273,6 +275,16 @@ class BrowseScreen(FrameScreen):
         subject = self._subject()
         rows = self.pointsman.picture.overview.routes
         self.pointsman.open_twin(next((row.hostnames for row in rows if row.ref == subject), ()))
+
+    def action_xray(self) -> None:
+        """The way of a request to this route's first host and path."""
+        subject = self._subject()
+        line_of = ""
+        if isinstance(subject, ObjectRef) and subject.whole in self.pointsman.picture.snapshot.routes:
+            from ..xray_start import request_for
+
+            line_of = request_for(self.pointsman.picture.snapshot, subject.whole)
+        self.pointsman.open_xray(line_of)
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has this route's host."""

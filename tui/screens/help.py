@@ -31,8 +31,17 @@ _KEYS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             ("z", "only what is wrong"),
             ("y", "the object as YAML, fetched now"),
             ("t", "the host's Ingresses beside the routes that answer now"),
+            ("x", "x-ray: where a request to this route ends, on both sides, and why others lose"),
             ("c", "the checklist of the host's plan"),
             ("p", "all plans and runs"),
+        ),
+    ),
+    (
+        "x-ray",
+        (
+            ("e", "another request: METHOD URL -H 'name: value'"),
+            ("s", "both sides, only the Gateways, only the Ingresses"),
+            ("a", "everything that lost, or only the nearest"),
         ),
     ),
     (
