@@ -44,6 +44,30 @@ def kubeconfig_paths(explicit: str | None, environ: Mapping[str, str]) -> tuple[
     return (Path("~/.kube/config").expanduser(),), "the default place"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ContextInfo:
+    """A context as a list shows it. ``server`` is empty where its cluster is not there."""
+
+    name: str
+    server: str
+    current: bool
+
+
+def list_contexts(paths: tuple[Path, ...]) -> tuple[ContextInfo, ...]:
+    """The contexts of the merged files, by name. UserError for a file that is no kubeconfig."""
+    merged: dict[str, Any] = {"clusters": {}, "contexts": {}, "users": {}}
+    for path in paths:
+        if path.exists():
+            _merge(merged, _read(path), path)
+    infos = []
+    for name, context in merged["contexts"].items():
+        cluster = merged["clusters"].get(str(context.get("cluster"))) or {}
+        # credentials may stand in the address
+        address = str(cluster.get("server") or "").rpartition("@")[2]
+        infos.append(ContextInfo(str(name), clean(address, 200), name == merged.get("current-context")))
+    return tuple(sorted(infos))
+
+
 def load_context(paths: tuple[Path, ...], named_by: str, context: str | None) -> ContextChoice | None:
     """The wanted context (or the current one) of the merged files; None where no file exists.
 

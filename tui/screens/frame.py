@@ -14,7 +14,7 @@ from ...cluster.text import clean
 from ..host import Host
 from ..lines import Line, Span, Tone, line
 from ..widgets.bars import Bar, key_line
-from ..widgets.prompt import Prompt
+from ..widgets.prompt import Completer, Prompt
 
 
 class FrameScreen(Screen[None]):
@@ -24,12 +24,19 @@ class FrameScreen(Screen[None]):
     FrameScreen { background: ansi_default; layout: vertical; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", show=False),
-        Binding("question_mark", "help", "help", show=False),
-        Binding("at", "commands", "commands run", show=False),
-        Binding("colon", "go", "go to", show=False),
-        Binding("ctrl+r", "ask_again", "ask again", show=False),
+        Binding("escape", "back", "back; a running cutover goes on", show=False),
+        Binding("question_mark", "help", "this page", show=False),
+        Binding("colon", "go", "go to a place (below); tab completes it", show=False),
+        Binding("ctrl+a", "aliases", "all places with their short names", show=False),
+        Binding("F", "findings", "everything found, worst first", show=False),
+        Binding("i", "kinds", "how fresh each kind is, and what may not be read", show=False),
+        Binding("at", "commands", "every command that would reproduce what was seen and done", show=False),
+        Binding("ctrl+r", "ask_again", "ask again now", show=False),
     ]
+    NAME: ClassVar[str] = "everywhere"
+    """What the help page calls this screen."""
+    ENTER: ClassVar[str] = ""
+    """What enter does here, where rows take it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +80,8 @@ class FrameScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Something may have changed while another screen was in front."""
-        self.show_frame()
+        if self.query("#where"):
+            self.picture_changed()
 
     def show_frame(self) -> None:
         """Repaint the bars; those that did not change send nothing."""
@@ -88,6 +96,16 @@ class FrameScreen(Screen[None]):
         # the way out stands at the right edge, and stays where the line is too short for all
         *most, way_out = self.keys()
         self.query_one("#keys", Bar).show(key_line(most), key_line([way_out]))
+
+    def picture_changed(self) -> None:
+        """The cluster changed, or a change of it is no longer new."""
+        self.show_frame()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is asked, tab completes the answer and does not leave it."""
+        if action == "other_side" and self.is_mounted and self.query("#prompt"):
+            return not self.prompt.asking
+        return True
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A message in the line above the keys; it stays until the next one, or escape."""
@@ -107,6 +125,7 @@ class FrameScreen(Screen[None]):
         value: str = "",
         change: Callable[[str], None] | None = None,
         gave_up: Callable[[], None] | None = None,
+        completer: Completer | None = None,
     ) -> None:
         """Ask in place, and give the focus back to where it was."""
         focused = self.focused
@@ -124,7 +143,7 @@ class FrameScreen(Screen[None]):
             if gave_up is not None:
                 gave_up()
 
-        self.prompt.ask(question, answered, value=value, change=change, gave_up=left)
+        self.prompt.ask(question, answered, value=value, change=change, gave_up=left, completer=completer)
 
     # -- keys of every screen
 
@@ -137,11 +156,29 @@ class FrameScreen(Screen[None]):
 
     def action_help(self) -> None:
         """What every key does here, and the words used."""
-        self.pointsman.open_help()
+        if self.NAME != "help":
+            self.pointsman.open_help()
 
     def action_commands(self) -> None:
         """Every command that would reproduce what was done."""
-        self.pointsman.open_commands()
+        self._open("commands")
+
+    def action_findings(self) -> None:
+        """Everything that was found."""
+        self._open("findings")
+
+    def action_kinds(self) -> None:
+        """How far each kind can be trusted."""
+        self._open("kinds")
+
+    def action_aliases(self) -> None:
+        """Every place that ``:`` goes to."""
+        self._open("aliases")
+
+    def _open(self, name: str) -> None:
+        # the same key again must not stack a screen on itself
+        if name not in type(self).__name__.lower():
+            self.pointsman.open_list(name)
 
     def action_ask_again(self) -> None:
         """Try the cluster again now, where it could not be reached."""
@@ -149,4 +186,4 @@ class FrameScreen(Screen[None]):
 
     def action_go(self) -> None:
         """A command line, as in k9s."""
-        self.ask(":", self.pointsman.go)
+        self.ask(":", self.pointsman.go, completer=self.pointsman.complete)

@@ -17,6 +17,8 @@ from .frame import FrameScreen
 class JournalScreen(FrameScreen):
     """One line an entry, the newest last."""
 
+    NAME = "journal"
+
     def __init__(self, run: CutoverRun) -> None:
         super().__init__()
         self._run = run

@@ -18,9 +18,11 @@ from .frame import FrameScreen
 class PlansScreen(FrameScreen):
     """Choose one: enter opens its checklist, ``s`` its cutover."""
 
+    NAME = "plans"
+    ENTER = "the plan's checklist"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "cutover", "cutover", show=False),
-        Binding("c", "checklist", "checklist", show=False),
+        Binding("s", "cutover", "the plan's cutover", show=False),
+        Binding("c", "checklist", "the plan's checklist", show=False),
     ]
 
     def body(self) -> Iterable[Widget]:

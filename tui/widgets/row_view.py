@@ -67,13 +67,13 @@ class RowView(ScrollView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "cursor(1)", "down", show=False),
-        Binding("up,k", "cursor(-1)", "up", show=False),
+        Binding("down,j", "cursor(1)", "down a row", show=False),
+        Binding("up,k", "cursor(-1)", "up a row", show=False),
         Binding("pagedown,ctrl+f", "page(1)", "page down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
-        Binding("home,g", "edge(-1)", "first", show=False),
-        Binding("end,G", "edge(1)", "last", show=False),
-        Binding("enter", "choose", "open", show=False),
+        Binding("home,g", "edge(-1)", "to the first row", show=False),
+        Binding("end,G", "edge(1)", "to the last row", show=False),
+        Binding("enter", "choose", "open what the cursor is on", show=False),
     ]
 
     @dataclass
