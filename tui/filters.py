@@ -6,6 +6,7 @@ A row is searched as text of one field a line, so that ``^`` and ``$`` mean the 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
@@ -63,7 +64,7 @@ class Filter:
         kept = within(LONGEST_S, lambda: self._kept(rows, text_of, labels_of))
         if kept is not None:
             return kept, self
-        plain = replace(self.as_words(), problem=f"took longer than {LONGEST_S:g} s; read as words instead")
+        plain = replace(self.as_words(), problem=f"read as words; took longer than {LONGEST_S:g} s")
         return plain._kept(rows, text_of, labels_of), plain
 
     def as_words(self) -> Filter:
@@ -120,9 +121,12 @@ def parse_filter(text: str) -> Filter:
     if not _REGEX_SIGNS & set(bare):
         return words
     try:
-        pattern = re.compile(bare, re.IGNORECASE | re.MULTILINE)
+        with warnings.catch_warnings():
+            # a warning about what may mean something else one day would be printed over the screen
+            warnings.simplefilter("ignore")
+            pattern = re.compile(bare, re.IGNORECASE | re.MULTILINE)
     except (re.error, OverflowError, RecursionError) as error:
-        return replace(words, problem=f"no regular expression ({error}); read as words")
+        return replace(words, problem=f"read as words; no regular expression: {error}")
     return Filter(text, "regex", inverse, pattern=pattern)
 
 
@@ -132,7 +136,7 @@ def _labels(text: str) -> Filter:
     try:
         return Filter(text, "labels", selector=label_selector(text[2:].strip()))
     except ValueError as error:
-        return Filter(text, "labels", problem=f"{error}; nothing is hidden")
+        return Filter(text, "labels", problem=f"nothing is hidden; {error}")
 
 
 def label_selector(text: str) -> LabelSelector:
@@ -160,7 +164,7 @@ def _requirement(part: str) -> SelectorRequirement:
         return SelectorRequirement(key=found["key"], operator=operator, values=(found["value"],))
     if found := _EXISTS.match(part):
         return SelectorRequirement(key=found["key"], operator="DoesNotExist" if found["absent"] else "Exists")
-    raise ValueError(f"label selector not understood at {part!r}" if part else "label selector with a gap")
+    raise ValueError(f"no label selector: {part!r}" if part else "a label selector with a gap")
 
 
 def _fuzzy(needle: str, text: str) -> bool:

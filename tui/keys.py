@@ -14,8 +14,8 @@ _NAMES = {
     "escape": "esc",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
-    "pagedown": "page-down",
-    "pageup": "page-up",
+    "pagedown": "pgdn",
+    "pageup": "pgup",
 }
 _MANY = 4
 APP_BINDINGS = (

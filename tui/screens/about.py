@@ -151,7 +151,7 @@ def event_lines(events: Sequence[KubeEvent], now: float, width: int) -> list[Lin
     for event in events:
         tone = Tone.PLAIN if event.type == "Normal" else Tone.DOUBT
         times = f" x{event.count}" if event.count > 1 else ""
-        head = f"{age(event.last_seen, now):>4}  {clean(event.type, 8):<8} "
+        head = f"{age(event.last_seen, now, exact=True):>4}  {clean(event.type, 8):<8} "
         who = f"  {clean(event.source, 60)}" if event.source else ""
         reason = Span(f"{clean(event.reason, 40)}{times}", tone)
         lines.append(line(" ", Span(head, Tone.DIM), reason, Span(who, Tone.DIM)))

@@ -51,7 +51,7 @@ class FrameScreen(Screen[None]):
         """Header, body, prompt, and the last two lines."""
         yield Bar(id="header")
         yield from self.body()
-        yield Prompt(id="prompt")
+        yield Prompt(id="prompt", on_asking=self._make_room)
         yield Bar(id="where")
         yield Bar(id="keys")
 
@@ -68,6 +68,10 @@ class FrameScreen(Screen[None]):
         raise NotImplementedError
 
     # -- the frame's own lines
+
+    def _make_room(self, asking: bool) -> None:
+        # the question takes the place of this line: were it one line more, all above would move
+        self.query_one("#where").display = not asking
 
     @property
     def standing(self) -> bool:

@@ -17,7 +17,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 _ORDER = ("everywhere", "tables", "browse", "findings", "checklist", "cutover")
-_COLUMN = 16
+_COLUMN = 17
 
 _FILTERS = (
     ("words", "rows that hold every word: name, namespace, kind, host, parent, FAIL, computed:FAIL"),

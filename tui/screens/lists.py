@@ -51,7 +51,7 @@ class AliasesScreen(FrameScreen):
 def _place_line(place: Place) -> Line:
     name = f":{place.names[0]} {place.argument}".rstrip()
     aliases = " ".join(place.names[1:])
-    return line(" ", Span(fit(name, 24), Tone.ACCENT), Span(fit(aliases, 26), Tone.DIM), place.what)
+    return line(" ", Span(fit(name, 18), Tone.ACCENT), Span(fit(aliases, 22), Tone.DIM), place.what)
 
 
 class ContextsScreen(FrameScreen):
@@ -87,13 +87,10 @@ class ContextsScreen(FrameScreen):
         here = self.pointsman.bridge.context
         rows: list[tuple[Hashable | None, Line]] = []
         for context in contexts:
-            notes = ["shown now"] if context.name == here else []
-            notes += ["the kubeconfig's current one"] if context.current else []
-            name = fit(clean(context.name, 80), 32)
-            server = fit(context.server or "no server", 40)
-            rows.append(
-                (context.name, line(" ", Span(name, Tone.STRONG), server, Span(", ".join(notes), Tone.DIM)))
-            )
+            shown = Span(f"{'shown now' if context.name == here else '':<10}", Tone.ACCENT)
+            current = Span("  the current one" if context.current else "", Tone.DIM)
+            name = Span(fit(clean(context.name, 80), 28) + " ", Tone.STRONG)
+            rows.append((context.name, line(" ", shown, name, context.server or "no server", current)))
         return rows or [(None, line(" ", Span("the kubeconfig names no context", Tone.DIM)))]
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:

@@ -19,7 +19,10 @@ Completer = Callable[[str], tuple[str, tuple[str, ...]]]
 
 
 class Prompt(Horizontal):
-    """Hidden until asked; enter answers, escape gives up. It never covers what the question is about."""
+    """Hidden until asked; enter answers, escape gives up. It never covers what the question is about.
+
+    ``on_asking`` is told when a question opens and when it closes, so that another line can make room.
+    """
 
     DEFAULT_CSS = """
     Prompt { height: 1; display: none; background: ansi_default; }
@@ -36,8 +39,14 @@ class Prompt(Horizontal):
         Binding("tab", "complete", "complete what is typed", show=False),
     ]
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's name
+        on_asking: Callable[[bool], None] | None = None,
+    ) -> None:
         super().__init__(id=id)
+        self._on_asking = on_asking
         self._answer: Callable[[str], None] | None = None
         self._change: Callable[[str], None] | None = None
         self._gave_up: Callable[[], None] | None = None
@@ -77,7 +86,7 @@ class Prompt(Horizontal):
         field = self.query_one(Input)
         field.value = value
         self.hint("")
-        self.add_class("asking")
+        self._show(True)
         self._suggest(value)
         field.focus()
 
@@ -89,7 +98,12 @@ class Prompt(Horizontal):
     def close(self) -> None:
         """Hide the line and drop its question."""
         self._answer = self._change = self._gave_up = self._completer = None
-        self.remove_class("asking")
+        self._show(False)
+
+    def _show(self, asking: bool) -> None:
+        self.set_class(asking, "asking")
+        if self._on_asking is not None:
+            self._on_asking(asking)
 
     def _suggest(self, text: str) -> None:
         if self._completer is not None:
