@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from .kubernetes_objects import EndpointSlice
 from .objects import BackendRef, Route, SecretRef
 from .refs import GATEWAY_GROUP, ObjectRef
+from .scene import Index, Scene
 from .semantics import grant_allows
-from .store import Snapshot
+from .snapshot import Snapshot
 from .text import clean
 from .topology import BoundListener, Topology
 
@@ -46,17 +47,22 @@ class CertificateFault:
 
 
 class Endpoints:
-    """Ready endpoints by Service, summed over the slices of one Snapshot."""
+    """Ready endpoints by Service, summed over its slices."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._ready: dict[tuple[str, str], int] = defaultdict(int)
-        for ref, piece in snapshot.endpoint_slices.items():
-            if piece.service:
-                self._ready[ref.namespace, piece.service] += piece.ready_count
+    def __init__(self, scene: Scene) -> None:
+        self._slices: Index[tuple[str, str], EndpointSlice] = scene.index("endpoint_slices", _of_service)
+        self._ready = scene.query(self._count)
 
     def ready(self, namespace: str, service: str) -> int:
         """How many endpoints are ready; 0 where there is no slice."""
-        return self._ready.get((namespace, service), 0)
+        return self._ready((namespace, service))
+
+    def _count(self, key: tuple[str, str]) -> int:
+        return sum(piece.ready_count for piece in self._slices[key])
+
+
+def _of_service(piece: EndpointSlice) -> tuple[tuple[str, str], ...]:
+    return ((piece.meta.namespace, piece.service),) if piece.service else ()
 
 
 def backend_faults(topology: Topology, endpoints: Endpoints, route: Route) -> Iterator[BackendFault]:
@@ -172,7 +178,7 @@ def _granted(
     from_group: str = GATEWAY_GROUP,
 ) -> bool | None:
     allowed = grant_allows(
-        topology.grants_in.get(target.namespace, ()),
+        topology.grants_in(target.namespace),
         from_group,
         from_kind,
         from_namespace,

@@ -6,8 +6,7 @@ they are never guessed.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .objects import (
@@ -21,6 +20,7 @@ from .objects import (
     Route,
 )
 from .refs import GATEWAY_GROUP, ObjectRef
+from .scene import Index, Scene
 from .semantics import (
     kind_allowed,
     listeners_conflict,
@@ -30,7 +30,6 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
-from .store import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -78,33 +77,55 @@ class Attachment:
 
 
 class Topology:
-    """Indexes over one Snapshot, and the computed answers. Answers are cached."""
+    """Indexes over one scene, and the computed answers; each is worked out once."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.class_by_name: dict[str, GatewayClass] = {ref.name: obj for ref, obj in snapshot.classes.items()}
-        self.grants_in: dict[str, list[ReferenceGrant]] = defaultdict(list)
-        for grant in snapshot.grants.values():
-            self.grants_in[grant.meta.namespace].append(grant)
-        self._sets_of: dict[ObjectRef, list[ListenerSet]] = defaultdict(list)
-        for listener_set in snapshot.listener_sets.values():
-            target = listener_set.spec.parent_ref.target(listener_set.meta.namespace).whole
-            self._sets_of[target].append(listener_set)
-        self._listeners: dict[ObjectRef, tuple[BoundListener, ...]] = {}
-        self._attachments: dict[ObjectRef, tuple[Attachment, ...]] = {}
-        self._labels = {ref.name: obj.meta.labels for ref, obj in snapshot.namespaces.items()}
+    def __init__(self, scene: Scene) -> None:
+        self.snapshot = scene.snapshot
+        self.listeners: Callable[[ObjectRef], tuple[BoundListener, ...]] = scene.query(self._bind)
+        self._attachments = scene.query(self._attach_all)
+        # a Gateway's status changes with every route: what routes ask of it are answers of their own
+        self.controller_at: Callable[[ObjectRef], str | None] = scene.query(self._controller_at)
+        self._has_gateway = scene.query(self._gateway_exists)
+        self._gateway_of_set = scene.query(self._find_gateway_of_set)
+        self._grants: Index[str, ReferenceGrant] = scene.index(
+            "grants", lambda grant: (grant.meta.namespace,)
+        )
+        self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
+        self._sets: Index[ObjectRef, ListenerSet] = scene.index(
+            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+        )
+
+    def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
+        """The ReferenceGrants of a namespace."""
+        return self._grants[namespace]
+
+    def gateway_class(self, name: str) -> GatewayClass | None:
+        """The GatewayClass of that name."""
+        return next(iter(self._classes[name]), None)
 
     # --- Gateways and listeners ----------------------------------------------------------------
 
     def controller_of(self, gateway: Gateway) -> str | None:
         """The controllerName that should claim a Gateway; None where its class is missing or unreadable."""
-        found = self.class_by_name.get(gateway.spec.gateway_class_name)
+        found = self.gateway_class(gateway.spec.gateway_class_name)
         return found.spec.controller_name if found else None
+
+    def _controller_at(self, gateway: ObjectRef) -> str | None:
+        """The controllerName that should claim the Gateway of that ref; None where that is not known."""
+        found = self.snapshot.gateways.get(gateway)
+        return self.controller_of(found) if found else None
+
+    def _gateway_exists(self, gateway: ObjectRef) -> bool:
+        return gateway in self.snapshot.gateways
+
+    def _find_gateway_of_set(self, ref: ObjectRef) -> ObjectRef | None:
+        found = self.snapshot.listener_sets.get(ref)
+        return found.spec.parent_ref.target(ref.namespace).whole if found else None
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
         """A namespace's labels; None where it is not known. Its own name is always among them."""
-        labels = self._labels.get(namespace)
-        return None if labels is None else {"kubernetes.io/metadata.name": namespace, **labels}
+        found = self.snapshot.namespaces.get(ObjectRef("Namespace", "", namespace))
+        return None if found is None else {"kubernetes.io/metadata.name": namespace, **found.meta.labels}
 
     def set_allowed(self, gateway: Gateway, listener_set: ListenerSet) -> bool | None:
         """Whether a Gateway lets a ListenerSet in (GEP-1713: allowedListeners, default None)."""
@@ -124,18 +145,13 @@ class Topology:
         def order(one: ListenerSet) -> tuple[str, str, str]:
             return (one.meta.creation_timestamp or "9999", one.meta.namespace, one.meta.name)
 
-        return tuple(sorted(self._sets_of.get(gateway, ()), key=order))
+        return tuple(sorted(self._sets[gateway], key=order))
 
-    def listeners(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
+    def _bind(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
         """All listeners of a Gateway: its own, then those of the ListenerSets that it lets in."""
-        cached = self._listeners.get(gateway_ref)
-        if cached is None:
-            gateway = self.snapshot.gateways.get(gateway_ref)
-            cached = self._bind(gateway_ref, gateway) if gateway else ()
-            self._listeners[gateway_ref] = cached
-        return cached
-
-    def _bind(self, gateway_ref: ObjectRef, gateway: Gateway) -> tuple[BoundListener, ...]:
+        gateway = self.snapshot.gateways.get(gateway_ref)
+        if gateway is None:
+            return ()
         own = gateway.spec.listeners
         bound = [
             _bound(gateway_ref, gateway_ref, listener, (other for other in own if other is not listener))
@@ -156,19 +172,18 @@ class Topology:
 
     def attachments(self, route: Route) -> tuple[Attachment, ...]:
         """One answer for each parentRef of a route, in the spec's order."""
-        ref = route.ref
-        cached = self._attachments.get(ref)
-        if cached is None:
-            cached = tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs)
-            self._attachments[ref] = cached
-        return cached
+        return self._attachments(route.ref)
+
+    def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
+        route = self.snapshot.routes.get(ref)
+        return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()
 
     def _attach(self, route: Route, ref: ObjectRef, parent: ParentRef) -> Attachment:
         target = parent.target(ref.namespace)
         if parent.kind == "Gateway" and parent.group == GATEWAY_GROUP:
             gateway_ref: ObjectRef | None = target.whole
             bound = self.listeners(target.whole)
-            found = target.whole in self.snapshot.gateways
+            found = self._has_gateway(target.whole)
         elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
             gateway_ref, bound, found = self._through_set(target.whole)
         else:
@@ -179,10 +194,9 @@ class Topology:
         return self._choose(route, Attachment(ref, parent, target, gateway_ref, None, ""), candidates)
 
     def _through_set(self, ref: ObjectRef) -> tuple[ObjectRef | None, tuple[BoundListener, ...], bool]:
-        listener_set = self.snapshot.listener_sets.get(ref)
-        if listener_set is None:
+        gateway = self._gateway_of_set(ref)
+        if gateway is None:
             return None, (), False
-        gateway = listener_set.spec.parent_ref.target(ref.namespace).whole
         return gateway, tuple(one for one in self.listeners(gateway) if one.owner == ref), True
 
     def _without_parent(self, ref: ObjectRef, parent: ParentRef, target: ObjectRef) -> Attachment:
@@ -272,17 +286,3 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
-
-
-_last: tuple[Snapshot, Topology] | None = None
-
-
-def topology_of(snapshot: Snapshot) -> Topology:
-    """The Topology of a Snapshot; the latest one is kept, because several judges ask in turn."""
-    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
-    kept = _last
-    if kept is not None and kept[0] is snapshot:
-        return kept[1]
-    topology = Topology(snapshot)
-    _last = (snapshot, topology)
-    return topology

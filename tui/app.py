@@ -17,8 +17,9 @@ from textual.binding import BindingType
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
+from ..probes.state.rows import Picture
 from . import doors, places
-from .bridge import Bridge, Picture
+from .bridge import Bridge
 from .changes import Changes
 from .contexts import connector, contexts_of
 from .header import header

@@ -8,21 +8,19 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..cluster.errors import UserError
-from ..cluster.refs import ObjectRef
 from ..cluster.snapshot import Snapshot
 from ..cluster.text import clean
-from ..probes.state.rows import Overview
-from ..probes.verdict import Finding
+from ..probes.state.rows import Picture
+from ..probes.state.scope import within
 
 if TYPE_CHECKING:
     from ..cluster.connect import Connection
     from ..cluster.watch import LiveCluster
+    from ..probes.state.live import LiveJudge
 
 _INTERVAL_S = 0.1
 _REST_WHILE_LOADING = 3.0
@@ -52,16 +50,6 @@ class Pace:
         return now - self._ended >= self._took_s * (_REST_WHILE_LOADING if loading else 1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One judged moment. ``by_object`` holds each object's findings, those of its sections included."""
-
-    snapshot: Snapshot = field(default_factory=Snapshot)
-    findings: tuple[Finding, ...] = ()
-    overview: Overview = field(default_factory=Overview)
-    by_object: Mapping[ObjectRef, tuple[Finding, ...]] = field(default_factory=lambda: MappingProxyType({}))
-
-
 class Bridge:
     """Connects, watches and judges on its own threads; the screens only read its attributes."""
 
@@ -73,6 +61,7 @@ class Bridge:
         self._next: deque[tuple[Callable[[], Connection], tuple[str, ...] | None, str]] = deque()
         self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
         self._live: LiveCluster | None = None
+        self._judged = 0
         self.picture = Picture()
         self.connection: Connection | None = None
         self.problem: UserError | None = None
@@ -145,6 +134,7 @@ class Bridge:
     def _watch(self) -> None:
         # imported here: the client costs 200 ms that the first paint must not wait for
         from ..cluster.watch import LiveCluster
+        from ..probes.state.live import LiveJudge
 
         connection = self._connect()
         self.context = connection.context
@@ -155,6 +145,7 @@ class Bridge:
         self.problem, self.trouble = None, ""
         seen: tuple[object, ...] = ()
         pace, any_route = Pace(), False
+        judge, self._judged = LiveJudge(), 0
         while not self._stop.is_set() and not self._next:
             began = time.monotonic()
             snapshot = live.snapshot()
@@ -164,7 +155,7 @@ class Bridge:
             first = bool(snapshot.routes) and not any_route
             if wanted != seen and (first or pace.due(began, loading=loading)):
                 seen, any_route = wanted, any_route or first
-                self._judge(snapshot, self._namespaces)
+                self._judge(judge, live, snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
             self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
         if self._next:
@@ -173,29 +164,26 @@ class Bridge:
         live.stop()
         connection.close()
 
-    def _judge(self, snapshot: Snapshot, namespaces: tuple[str, ...] | None) -> None:
-        from ..probes.state.diagnose import diagnose
-        from ..probes.state.overview import overview
-        from ..probes.state.scope import findings_within, rows_within
-
+    def _judge(
+        self,
+        judge: LiveJudge,
+        live: LiveCluster,
+        snapshot: Snapshot,
+        namespaces: tuple[str, ...] | None,
+    ) -> None:
         try:
-            findings = findings_within(snapshot, diagnose(snapshot), namespaces)
-            rows = rows_within(snapshot, overview(snapshot, findings), namespaces)
+            # more may have changed since the snapshot was taken; that does no harm
+            changed = live.store.changed_since(self._judged) if self._judged else None
+            picture = judge.judge(snapshot, changed)
         except Exception as error:  # noqa: BLE001 - a judge that ends must not leave an old picture that says "live"
             what = f"the newest state could not be judged: {type(error).__name__}: {clean(error)}"
             self.problem, self.trouble = (
                 UserError(what, "what is shown is older; please report this"),
                 "not judged",
             )
+            self._judged = 0
             return
         if self.trouble == "not judged":
             self.problem, self.trouble = None, ""
-        self.picture = Picture(snapshot, findings, rows, _by_object(findings))
-
-
-def _by_object(findings: tuple[Finding, ...]) -> Mapping[ObjectRef, tuple[Finding, ...]]:
-    index: dict[ObjectRef, list[Finding]] = {}
-    for finding in findings:
-        if isinstance(finding.subject, ObjectRef):
-            index.setdefault(finding.subject.whole, []).append(finding)
-    return MappingProxyType({ref: tuple(of_ref) for ref, of_ref in index.items()})
+        self._judged = snapshot.version
+        self.picture = within(picture, namespaces)

@@ -16,7 +16,7 @@ from .lines import EMPTY, Line, Span, Tone, labelled, line
 if TYPE_CHECKING:
     from ..cluster.objects import Object
     from ..cluster.snapshot import Snapshot
-    from .bridge import Picture
+    from ..probes.state.rows import Picture
     from .probed import Probed
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..cluster.refs import ObjectRef
-from .bridge import Bridge, Picture
+from ..probes.state.rows import Picture
+from .bridge import Bridge
 from .changes import Changes
 from .lines import Line, Tone
 from .probed import Probed

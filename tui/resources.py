@@ -13,7 +13,7 @@ from .filters import haystack
 
 if TYPE_CHECKING:
     from ..cluster.objects import Object
-    from .bridge import Picture
+    from ..probes.state.rows import Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""Everything that is wrong with a Snapshot, as findings."""
+"""Everything that is wrong with a cluster, as findings: which judge is asked of what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from ...cluster.store import Snapshot
+from ...cluster.objects import Gateway, ListenerSet, Object, Route
+from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
 from .backends import backend_findings
 from .gateways import class_findings, gateway_findings, listener_set_findings
@@ -22,34 +24,59 @@ def diagnose(snapshot: Snapshot) -> tuple[Finding, ...]:
 
     What hangs on a kind that could not be read is UNKNOWN, never FAIL or PASS.
     """
-    world = world_of(snapshot)
-    unique = dict.fromkeys(_all(world))
-    return tuple(sorted(unique, key=_order))
+    return tuple(sorted(_all(world_of(snapshot)), key=finding_order))
 
 
-def _order(finding: Finding) -> tuple[int, str, str, str]:
+def finding_order(finding: Finding) -> tuple[int, str, str, str]:
+    """Sort key: worst first, then by rule, subject and words."""
     return -finding.verdict.badness, finding.rule, str(finding.subject), finding.summary
 
 
 def _all(world: World) -> Iterator[Finding]:
-    snapshot = world.snapshot
-    yield from reading_findings(snapshot)
-    for gateway_class in snapshot.classes.values():
-        yield from class_findings(world, gateway_class)
-    for ref, gateway in snapshot.gateways.items():
-        yield from gateway_findings(world, gateway)
-        yield from claimed_listener_findings(world, gateway)
-        for bound in world.topology.listeners(ref):
-            yield from computed_listener_findings(world, bound)
-    for listener_set in snapshot.listener_sets.values():
-        yield from listener_set_findings(world, listener_set)
-        yield from claimed_listener_findings(world, listener_set)
-    for route in snapshot.routes.values():
-        yield from route_findings(world, route)
-        yield from backend_findings(world, route)
-    for policy in snapshot.policies.values():
-        yield from policy_findings(world, policy)
-    yield from competing_policies(world)
-    yield from deep_chains(world)
-    yield from version_findings(world)
-    yield from ingress_findings(world)
+    for judge_whole in WHOLE:
+        yield from dict.fromkeys(judge_whole(world))
+    for part in PER_OBJECT:
+        for obj in getattr(world.snapshot, part).values():
+            yield from judge_of(part, obj, world)
+
+
+def _of_gateway(world: World, gateway: Gateway) -> Iterator[Finding]:
+    yield from gateway_findings(world, gateway)
+    yield from claimed_listener_findings(world, gateway)
+    for bound in world.topology.listeners(gateway.ref):
+        yield from computed_listener_findings(world, bound)
+
+
+def _of_listener_set(world: World, listener_set: ListenerSet) -> Iterator[Finding]:
+    yield from listener_set_findings(world, listener_set)
+    yield from claimed_listener_findings(world, listener_set)
+
+
+def _of_route(world: World, route: Route) -> Iterator[Finding]:
+    yield from route_findings(world, route)
+    yield from backend_findings(world, route)
+
+
+Judge = Callable[[World, Any], Iterator[Finding]]
+
+# asked of each object of a part of the Snapshot, and again when something changes that the answer rests on
+PER_OBJECT: dict[str, Judge] = {
+    "classes": class_findings,
+    "gateways": _of_gateway,
+    "listener_sets": _of_listener_set,
+    "routes": _of_route,
+    "policies": policy_findings,
+}
+# asked once of the whole picture: only where the objects that are gone through are few
+WHOLE: tuple[Callable[[World], Iterator[Finding]], ...] = (
+    reading_findings,
+    competing_policies,
+    deep_chains,
+    version_findings,
+    ingress_findings,
+)
+
+
+def judge_of(part: str, obj: Object, world: World) -> tuple[Finding, ...]:
+    """The findings of one object, each once."""
+    return tuple(dict.fromkeys(PER_OBJECT[part](world, obj)))

@@ -69,14 +69,15 @@ def gateway_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
 
 def _class_of(world: World, gateway: Gateway) -> Iterator[Finding]:
     name = gateway.spec.gateway_class_name
-    if name in world.topology.class_by_name or not world.snapshot.state_of("GatewayClass").knows(""):
+    if world.topology.gateway_class(name) or not world.snapshot.state_of("GatewayClass").knows(""):
         return
+    known = sorted(one.meta.name for one in world.snapshot.classes.values())
     yield finding(
         "GW203",
         Verdict.FAIL,
         gateway.ref,
         f"GatewayClass {clean(name, 100)} does not exist",
-        evidence=[f"classes: {', '.join(sorted(world.topology.class_by_name)[:10]) or 'none'}"],
+        evidence=[f"classes: {clean(', '.join(known[:10]), 400) or 'none'}"],
         reproduce=kubectl_get(gateway.ref),
     )
 

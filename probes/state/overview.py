@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from ...cluster.objects import Condition, Gateway, GatewayClass, Route, RouteParentStatus
 from ...cluster.refs import ObjectRef
-from ...cluster.store import Snapshot
+from ...cluster.snapshot import KindState, Snapshot
 from ...cluster.text import clean
 from ...cluster.topology import Attachment, BoundListener
 from ..verdict import Finding, Verdict, worst
@@ -15,25 +16,43 @@ from .conditions import CLASS, GATEWAY, LISTENER, ROUTE, Scope, claimed_verdict
 from .routes import entries_for
 from .rows import ClassRow, GatewayRow, ListenerRow, Overview, ParentRow, RouteRow
 from .words import safe_ref
-from .world import world_of
+from .world import World, world_of
+
+Trouble = tuple[Verdict, int]
 
 
 def overview(snapshot: Snapshot, findings: Iterable[Finding]) -> Overview:
     """The rows of one moment, what is wrong first. ``findings`` are those of ``diagnose(snapshot)``."""
-    builder = _Builder(snapshot, tuple(findings))
-    routes = sorted(map(builder.route_row, snapshot.routes.values()), key=_by_badness)
-    gateways = sorted(map(builder.gateway_row, snapshot.gateways.values()), key=_by_badness)
-    classes = sorted(map(builder.class_row, snapshot.classes.values()), key=_by_badness)
+    world = world_of(snapshot)
+    builder = RowBuilder(world)
+    findings = tuple(findings)
+    by_subject: dict[ObjectRef, list[Finding]] = defaultdict(list)
+    for one in findings:
+        if isinstance(one.subject, ObjectRef):
+            by_subject[one.subject].append(one)
+            if one.subject.section:
+                by_subject[one.subject.whole].append(one)
+
+    def trouble(ref: ObjectRef) -> Trouble:
+        return trouble_in(by_subject.get(ref, ()))
+
+    routes = [told_route(builder.route_row(one), trouble) for one in snapshot.routes.values()]
+    routes_of = Counter(gateway for row in routes for gateway in row.gateways)
+    gateways_of = Counter(one.spec.gateway_class_name for one in snapshot.gateways.values())
+    gateways = (
+        told_gateway(builder.gateway_row(one), trouble, routes_of[ref])
+        for ref, one in snapshot.gateways.items()
+    )
+    classes = (
+        told_class(builder.class_row(one), trouble, gateways_of[one.meta.name])
+        for one in snapshot.classes.values()
+    )
     return Overview(
-        classes=tuple(classes),
-        gateways=tuple(gateways),
-        routes=tuple(routes),
-        counts=dict(builder.counts),
-        troubled_kinds={
-            kind: state
-            for kind, state in sorted(snapshot.kinds.items())
-            if state.state in _TROUBLED or state.namespaces is not None
-        },
+        classes=tuple(sorted(classes, key=by_badness)),
+        gateways=tuple(sorted(gateways, key=by_badness)),
+        routes=tuple(sorted(routes, key=by_badness)),
+        counts=dict(Counter(one.verdict for one in findings)),
+        troubled_kinds=troubled_kinds(snapshot),
         version=snapshot.version,
     )
 
@@ -41,57 +60,76 @@ def overview(snapshot: Snapshot, findings: Iterable[Finding]) -> Overview:
 _TROUBLED = frozenset({"stale", "denied", "failed", "loading"})
 
 
-def _by_badness(row: ClassRow | GatewayRow | RouteRow) -> tuple[int, str, str, str]:
+def troubled_kinds(snapshot: Snapshot) -> dict[str, KindState]:
+    """The kinds that are not live, or not for the whole cluster."""
+    return {
+        kind: state
+        for kind, state in sorted(snapshot.kinds.items())
+        if state.state in _TROUBLED or state.namespaces is not None
+    }
+
+
+def by_badness(row: ClassRow | GatewayRow | RouteRow) -> tuple[int, str, str, str]:
+    """Sort key: what is wrong first, then by name."""
     return -row.worst.badness, row.ref.namespace, row.ref.name, row.ref.kind
 
 
-class _Builder:
-    def __init__(self, snapshot: Snapshot, findings: tuple[Finding, ...]) -> None:
-        self.snapshot = snapshot
-        self.world = world_of(snapshot)
-        self.counts = Counter(one.verdict for one in findings)
-        self._by_subject: dict[ObjectRef, list[Finding]] = defaultdict(list)
-        for one in findings:
-            if isinstance(one.subject, ObjectRef):
-                self._by_subject[one.subject].append(one)
-                if one.subject.section:
-                    self._by_subject[one.subject.whole].append(one)
-        self._routes_of: Counter[ObjectRef] = Counter()
-        self._gateways_of = Counter(one.spec.gateway_class_name for one in snapshot.gateways.values())
-        for route in snapshot.routes.values():
-            gateways = {
-                attachment.gateway
-                for attachment in self.world.topology.attachments(route)
-                if attachment.accepted and attachment.gateway
-            }
-            self._routes_of.update(gateways)
+def trouble_in(findings: Iterable[Finding]) -> Trouble:
+    """The worst verdict of an object's findings, and how many of them are bad."""
+    bad = [one.verdict for one in findings if one.verdict.badness > Verdict.PASS.badness]
+    return worst([Verdict.PASS, *bad]), len(bad)
 
-    def trouble(self, ref: ObjectRef) -> tuple[Verdict, int]:
-        """The worst verdict of an object's findings (its sections' too), and how many are bad."""
-        bad = [one for one in self._by_subject.get(ref, ()) if one.verdict.badness > Verdict.PASS.badness]
-        return worst([Verdict.PASS, *(one.verdict for one in bad)]), len(bad)
+
+def told_route(row: RouteRow, trouble: Callable[[ObjectRef], Trouble]) -> RouteRow:
+    """The row with what its findings say."""
+    worst_verdict, count = trouble(row.ref)
+    return replace(row, worst=worst_verdict, findings=count) if count else row
+
+
+def told_gateway(row: GatewayRow, trouble: Callable[[ObjectRef], Trouble], routes: int) -> GatewayRow:
+    """The row with what its findings and its listeners' say, and how many ``routes`` attach to it."""
+    listeners = tuple(_told_listener(one, trouble) for one in row.listeners)
+    worst_verdict, count = trouble(row.ref)
+    # trouble of a ListenerSet's listener is trouble of the Gateway that shows it
+    worst_verdict = worst([worst_verdict, *(one.worst for one in listeners)])
+    return replace(row, listeners=listeners, worst=worst_verdict, findings=count, routes=routes)
+
+
+def _told_listener(row: ListenerRow, trouble: Callable[[ObjectRef], Trouble]) -> ListenerRow:
+    worst_verdict, count = trouble(row.ref)
+    return replace(row, worst=worst_verdict, findings=count) if count else row
+
+
+def told_class(row: ClassRow, trouble: Callable[[ObjectRef], Trouble], gateways: int) -> ClassRow:
+    """The row with what its findings say, and how many ``gateways`` are of the class."""
+    worst_verdict, count = trouble(row.ref)
+    return replace(row, worst=worst_verdict, findings=count, gateways=gateways)
+
+
+class RowBuilder:
+    """The rows as far as they hang on the objects alone: without findings, and without counts of others."""
+
+    def __init__(self, world: World) -> None:
+        self.snapshot = world.snapshot
+        self.world = world
 
     def class_row(self, gateway_class: GatewayClass) -> ClassRow:
         """The row of a class."""
-        worst_verdict, count = self.trouble(gateway_class.ref)
         conditions = gateway_class.status.conditions
         return ClassRow(
             ref=gateway_class.ref,
             controller=clean(gateway_class.spec.controller_name, 200),
             claimed=self._claimed(CLASS, conditions, gateway_class.meta.generation),
-            worst=worst_verdict,
+            worst=Verdict.PASS,
             conditions=conditions,
-            findings=count,
-            gateways=self._gateways_of[gateway_class.meta.name],
+            findings=0,
+            gateways=0,
         )
 
     def gateway_row(self, gateway: Gateway) -> GatewayRow:
         """The row of a Gateway with its listeners, in the order of the spec."""
         ref = gateway.ref
         listeners = tuple(map(self.listener_row, self.world.topology.listeners(ref)))
-        worst_verdict, count = self.trouble(ref)
-        # trouble of a ListenerSet's listener is trouble of the Gateway that shows it
-        worst_verdict = worst([worst_verdict, *(row.worst for row in listeners)])
         conditions = gateway.status.conditions
         return GatewayRow(
             ref=ref,
@@ -101,15 +139,14 @@ class _Builder:
             listeners=listeners,
             claimed=self._claimed(GATEWAY, conditions, gateway.meta.generation),
             computed=self._computed_gateway(gateway, listeners),
-            worst=worst_verdict,
+            worst=Verdict.PASS,
             conditions=conditions,
-            findings=count,
-            routes=self._routes_of[ref],
+            findings=0,
+            routes=0,
         )
 
     def listener_row(self, bound: BoundListener) -> ListenerRow:
         """The row of a listener."""
-        worst_verdict, count = self.trouble(bound.ref)
         status = self.world.listener_status(bound)
         conditions = status.conditions if status else ()
         holder = self.snapshot.gateways.get(bound.owner) or self.snapshot.listener_sets.get(bound.owner)
@@ -122,16 +159,16 @@ class _Builder:
             attached_routes=status.attached_routes if status else 0,
             claimed=self._claimed(LISTENER, conditions, holder.meta.generation if holder else 0),
             computed=self._computed_listener(bound),
-            worst=worst_verdict,
+            worst=Verdict.PASS,
             conditions=conditions,
-            findings=count,
+            findings=0,
         )
 
     def route_row(self, route: Route) -> RouteRow:
         """The row of a route with a row for each answer to each parentRef, former parents last."""
-        worst_verdict, count = self.trouble(route.ref)
         parents: list[ParentRow] = []
-        for attachment in self.world.topology.attachments(route):
+        attachments = self.world.topology.attachments(route)
+        for attachment in attachments:
             parents += self._parent_rows(route, attachment)
         asked = {row.parent for row in parents}
         for entry in route.status.parents:
@@ -145,8 +182,9 @@ class _Builder:
             parents=tuple(parents),
             claimed=worst(row.claimed for row in own) if own else Verdict.UNKNOWN,
             computed=worst([*(row.computed for row in own), *self._computed_backends(route)]),
-            worst=worst_verdict,
-            findings=count,
+            worst=Verdict.PASS,
+            findings=0,
+            gateways=frozenset(one.gateway for one in attachments if one.accepted and one.gateway),
         )
 
     def _parent_rows(self, route: Route, attachment: Attachment) -> list[ParentRow]:
@@ -204,7 +242,7 @@ class _Builder:
         return Verdict.UNKNOWN if faults else Verdict.PASS
 
     def _computed_gateway(self, gateway: Gateway, listeners: tuple[ListenerRow, ...]) -> Verdict:
-        if gateway.spec.gateway_class_name not in self.world.topology.class_by_name:
+        if self.world.topology.gateway_class(gateway.spec.gateway_class_name) is None:
             known = self.snapshot.state_of("GatewayClass").knows("")
             return Verdict.FAIL if known else Verdict.UNKNOWN
         verdicts = {row.computed for row in listeners}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...cluster.refs import ObjectRef
-from ...cluster.store import KindState, Snapshot
+from ...cluster.snapshot import KindState
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
 from .words import kubectl_get
+from .world import World
 
 _CORE = ("GatewayClass", "Gateway", "HTTPRoute")
 
@@ -18,8 +19,9 @@ def kind_ref(kind: str) -> ObjectRef:
     return ObjectRef(clean(kind, 100), "", "*")
 
 
-def reading_findings(snapshot: Snapshot) -> Iterator[Finding]:
+def reading_findings(world: World) -> Iterator[Finding]:
     """One finding for each kind that is not live, and for each object that cannot be decoded."""
+    snapshot = world.snapshot
     for kind, state in snapshot.kinds.items():
         if state.state in ("denied", "failed", "loading"):
             words = {"denied": "no permission", "failed": "could not be read", "loading": "still loading"}

@@ -54,8 +54,7 @@ def entries_for(
 
 def expected_controller(world: World, attachment: Attachment) -> str:
     """The controllerName that ought to answer a parentRef; empty where that is not known."""
-    gateway = world.snapshot.gateways.get(attachment.gateway) if attachment.gateway else None
-    return (world.topology.controller_of(gateway) or "") if gateway else ""
+    return (world.topology.controller_at(attachment.gateway) or "") if attachment.gateway else ""
 
 
 def same_parent(one: ParentRef, other: ParentRef, own_namespace: str) -> bool:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ...cluster.refs import ObjectRef
-from ...cluster.snapshot import KindState
-from ..verdict import Verdict
+from ...cluster.snapshot import KindState, Snapshot
+from ..verdict import Finding, Verdict
 
 if TYPE_CHECKING:
     from ...cluster.objects import Condition
@@ -82,7 +83,8 @@ class ParentRow:
 @dataclass(frozen=True, slots=True)
 class RouteRow:
     """A route. ``claimed``: what controllers say; ``computed``: what the specs give; ``worst``: the worst
-    of its findings (PASS where there are none). ``findings`` counts FAIL, UNKNOWN and WARN."""
+    of its findings (PASS where there are none). ``findings`` counts FAIL, UNKNOWN and WARN; ``gateways`` are
+    those that it attaches to, by the specs."""
 
     ref: ObjectRef
     hostnames: tuple[str, ...]
@@ -91,6 +93,7 @@ class RouteRow:
     computed: Verdict
     worst: Verdict
     findings: int
+    gateways: frozenset[ObjectRef] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +107,13 @@ class Overview:
     counts: Mapping[Verdict, int] = field(default_factory=dict)
     troubled_kinds: Mapping[str, KindState] = field(default_factory=dict)
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One judged moment. ``by_object`` holds each object's findings, those of its sections included."""
+
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    findings: tuple[Finding, ...] = ()
+    overview: Overview = field(default_factory=Overview)
+    by_object: Mapping[ObjectRef, tuple[Finding, ...]] = field(default_factory=lambda: MappingProxyType({}))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from types import MappingProxyType
 
 from ...cluster.refs import ObjectRef
 from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
-from .rows import Overview
+from .rows import Overview, Picture
 
 
 def findings_within(
@@ -38,6 +40,24 @@ def rows_within(snapshot: Snapshot, rows: Overview, namespaces: tuple[str, ...] 
         routes=tuple(row for row in rows.routes if row.ref.namespace in namespaces),
         gateways=tuple(row for row in rows.gateways if row.ref.namespace in namespaces or row.ref in parents),
     )
+
+
+def within(picture: Picture, namespaces: tuple[str, ...] | None) -> Picture:
+    """What of a picture concerns ``namespaces`` (None: all)."""
+    if namespaces is None:
+        return picture
+    snapshot = picture.snapshot
+    findings = findings_within(snapshot, picture.findings, namespaces)
+    kept = set(findings)
+    rows = replace(
+        rows_within(snapshot, picture.overview, namespaces), counts=Counter(one.verdict for one in findings)
+    )
+    by_object = {
+        ref: told
+        for ref, said in picture.by_object.items()
+        if (told := tuple(one for one in said if one in kept))
+    }
+    return Picture(snapshot, findings, rows, MappingProxyType(by_object))
 
 
 def _parents(snapshot: Snapshot, namespaces: tuple[str, ...]) -> set[ObjectRef]:

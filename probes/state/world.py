@@ -1,4 +1,4 @@
-"""One snapshot with everything that several judges work out of it, worked out once."""
+"""One scene with everything that several judges work out of it, worked out once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from ...cluster.references import (
     certificate_faults,
 )
 from ...cluster.refs import ObjectRef
-from ...cluster.store import Snapshot
-from ...cluster.topology import BoundListener, Topology, topology_of
+from ...cluster.scene import Scene
+from ...cluster.snapshot import Snapshot
+from ...cluster.topology import BoundListener, Topology
 from .conditions import status_of
 
 # a listener that waits for an address is not broken by itself
@@ -20,41 +21,52 @@ _WAITING = frozenset({"Pending", "AddressNotAssigned", "AddressNotUsable"})
 
 
 class World:
-    """A Snapshot, its Topology, and cached answers about references and claimed listener health."""
+    """A scene, its Topology, and the answers about references and claimed health that several judges need."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.topology: Topology = topology_of(snapshot)
-        self._endpoints = Endpoints(snapshot)
-        self._backends: dict[ObjectRef, tuple[BackendFault, ...]] = {}
-        self._certificates: dict[ObjectRef, tuple[CertificateFault, ...]] = {}
-        self._listener_status: dict[ObjectRef, dict[str, ListenerStatus]] = {}
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.snapshot: Snapshot = scene.snapshot
+        self.topology = Topology(scene)
+        self._endpoints = Endpoints(scene)
+        self._backends = scene.query(self._find_backend_faults)
+        self._certificates = scene.query(self._find_certificate_faults)
+        self._listener_status = scene.query(self._read_listener_status)
+        self._dead = scene.query(self._find_dead)
 
     def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:
         """Faulty backends of a route."""
-        ref = route.ref
-        if ref not in self._backends:
-            self._backends[ref] = tuple(backend_faults(self.topology, self._endpoints, route))
-        return self._backends[ref]
+        return self._backends(route.ref)
+
+    def _find_backend_faults(self, ref: ObjectRef) -> tuple[BackendFault, ...]:
+        route = self.snapshot.routes.get(ref)
+        return tuple(backend_faults(self.topology, self._endpoints, route)) if route else ()
 
     def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:
         """Faulty certificate references of a listener."""
-        if bound.ref not in self._certificates:
-            self._certificates[bound.ref] = tuple(certificate_faults(self.topology, bound))
-        return self._certificates[bound.ref]
+        return self._certificates((bound.gateway, bound.ref))
+
+    def _find_certificate_faults(self, key: tuple[ObjectRef, ObjectRef]) -> tuple[CertificateFault, ...]:
+        bound = self._bound(key)
+        return tuple(certificate_faults(self.topology, bound)) if bound else ()
+
+    def _bound(self, key: tuple[ObjectRef, ObjectRef]) -> BoundListener | None:
+        gateway, ref = key
+        return next((one for one in self.topology.listeners(gateway) if one.ref == ref), None)
 
     def reportable(self, kind: str) -> bool:
-        """Whether an unreadable kind is a gap in our sight (and not just files that hold none of it)."""
-        return self.snapshot.state_of(kind).state != "unseen"
+        """Whether an unreadable kind is a gap in our sight, to be told for each object that needs it.
+
+        Not where files hold none of it; nor while it loads, which is told once.
+        """
+        return self.snapshot.state_of(kind).state not in ("unseen", "loading")
 
     def listener_status(self, bound: BoundListener) -> ListenerStatus | None:
         """What the status of the owner says of a listener, by name."""
-        owner = bound.owner
-        if owner not in self._listener_status:
-            holder = self.snapshot.gateways.get(owner) or self.snapshot.listener_sets.get(owner)
-            entries = holder.status.listeners if holder else ()
-            self._listener_status[owner] = {entry.name: entry for entry in entries}
-        return self._listener_status[owner].get(bound.listener.name)
+        return self._listener_status(bound.owner).get(bound.listener.name)
+
+    def _read_listener_status(self, owner: ObjectRef) -> dict[str, ListenerStatus]:
+        holder = self.snapshot.gateways.get(owner) or self.snapshot.listener_sets.get(owner)
+        return {entry.name: entry for entry in holder.status.listeners} if holder else {}
 
     def silent(self, *claims: object) -> bool:
         """Whether an object has no status at all and is a file's, which never has one."""
@@ -65,6 +77,12 @@ class World:
 
         By its own conditions, those of its owners, and the computed conflict.
         """
+        return self._dead((bound.gateway, bound.ref))
+
+    def _find_dead(self, key: tuple[ObjectRef, ObjectRef]) -> tuple[str, bool]:
+        bound = self._bound(key)
+        if bound is None:
+            return "it is not there", False
         status = self.listener_status(bound)
         conditions = status.conditions if status else ()
         if status_of(conditions, "Conflicted") == "True":
@@ -97,14 +115,15 @@ def _not_programmed(conditions: tuple[Condition, ...]) -> Condition | None:
     return next((one for one in conditions if one.type == "Programmed" and one.status == "False"), None)
 
 
-_last: World | None = None
+_last: tuple[Snapshot, World] | None = None
 
 
 def world_of(snapshot: Snapshot) -> World:
-    """The World of a Snapshot; the latest one is kept."""
+    """The World of a Snapshot that stands still; the latest is kept, because several judges ask in turn."""
     global _last  # noqa: PLW0603 - one slot, replaced in one assignment
     kept = _last
-    if kept is None or kept.snapshot is not snapshot:
-        kept = World(snapshot)
-        _last = kept
-    return kept
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    world = World(Scene(snapshot))
+    _last = (snapshot, world)
+    return world

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pointsman.cluster.connect import connect
 from pointsman.cluster.kinds import ROUTE_KINDS
+from pointsman.probes.state.rows import Picture
 from pointsman.sandbox.world import World
 from pointsman.tui.app import PointsmanApp
-from pointsman.tui.bridge import Bridge, Pace, Picture
+from pointsman.tui.bridge import Bridge, Pace
 from pointsman.tui.settings import Settings
 
 _TICK_S = 0.1
