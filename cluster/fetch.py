@@ -1,7 +1,10 @@
-"""One whole object, fetched when somebody wants to read it."""
+"""One whole object, or its events, fetched when somebody wants to read them."""
 
 from __future__ import annotations
 
+import contextlib
+import datetime
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -10,21 +13,27 @@ from .connect import Connection
 from .discovery import discover
 from .errors import UserError
 from .refs import ObjectRef
-from .text import clean
 
-_MOST_EVENTS = 500
+MOST_EVENTS = 50
+_PAGE = 500
+_MOST_PAGES = 4
+# events about objects without a namespace are kept there
+_EVENTS_OF_CLUSTER_SCOPED = "default"
 
 
 @dataclass(frozen=True, slots=True)
-class KubeEvent:
-    """Something that a controller said happened to an object. ``last_seen`` is RFC 3339 text."""
+class EventLine:
+    """One event, as it was written: hostile text, to be cleaned by whoever shows it.
 
-    last_seen: str
+    ``at`` is Unix time in seconds when it was last seen, 0 where it does not say. ``type`` is Normal or Warning.
+    """
+
+    at: float
     type: str
     reason: str
     message: str
-    count: int
-    source: str
+    count: int = 1
+    source: str = ""
 
 
 def fetch_object(connection: Connection, ref: ObjectRef) -> dict[str, Any]:
@@ -44,32 +53,74 @@ def fetch_object(connection: Connection, ref: ObjectRef) -> dict[str, Any]:
     return document
 
 
-def fetch_events(connection: Connection, ref: ObjectRef) -> tuple[KubeEvent, ...]:
-    """The events about an object, the newest first. Raises ApiError where they are refused.
+def fetch_events(connection: Connection, ref: ObjectRef) -> tuple[EventLine, ...]:
+    """The events about an object, newest first, fifty at most. Raises ApiError where that is refused.
 
-    Events about cluster-scoped objects stand in the namespace ``default`` (client-go's recorder).
+    An event lives for an hour as a rule (kube-apiserver --event-ttl), so none is no sign of peace.
     """
-    namespace = quote(ref.namespace or "default", safe="")
-    fields = {"involvedObject.kind": ref.kind, "involvedObject.name": ref.name}
-    selector = ",".join(f"{name}={value}" for name, value in fields.items())
-    params = {"fieldSelector": selector, "limit": str(_MOST_EVENTS)}
-    document = connection.get_json(f"/api/v1/namespaces/{namespace}/events", params)
-    items = document.get("items") if isinstance(document, dict) else None
-    events = [_event(item) for item in items or () if isinstance(item, dict)]
-    return tuple(sorted(events, key=lambda event: event.last_seen, reverse=True))
+    selector = {"involvedObject.kind": ref.kind, "involvedObject.name": ref.name}
+    if ref.namespace:
+        selector["involvedObject.namespace"] = ref.namespace
+    params = {
+        "fieldSelector": ",".join(f"{field}={_escaped(value)}" for field, value in selector.items()),
+        "limit": str(_PAGE),
+    }
+    path = f"/api/v1/namespaces/{quote(ref.namespace or _EVENTS_OF_CLUSTER_SCOPED, safe='')}/events"
+    lines: list[EventLine] = []
+    for _ in range(_MOST_PAGES):
+        document = connection.get_json(path, params)
+        if not isinstance(document, dict):
+            raise UserError(f"{ref}: the API server answered with something that is no list of events")
+        lines += [_event_line(item) for item in _mappings(document.get("items")) if _is_about(item, ref)]
+        token = _mapping(document.get("metadata")).get("continue")
+        if not token:
+            break
+        params["continue"] = str(token)
+    return tuple(sorted(lines, key=lambda line: -line.at)[:MOST_EVENTS])
 
 
-def _event(item: dict[str, Any]) -> KubeEvent:
-    series, source = item.get("series"), item.get("source")
-    series = series if isinstance(series, dict) else {}
-    source = source if isinstance(source, dict) else {}
-    times = (series.get("lastObservedTime"), item.get("lastTimestamp"), item.get("eventTime"))
-    count = series.get("count") or item.get("count") or 1
-    return KubeEvent(
-        last_seen=clean(next((time for time in times if time), ""), 40),
-        type=clean(item.get("type") or "", 20),
-        reason=clean(item.get("reason") or "", 80),
-        message=clean(item.get("message") or "", 2000),
-        count=count if isinstance(count, int) else 1,
-        source=clean(item.get("reportingComponent") or source.get("component") or "", 120),
+def _is_about(event: Mapping[str, Any], ref: ObjectRef) -> bool:
+    # two groups may have kinds of one name (Backend, RateLimitPolicy)
+    api_version = str(_mapping(event.get("involvedObject")).get("apiVersion") or "")
+    return not api_version or api_version.rpartition("/")[0] == ref.group
+
+
+def _event_line(event: Mapping[str, Any]) -> EventLine:
+    series = _mapping(event.get("series"))
+    times = (
+        series.get("lastObservedTime"),
+        event.get("lastTimestamp"),
+        event.get("eventTime"),
+        event.get("firstTimestamp"),
+        _mapping(event.get("metadata")).get("creationTimestamp"),
     )
+    count = series.get("count") or event.get("count")
+    return EventLine(
+        at=max(map(_unix_time, times)),
+        type=str(event.get("type") or ""),
+        reason=str(event.get("reason") or ""),
+        message=str(event.get("message") or ""),
+        count=count if isinstance(count, int) else 1,
+        source=str(event.get("reportingComponent") or _mapping(event.get("source")).get("component") or ""),
+    )
+
+
+def _unix_time(text: object) -> float:
+    with contextlib.suppress(ValueError, OverflowError):
+        moment = datetime.datetime.fromisoformat(str(text or ""))
+        return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+    return 0.0
+
+
+def _escaped(value: str) -> str:
+    # as fields.EscapeValue of k8s.io/apimachinery
+    return value.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, list):
+        yield from (item for item in value if isinstance(item, Mapping))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 
-def age(created: str, now: float, *, exact: bool = False) -> str:
+def age(created: str, now: float) -> str:
     """``12d`` for RFC 3339 text, with ``now`` in Unix seconds; ``-`` where it is not known."""
     try:
         instant = datetime.fromisoformat(created)
@@ -13,7 +13,7 @@ def age(created: str, now: float, *, exact: bool = False) -> str:
         return "-"
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=UTC)
-    return short_span(now - instant.timestamp(), exact=exact)
+    return short_span(now - instant.timestamp())
 
 
 def short_span(seconds: float, *, exact: bool = False) -> str:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
-    from ..cluster.fetch import KubeEvent
-    from ..cluster.kubeconfig import ContextInfo
+    from ..cluster.fetch import EventLine
+    from ..cluster.kubeconfig import ContextName
 
 _MOST_COMMANDS = 500
 _TICK_S = 0.1
@@ -210,7 +210,7 @@ class PointsmanApp(App[None]):
         self.plans[plan.name] = plan
         self._runs.adopt(plan, run)
 
-    def fetch_events(self, ref: ObjectRef) -> tuple[KubeEvent, ...]:
+    def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
         """The events about an object, newest first. UserError where they cannot be had."""
         from ..cluster.fetch import fetch_events
 
@@ -243,8 +243,7 @@ class PointsmanApp(App[None]):
 
     def open_help(self) -> None:
         """The keys and the words, those of the screen in front first."""
-        name = self.screen.NAME if isinstance(self.screen, FrameScreen) else ""
-        self.push_screen(doors.help_for(name))
+        self.push_screen(doors.help_for(self.screen))
 
     def open_resources(self, name: str) -> None:
         """The table of a kind that is no route."""
@@ -365,7 +364,7 @@ class PointsmanApp(App[None]):
             return full
         return [*full, *sorted({ref.name for ref in snapshot.namespaces} - set(full))]
 
-    def list_contexts(self) -> tuple[ContextInfo, ...]:
+    def list_contexts(self) -> tuple[ContextName, ...]:
         """The kubeconfig's contexts. UserError where it cannot be read."""
         return contexts_of(self.settings)
 

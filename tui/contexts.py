@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,15 +9,14 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from ..cluster.connect import Connection
-    from ..cluster.kubeconfig import ContextInfo
+    from ..cluster.kubeconfig import ContextName
 
 
-def contexts_of(settings: Settings) -> tuple[ContextInfo, ...]:
+def contexts_of(settings: Settings) -> tuple[ContextName, ...]:
     """All of them, by name. UserError where the kubeconfig cannot be read."""
-    from ..cluster.kubeconfig import kubeconfig_paths, list_contexts
+    from ..cluster.kubeconfig import list_contexts
 
-    paths, _ = kubeconfig_paths(settings.kubeconfig, os.environ)
-    return list_contexts(paths)
+    return list_contexts(settings.kubeconfig)
 
 
 def connector(settings: Settings, context: str) -> Callable[[], Connection]:

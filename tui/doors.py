@@ -46,11 +46,11 @@ def list_of(name: str) -> FrameScreen:
     return screens[name]()
 
 
-def help_for(name: str) -> FrameScreen:
-    """The help, with the keys of the screen ``name`` first."""
-    from .screens.help import HelpScreen
+def help_for(screen: object) -> FrameScreen:
+    """The help, with the keys of ``screen`` first."""
+    from .screens.help import HelpScreen, section_of
 
-    return HelpScreen(name)
+    return HelpScreen(section_of(type(screen)) if isinstance(screen, FrameScreen) else "")
 
 
 def resources(name: str) -> ResourceScreen:

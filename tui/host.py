@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
-    from ..cluster.fetch import KubeEvent
-    from ..cluster.kubeconfig import ContextInfo
+    from ..cluster.fetch import EventLine
+    from ..cluster.kubeconfig import ContextName
 
 Aspect = Literal["describe", "yaml", "events", "used-by"]
 
@@ -56,7 +56,7 @@ class Host(Protocol):
     def fetch_yaml(self, ref: ObjectRef) -> str:
         """The whole object as YAML. UserError where it cannot be had."""
 
-    def fetch_events(self, ref: ObjectRef) -> tuple[KubeEvent, ...]:
+    def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
         """The events about an object, newest first. UserError where they cannot be had."""
 
     def open_about(self, aspect: Aspect, ref: ObjectRef) -> None:
@@ -116,7 +116,7 @@ class Host(Protocol):
     def contexts(self) -> list[str]:
         """The names of the kubeconfig's contexts; none where it cannot be read."""
 
-    def list_contexts(self) -> tuple[ContextInfo, ...]:
+    def list_contexts(self) -> tuple[ContextName, ...]:
         """The kubeconfig's contexts. UserError where it cannot be read."""
 
     def switch_context(self, name: str) -> None:

@@ -61,13 +61,13 @@ def _context(host: Host, words: Sequence[str]) -> None:
         host.open_list("contexts")
 
 
-def open_optional(host: Host, method: str, argument: object) -> None:
+def open_optional(host: Host, method: str, *arguments: object) -> None:
     """A screen that this build may lack."""
     opens = getattr(host, method, None)
     if opens is None:
         host.say("this build has no such screen", Tone.DOUBT)
     else:
-        opens(argument)
+        opens(*arguments)
 
 
 def _namespaces(host: Host, words: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         ("twin", "t"),
         "the Ingress beside what replaces it",
-        lambda host, words: open_optional(host, "open_twin", None),
+        lambda host, words: open_optional(host, "open_twin"),
     ),
     Place(
         ("events", "event", "ev"),

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 from desk_kit import Desk, WorldFacts, end_world, open_desk, start_world
-from pointsman.cluster.errors import UserError
-from pointsman.cluster.kubeconfig import list_contexts
 
 _OTHER = """
 apiVersion: gateway.networking.k8s.io/v1
@@ -96,31 +94,3 @@ async def test_namespaces_of_the_old_cluster_are_forgotten(two_worlds: WorldFact
         await context(desk, "far")
         await desk.until_shown("elsewhere.example.org")
         assert "only" not in desk.text().splitlines()[-2]
-
-
-def test_contexts_are_listed_without_credentials(tmp_path: Path) -> None:
-    first, second = tmp_path / "a", tmp_path / "b"
-    first.write_text(
-        yaml.safe_dump(
-            {
-                "current-context": "one",
-                "clusters": [{"name": "c", "cluster": {"server": "https://me:secret@api.example:6443"}}],
-                "contexts": [
-                    {"name": "one", "context": {"cluster": "c"}},
-                    {"name": "lost", "context": {"cluster": "none"}},
-                ],
-            }
-        )
-    )
-    second.write_text(
-        yaml.safe_dump({"current-context": "two", "contexts": [{"name": "two", "context": {"cluster": "c"}}]})
-    )
-    found = list_contexts((first, second, tmp_path / "absent"))
-    assert [(one.name, one.server, one.current) for one in found] == [
-        ("lost", "", False),
-        ("one", "api.example:6443", True),
-        ("two", "api.example:6443", False),
-    ]
-    first.write_text("- nonsense")
-    with pytest.raises(UserError, match="not a mapping"):
-        list_contexts((first,))

@@ -11,7 +11,7 @@ from pointsman.tui.app import PointsmanApp
 from pointsman.tui.keys import key_name
 from pointsman.tui.lines import plain
 from pointsman.tui.screens.frame import FrameScreen
-from pointsman.tui.screens.help import help_lines, screen_classes
+from pointsman.tui.screens.help import help_lines, screen_classes, section_of
 from pointsman.tui.widgets.prompt import Prompt
 from pointsman.tui.widgets.row_view import RowView
 from textual.binding import Binding, BindingType
@@ -47,7 +47,7 @@ def test_every_key_of_every_screen_stands_in_the_help_and_no_other() -> None:
         own = cls.__dict__
         keys = set(keys_of(list(own.get("BINDINGS", ()))))
         keys |= {"enter"} if own.get("ENTER") else set()
-        bound.setdefault(cls.NAME, set()).update(keys)
+        bound.setdefault(section_of(cls), set()).update(keys)
     for bindings in (RowView.BINDINGS, Prompt.BINDINGS, PointsmanApp.BINDINGS):
         bound["everywhere"].update(keys_of(list(bindings)))
     for name, keys in bound.items():
@@ -58,7 +58,7 @@ def test_every_key_says_what_it_does() -> None:
     for cls in screen_classes():
         for binding in cls.__dict__.get("BINDINGS", ()):
             assert isinstance(binding, Binding)
-            assert len(binding.description) > 4, (cls, binding)
+            assert len(binding.description) >= 4, (cls, binding)
 
 
 def test_keys_that_destroy_elsewhere_do_nothing_here() -> None:
@@ -76,7 +76,7 @@ def test_what_the_key_bar_says_is_bound() -> None:
     from pointsman.tui.screens.browse import BrowseScreen
 
     ref = ObjectRef("HTTPRoute", "shop", "store")
-    screens: list[FrameScreen] = [BrowseScreen(), doors.help_for(""), doors.resources("svc")]
+    screens: list[FrameScreen] = [BrowseScreen(), doors.help_for(None), doors.resources("svc")]
     screens += [doors.list_of(name) for name in ("findings", "kinds", "contexts", "aliases", "commands")]
     screens += [doors.about(aspect, ref) for aspect in ("describe", "yaml", "events", "used-by")]
     everywhere = {*keys_of(list(RowView.BINDINGS)), *keys_of(list(PointsmanApp.BINDINGS))}

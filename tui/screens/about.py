@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ...cluster.errors import UserError
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
-from ..ages import age
+from ..ages import short_span
 from ..describe import short
 from ..describe_object import details_of, lately_lines, metadata_lines
 from ..host import Aspect
@@ -22,7 +22,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...cluster.fetch import KubeEvent
+    from ...cluster.fetch import EventLine
 
 
 class AboutScreen(FrameScreen):
@@ -143,7 +143,7 @@ class EventsScreen(AboutScreen):
             self.query_one("#events", RowView).set_rows(Rows.text(lines))
 
 
-def event_lines(events: Sequence[KubeEvent], now: float, width: int) -> list[Line]:
+def event_lines(events: Sequence[EventLine], now: float, width: int) -> list[Line]:
     """An event a row, the newest first; its message is wrapped below it where it is long."""
     if not events:
         return [line(" ", Span("no events: clusters keep them for an hour or so", Tone.DIM))]
@@ -151,7 +151,8 @@ def event_lines(events: Sequence[KubeEvent], now: float, width: int) -> list[Lin
     for event in events:
         tone = Tone.PLAIN if event.type == "Normal" else Tone.DOUBT
         times = f" x{event.count}" if event.count > 1 else ""
-        head = f"{age(event.last_seen, now, exact=True):>4}  {clean(event.type, 8):<8} "
+        ago = short_span(now - event.at, exact=True) if event.at else "-"
+        head = f"{ago:>4}  {clean(event.type, 8):<8} "
         who = f"  {clean(event.source, 60)}" if event.source else ""
         reason = Span(f"{clean(event.reason, 40)}{times}", tone)
         lines.append(line(" ", Span(head, Tone.DIM), reason, Span(who, Tone.DIM)))

@@ -85,7 +85,12 @@ def screen_classes() -> list[type[FrameScreen]]:
     for cls in found:
         found += [sub for sub in cls.__subclasses__() if sub not in found]
     rank = {name: place for place, name in enumerate(_ORDER)}
-    return sorted(found, key=lambda cls: (rank.get(cls.NAME, len(_ORDER)), cls.NAME))
+    return sorted(found, key=lambda cls: (rank.get(section_of(cls), len(_ORDER)), section_of(cls)))
+
+
+def section_of(cls: type[FrameScreen]) -> str:
+    """The heading of a screen's keys: its own NAME, else what its class is called."""
+    return str(cls.__dict__.get("NAME") or cls.__name__.removesuffix("Screen").lower())
 
 
 def own_bindings(cls: type[FrameScreen]) -> list[BindingType]:
@@ -98,12 +103,10 @@ def help_lines(opened_from: str, width: int) -> list[Line]:
     """Keys by screen, the one in front first; then places, filters and words."""
     sections: dict[str, list[tuple[str, str]]] = {}
     for cls in screen_classes():
-        if "NAME" not in cls.__dict__:
-            continue
         rows = [(keys_text(keys), what) for keys, what in described_keys(own_bindings(cls))]
         rows += [("enter", cls.ENTER)] if cls.__dict__.get("ENTER") else []
         if rows:
-            sections.setdefault(cls.NAME, []).extend(rows)
+            sections.setdefault(section_of(cls), []).extend(rows)
     first = [name for name in (opened_from,) if name in sections]
     lines: list[Line] = []
     for name in dict.fromkeys([*first, *sections]):

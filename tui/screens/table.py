@@ -169,8 +169,13 @@ class TableScreen(FrameScreen):
             self.app.copy_to_clipboard(subject.section or subject.name)
             self.say(f"copied: {clean(subject.section or subject.name, 80)}", Tone.GOOD)
 
+    def selected_hosts(self) -> tuple[str, ...]:
+        """The hosts of the object under the cursor, where it has some."""
+        return ()
+
     def action_twin(self) -> None:
-        """The old beside the new: of the Ingress selected, else of all."""
+        """The old beside the new: of the Ingress selected, else of those that have the route's hosts."""
         subject = self.subject()
         is_ingress = subject is not None and subject.kind == "Ingress"
-        open_optional(self.pointsman, "open_twin", subject if is_ingress else None)
+        hosts = () if is_ingress else self.selected_hosts()
+        open_optional(self.pointsman, "open_twin", hosts, subject if is_ingress else None)
