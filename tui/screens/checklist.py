@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.plan import Plan
 from ...checklists.view import Check, CheckResult, Waive
 from ...probes.verdict import Verdict
 from ..describe_run import check_details, check_line, tally
 from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
-from ..sessions import CheckSession
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
+
+if TYPE_CHECKING:
+    from ...checklists.plan import Plan
+    from ..sessions import CheckSession
 
 
 class ChecklistScreen(FrameScreen):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.run import CutoverRun
 from ...checklists.view import (
     Confirm,
     Confirmation,
@@ -33,6 +32,9 @@ from ..lines import EMPTY, Line, Span, Tone, labelled, line
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
+
+if TYPE_CHECKING:
+    from ...checklists.run import CutoverRun
 
 _TITLES = {
     "lower-ttl": "this lowers the TTL, and changes no address",

@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -26,13 +27,17 @@ class FrameScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "back; a running cutover goes on", show=False),
         Binding("question_mark", "help", "this page", show=False),
-        Binding("colon", "go", "go to a place (below); tab completes it", show=False),
+        # with priority: a key of a quick typist that follows must find the question open
+        Binding("colon", "go", "go to a place (below); tab completes it", show=False, priority=True),
         Binding("ctrl+a", "aliases", "all places with their short names", show=False),
         Binding("F", "findings", "everything found, worst first", show=False),
         Binding("i", "kinds", "how fresh each kind is, and what may not be read", show=False),
         Binding("at", "commands", "every command that would reproduce what was seen and done", show=False),
         Binding("ctrl+r", "ask_again", "ask again now", show=False),
     ]
+    # the stock one repaints the whole screen at every change of focus: 8 kB each time somebody types a filter
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
     NAME: ClassVar[str] = "everywhere"
     """What the help page calls this screen."""
     ENTER: ClassVar[str] = ""
@@ -106,8 +111,8 @@ class FrameScreen(Screen[None]):
         self.show_frame()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While something is asked, tab completes the answer and does not leave it."""
-        if action == "other_side" and self.is_mounted and self.query("#prompt"):
+        """While something is asked, the keys that go before all others are part of the answer."""
+        if action in ("other_side", "go", "filter") and self.query("#prompt"):
             return not self.prompt.asking
         return True
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.plan import Plan
 from ..lines import Line, Span, Tone, fit, line
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
+
+if TYPE_CHECKING:
+    from ...checklists.plan import Plan
 
 
 class PlansScreen(FrameScreen):

@@ -25,7 +25,7 @@ class TableScreen(FrameScreen):
 
     NAME = "tables"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter (below); esc clears it", show=False),
+        Binding("slash", "filter", "filter (below); esc clears it", show=False, priority=True),
         Binding("z,ctrl+z", "faults", "only what is wrong, and all again", show=False),
         Binding("N", "sort('name')", "by name; again, reversed", show=False),
         Binding("A", "sort('age')", "by age, newest first; again, oldest first", show=False),

@@ -88,7 +88,8 @@ class Prompt(Horizontal):
         self.hint("")
         self._show(True)
         self._suggest(value)
-        field.focus()
+        # at once, and not when the loop comes to it: the next key may be there already
+        self.screen.set_focus(field)
 
     def hint(self, text: str, tone: Tone = Tone.DIM) -> None:
         """Words beside what is typed; empty hides their place."""
