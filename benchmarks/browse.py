@@ -2,9 +2,9 @@
 
 Run: python benchmarks/browse.py [--routes 1000,10000] [--runs N] [--profile FILE]
 
-A practice cluster runs in a child process (benchmarks/many_routes.py says what it holds: beside the routes as
-many Services and EndpointSlices, of which kubectl reads none). Every program starts anew for each run, on a
-pseudo-terminal of 120x40 where it draws. What is quoted are ratios within one run: machines differ.
+A practice cluster runs in a child process (benchmarks/many_routes.py says what it holds: beside the routes
+also Gateways, Services and EndpointSlices, of which kubectl reads none). Every program starts anew for each
+run, on a pseudo-terminal of 120x40 where it draws. What is quoted are ratios within one run: machines differ.
 
 What the lines of the screen say:
   first row     until the first row of a route was on the screen, and the bytes up to there
@@ -140,7 +140,8 @@ def main() -> None:
     parser.add_argument("--profile", type=Path, help="write the screen's profile of one more run there")
     options = parser.parse_args()
     for size in map(int, options.routes.split(",")):
-        with many_routes(size) as kubeconfig:
+        with many_routes(size) as cluster:
+            kubeconfig = cluster.kubeconfig
             measure(size, kubeconfig, options.runs)
             if options.profile is not None:
                 ours = ["-m", "pointsman.tui", "--kubeconfig", kubeconfig]

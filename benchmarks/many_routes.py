@@ -1,6 +1,6 @@
 """A practice cluster of any size in a child process: N HTTPRoutes with what a real cluster has around them.
 
-For each route a Service and an EndpointSlice; for every fifty a namespace; for every five hundred a Gateway.
+For every ten routes a Gateway, for every two a Service with its EndpointSlice, for every fifty a namespace.
 One route in a hundred is broken, in one of four ways. Each object has the status that a controller writes.
 """
 
@@ -20,7 +20,8 @@ Json = dict[str, Any]
 _GATEWAY_API = "gateway.networking.k8s.io/v1"
 _CONTROLLER = "example.net/gateway-controller"
 _NAMESPACE_OF = 50
-_GATEWAY_OF = 500
+_GATEWAY_OF = 10
+_SERVICE_OF = 2
 _BROKEN_OF = 100
 
 
@@ -65,10 +66,10 @@ def _gateway(number: int, attached: int) -> Json:
     return {
         "apiVersion": _GATEWAY_API,
         "kind": "Gateway",
-        "metadata": {"name": f"edge-{number:02d}", "namespace": "infra", "generation": 1},
+        "metadata": {"name": f"edge-{number:03d}", "namespace": "infra", "generation": 1},
         "spec": {"gatewayClassName": "edge", "listeners": [listener]},
         "status": {
-            "addresses": [{"type": "IPAddress", "value": f"192.0.2.{number + 1}"}],
+            "addresses": [{"type": "IPAddress", "value": f"198.18.{number // 250}.{number % 250 + 1}"}],
             "conditions": good,
             "listeners": [
                 {
@@ -83,13 +84,15 @@ def _gateway(number: int, attached: int) -> Json:
 
 
 def _one(number: int, count: int) -> Iterator[Json]:
-    namespace = f"team-{number % max(1, count // _NAMESPACE_OF):03d}"
+    # two neighbours in one namespace share a Service
+    namespace = f"team-{number // _SERVICE_OF % max(1, count // _NAMESPACE_OF):03d}"
     name = f"app-{number:05d}"
+    service = f"app-{number - number % _SERVICE_OF:05d}"
     fault = number // _BROKEN_OF % 4 if number % _BROKEN_OF == 0 else None
-    parent = {"name": f"edge-{number % max(1, count // _GATEWAY_OF):02d}", "namespace": "infra"}
+    parent = {"name": f"edge-{number % max(1, count // _GATEWAY_OF):03d}", "namespace": "infra"}
     resolved = _condition("ResolvedRefs", "True", "ResolvedRefs")
     if fault == 0:
-        resolved = _condition("ResolvedRefs", "False", "BackendNotFound", f"service {name} not found")
+        resolved = _condition("ResolvedRefs", "False", "BackendNotFound", f"service {service}-x not found")
     accepted = _condition("Accepted", "True", "Accepted")
     if fault == 1:
         accepted = _condition("Accepted", "False", "NoMatchingListenerHostname", "no listener matches")
@@ -110,7 +113,15 @@ def _one(number: int, count: int) -> Iterator[Json]:
             "rules": [
                 {
                     "matches": [{"path": {"type": "PathPrefix", "value": path}}],
-                    "backendRefs": [{"group": "", "kind": "Service", "name": name, "port": 80, "weight": 1}],
+                    "backendRefs": [
+                        {
+                            "group": "",
+                            "kind": "Service",
+                            "name": f"{service}-x" if fault == 0 else service,
+                            "port": 80,
+                            "weight": 1,
+                        }
+                    ],
                 }
                 for path in ("/", "/api")
             ],
@@ -121,24 +132,25 @@ def _one(number: int, count: int) -> Iterator[Json]:
             ]
         },
     }
-    if fault != 0:
-        yield {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": name, "namespace": namespace},
-            "spec": {
-                "type": "ClusterIP",
-                "selector": {"app": name},
-                "ports": [{"port": 80, "targetPort": 8080}],
-            },
-        }
+    if number % _SERVICE_OF:
+        return
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": service, "namespace": namespace},
+        "spec": {
+            "type": "ClusterIP",
+            "selector": {"app": name},
+            "ports": [{"port": 80, "targetPort": 8080}],
+        },
+    }
     yield {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": f"{name}-1",
+            "name": f"{service}-1",
             "namespace": namespace,
-            "labels": {"kubernetes.io/service-name": name},
+            "labels": {"kubernetes.io/service-name": service},
         },
         "addressType": "IPv4",
         "ports": [{"port": 8080}],
@@ -158,25 +170,48 @@ def _managed_fields(manager: str) -> Json:
     }
 
 
+class Cluster:
+    """A running practice cluster; ``kubeconfig`` is its file, ``pid`` its process."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        self.pid = child.pid
+        self.kubeconfig = str(self._answer()["kubeconfig"])
+
+    def start_churn(self, rate: float, seconds: float) -> None:
+        """Change ``rate`` objects a second for so many ``seconds``; returns at once."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(f"churn {rate} {seconds}\n")
+        self._child.stdin.flush()
+
+    def end_churn(self) -> int:
+        """Wait for its end; how many objects were changed."""
+        return int(self._answer()["changed"])
+
+    def _answer(self) -> Json:
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError("the practice cluster has ended")
+        answer: Json = json.loads(line)
+        return answer
+
+
 @contextmanager
-def many_routes(count: int) -> Iterator[str]:
-    """The kubeconfig of a running cluster with ``count`` HTTPRoutes; it ends with the block."""
+def many_routes(count: int) -> Iterator[Cluster]:
+    """A running cluster with ``count`` HTTPRoutes; it ends with the block."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "world.json"
         # written in a child: the memory of a parent counts in the peak of its children
         subprocess.run([sys.executable, __file__, str(count), str(file)], check=True)
         child = subprocess.Popen(
-            [sys.executable, "-m", "pointsman.sandbox", "--load", str(file)],
+            [sys.executable, str(Path(__file__).with_name("practice_cluster.py")), str(file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         try:
-            assert child.stdout is not None
-            line = child.stdout.readline()
-            if not line:
-                raise RuntimeError("the practice cluster did not start")
-            yield json.loads(line)["kubeconfig"]
+            yield Cluster(child)
         finally:
             child.communicate(timeout=30)
 

@@ -25,7 +25,8 @@ _EVENTS_OF_CLUSTER_SCOPED = "default"
 class EventLine:
     """One event, as it was written: hostile text, to be cleaned by whoever shows it.
 
-    ``at`` is Unix time in seconds when it was last seen, 0 where it does not say. ``type`` is Normal or Warning.
+    ``at`` is Unix time in seconds when it was last seen, 0 where it does not say. ``type`` is Normal or
+    Warning.
     """
 
     at: float
@@ -96,7 +97,7 @@ def _event_line(event: Mapping[str, Any]) -> EventLine:
     )
     count = series.get("count") or event.get("count")
     return EventLine(
-        at=max(map(_unix_time, times)),
+        at=next(filter(None, map(_unix_time, times)), 0.0),
         type=str(event.get("type") or ""),
         reason=str(event.get("reason") or ""),
         message=str(event.get("message") or ""),

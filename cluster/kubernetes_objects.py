@@ -250,8 +250,12 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """A Deployment counts ``ready_replicas``; a DaemonSet ``number_ready``, of those desired."""
+    """A Deployment counts ``ready_replicas``; a DaemonSet ``number_ready``, of those desired.
 
+    ``observed_generation`` 0 means that nobody has written a status yet (or that a file has none).
+    """
+
+    observed_generation: int = 0
     ready_replicas: int = 0
     number_ready: int = 0
     desired_number_scheduled: int = 0

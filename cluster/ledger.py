@@ -126,29 +126,29 @@ class Ledger:
             return
         known = set(before)
         for key in node.reads:
-            if key not in known:
-                self._readers_of(key).append(node)
-            if isinstance(key, _Node) and key.rank >= node.rank:
-                node.rank = key.rank + 1
+            if type(key) is _Node:
+                if key.rank >= node.rank:
+                    node.rank = key.rank + 1
+                if key not in known:
+                    key.readers.append(node)
+            elif key not in known:
+                readers = self._readers.get(key)
+                if readers is None:
+                    self._readers[key] = [node]
+                else:
+                    readers.append(node)
         for key in before:
             if key not in reads:
                 self._leave(node, key)
 
-    def _readers_of(self, key: Hashable) -> list[_Node]:
-        if isinstance(key, _Node):
-            return key.readers
-        found = self._readers.get(key)
-        if found is None:
-            found = self._readers[key] = []
-        return found
-
     def _leave(self, node: _Node, key: Hashable) -> None:
-        readers = self._readers_of(key)
-        readers.remove(node)
-        if readers:
+        if type(key) is _Node:
+            key.readers.remove(node)
+            if not key.readers:
+                # nobody reads it any more; whoever does next works it out anew
+                self.drop(key)
             return
-        if isinstance(key, _Node):
-            # nobody reads it any more; whoever does next works it out anew
-            self.drop(key)
-        else:
+        readers = self._readers[key]
+        readers.remove(node)
+        if not readers:
             del self._readers[key]

@@ -30,6 +30,7 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
+from .snapshot import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -81,6 +82,7 @@ class Topology:
 
     def __init__(self, scene: Scene) -> None:
         self.snapshot = scene.snapshot
+        self._spec_of = scene.spec_of
         self.listeners: Callable[[ObjectRef], tuple[BoundListener, ...]] = scene.query(self._bind)
         self._attachments = scene.query(self._attach_all)
         # a Gateway's status changes with every route: what routes ask of it are answers of their own
@@ -92,7 +94,9 @@ class Topology:
         )
         self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
         self._sets: Index[ObjectRef, ListenerSet] = scene.index(
-            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+            "listener_sets",
+            lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,),
+            specs=True,
         )
 
     def grants_in(self, namespace: str) -> tuple[ReferenceGrant, ...]:
@@ -112,14 +116,19 @@ class Topology:
 
     def _controller_at(self, gateway: ObjectRef) -> str | None:
         """The controllerName that should claim the Gateway of that ref; None where that is not known."""
-        found = self.snapshot.gateways.get(gateway)
+        found: Gateway | None = self._spec_of("gateways", gateway)
         return self.controller_of(found) if found else None
 
+    def class_name_at(self, gateway: ObjectRef) -> str | None:
+        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
+        found: Gateway | None = self._spec_of("gateways", gateway)
+        return found.spec.gateway_class_name if found else None
+
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
-        return gateway in self.snapshot.gateways
+        return self._spec_of("gateways", gateway) is not None
 
     def _find_gateway_of_set(self, ref: ObjectRef) -> ObjectRef | None:
-        found = self.snapshot.listener_sets.get(ref)
+        found: ListenerSet | None = self._spec_of("listener_sets", ref)
         return found.spec.parent_ref.target(ref.namespace).whole if found else None
 
     def namespace_labels(self, namespace: str) -> dict[str, str] | None:
@@ -149,7 +158,7 @@ class Topology:
 
     def _bind(self, gateway_ref: ObjectRef) -> tuple[BoundListener, ...]:
         """All listeners of a Gateway: its own, then those of the ListenerSets that it lets in."""
-        gateway = self.snapshot.gateways.get(gateway_ref)
+        gateway: Gateway | None = self._spec_of("gateways", gateway_ref)
         if gateway is None:
             return ()
         own = gateway.spec.listeners
@@ -174,8 +183,12 @@ class Topology:
         """One answer for each parentRef of a route, in the spec's order."""
         return self._attachments(route.ref)
 
+    def attachments_of(self, route: ObjectRef) -> tuple[Attachment, ...]:
+        """The same by the route's ref; none where there is no such route."""
+        return self._attachments(route)
+
     def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self._spec_of("routes", ref)
         return tuple(self._attach(route, ref, parent) for parent in route.spec.parent_refs) if route else ()
 
     def _attach(self, route: Route, ref: ObjectRef, parent: ParentRef) -> Attachment:
@@ -286,3 +299,17 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
+
+
+_last: tuple[Snapshot, Topology] | None = None
+
+
+def topology_of(snapshot: Snapshot) -> Topology:
+    """The Topology of a Snapshot that stands still; the latest is kept, because several ask in turn."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    topology = Topology(Scene(snapshot))
+    _last = (snapshot, topology)
+    return topology

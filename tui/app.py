@@ -268,6 +268,13 @@ class PointsmanApp(App[None]):
         elif not self._browse().show_object(ref):
             self.open_about("describe", ref.whole)
 
+    def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
+        """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+        screen, note = doors.twin(self.picture.snapshot, hosts, ingress)
+        self.push_screen(screen)
+        if note:
+            self.call_after_refresh(self.say, note, Tone.DOUBT)
+
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen

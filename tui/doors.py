@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..cluster.refs import ObjectRef
+from ..cluster.text import clean
 from .host import Aspect
 from .screens.frame import FrameScreen
 
 if TYPE_CHECKING:
+    from ..cluster.snapshot import Snapshot
     from .screens.resources import ResourceScreen
 
 # the kinds that have their place on browse
@@ -79,3 +81,16 @@ def table_of(ref: ObjectRef) -> ResourceScreen | None:
     screen = ResourceScreen(kind)
     screen.select(ref.whole)
     return screen
+
+
+def twin(snapshot: Snapshot, hosts: tuple[str, ...], ingress: ObjectRef | None) -> tuple[FrameScreen, str]:
+    """``ingress`` beside its successor, or the Ingresses of ``hosts``, or all; and what to say of it."""
+    from .screens.twin import TwinScreen
+
+    wanted = {host.lower() for host in hosts}
+    found = [ref for ref, one in snapshot.ingresses.items() if wanted & {host.lower() for host in one.hosts}]
+    if ingress is None and len(found) == 1:
+        ingress = found[0]
+    nowhere = hosts and not found and ingress is None
+    note = f"no Ingress has {clean(hosts[0])}; these are all" if nowhere else ""
+    return TwinScreen(ingress, hosts if found else ()), note

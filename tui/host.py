@@ -90,6 +90,9 @@ class Host(Protocol):
     def run_of(self, plan: Plan) -> CutoverRun | None:
         """The run of a plan that was begun or resumed here."""
 
+    def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
+        """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+
     def open_plans(self) -> None:
         """The list of plans."""
 

@@ -109,7 +109,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         ("twin", "t"),
         "the Ingress beside what replaces it",
-        lambda host, words: open_optional(host, "open_twin"),
+        lambda host, words: host.open_twin(tuple(words)),
     ),
     Place(
         ("events", "event", "ev"),

@@ -6,7 +6,9 @@ GW5 versions.
 
 from __future__ import annotations
 
+from .gateway_controllers import CONTROLLER_RULES
 from .gateway_infrastructure import INFRASTRUCTURE_RULES
+from .gateway_references import REFERENCE_RULES
 from .gateway_routes import ROUTE_RULES
 from .rule import Rule
 
@@ -42,4 +44,10 @@ READING_RULES: tuple[Rule, ...] = (
     ),
 )
 
-GATEWAY_RULES: tuple[Rule, ...] = (*READING_RULES, *ROUTE_RULES, *INFRASTRUCTURE_RULES)
+GATEWAY_RULES: tuple[Rule, ...] = (
+    *READING_RULES,
+    *ROUTE_RULES,
+    *INFRASTRUCTURE_RULES,
+    *REFERENCE_RULES,
+    *CONTROLLER_RULES,
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +36,9 @@ R = TypeVar("R", RouteRow, GatewayRow, ClassRow)
 # beyond this many changes at once sorting anew is quicker than putting each in its place
 _MANY = 500
 Unit = tuple[str, object]
+Row = RouteRow | GatewayRow | ClassRow
+Judged = tuple[tuple[Finding, ...], Row | None]
+_NOTHING: Judged = ((), None)
 
 
 class LiveJudge:
@@ -60,38 +63,39 @@ class LiveJudge:
             self._begin()
             raise
         overview = Overview(
-            classes=tuple(self._classes.sorted),
-            gateways=tuple(self._gateways.sorted),
-            routes=tuple(self._routes.sorted),
+            classes=self._classes.frozen,
+            gateways=self._gateways.frozen,
+            routes=self._routes.frozen,
             counts={verdict: found for verdict, found in self._counts.items() if found},
             troubled_kinds=troubled_kinds(snapshot),
             version=snapshot.version,
         )
-        return Picture(
-            snapshot, tuple(self._findings.sorted), overview, MappingProxyType(dict(self._by_object))
-        )
+        return Picture(snapshot, self._findings.frozen, overview, self._told)
 
     def _begin(self) -> None:
         scene = self._scene = MovingScene()
         world = self._world = World(scene)
         builder = RowBuilder(world)
-        self._judges: dict[str, Query[ObjectRef, tuple[Finding, ...]]] = {
-            part: scene.query(_judge_in(world, part)) for part in PER_OBJECT
+        rows: dict[str, Callable[[Any], Row]] = {
+            "routes": builder.route_row,
+            "gateways": builder.gateway_row,
+            "classes": builder.class_row,
         }
-        self._whole: Query[int, tuple[Finding, ...]] = scene.query(
-            lambda number: tuple(dict.fromkeys(WHOLE[number](world)))
+        self._judged: dict[str, Query[ObjectRef, Judged]] = {
+            part: scene.query(_judge_in(world, part, rows.get(part))) for part in PER_OBJECT
+        }
+        self._whole: Query[int, Judged] = scene.query(
+            lambda number: (tuple(dict.fromkeys(WHOLE[number](world))), None)
         )
-        self._route_rows = scene.query(_row_of(world, "routes", builder.route_row))
-        self._gateway_rows = scene.query(_row_of(world, "gateways", builder.gateway_row))
-        self._class_rows = scene.query(_row_of(world, "classes", builder.class_row))
         self._said: dict[Unit, tuple[Finding, ...]] = {}
         self._by_object: dict[ObjectRef, tuple[Finding, ...]] = {}
+        self._told: Mapping[ObjectRef, tuple[Finding, ...]] = MappingProxyType({})
         self._findings: Sorted[Finding] = Sorted(finding_order)
         self._counts: Counter[Any] = Counter()
         self._routes: _Rows[RouteRow] = _Rows()
         self._gateways: _Rows[GatewayRow] = _Rows()
         self._classes: _Rows[ClassRow] = _Rows()
-        self._attaches: dict[ObjectRef, frozenset[ObjectRef]] = {}
+        self._attaches: dict[ObjectRef, tuple[ObjectRef, ...]] = {}
         self._routes_of: Counter[ObjectRef] = Counter()
         self._class_of: dict[ObjectRef, str] = {}
         self._gateways_of: Counter[str] = Counter()
@@ -100,52 +104,48 @@ class LiveJudge:
 
     def _move(self, snapshot: Snapshot, changed: frozenset[ObjectRef] | None) -> None:
         differing = self._scene.move(snapshot, changed)
-        gone = self._meet(snapshot, differing)
-        touched = self._collect_findings(gone)
-        self._count_routes(snapshot, gone)
+        self._meet(snapshot, differing)
+        renewed = {part: _taken(query.changed) for part, query in self._judged.items()}
+        touched = self._collect_findings(renewed)
+        self._count_routes(renewed["routes"])
         self._count_gateways(snapshot, differing.get("gateways", ()))
-        self._renew_rows(snapshot, touched, gone)
+        self._renew_rows(snapshot, renewed, touched)
 
-    def _meet(self, snapshot: Snapshot, differing: dict[str, set[ObjectRef]]) -> set[ObjectRef]:
-        """Ask about what is new, forget what is gone; the refs that are gone."""
-        gone: set[ObjectRef] = set()
-        more: dict[str, tuple[Query[ObjectRef, Any], ...]] = {
-            "routes": (self._route_rows,),
-            "gateways": (self._gateway_rows,),
-            "classes": (self._class_rows,),
-        }
-        for part, judges in self._judges.items():
+    def _meet(self, snapshot: Snapshot, differing: dict[str, set[ObjectRef]]) -> None:
+        """Ask about what is new, forget what is gone."""
+        for part, query in self._judged.items():
             here = getattr(snapshot, part)
             for ref in differing.get(part, ()):
-                for query in (judges, *more.get(part, ())):
-                    if ref in here:
-                        query(ref)
-                    else:
-                        query.forget(ref)
-                        query.changed.discard(ref)
-                if ref not in here:
-                    gone.add(ref)
-                    judges.changed.add(ref)
+                if ref in here:
+                    query(ref)
+                else:
+                    query.forget(ref)
+                    query.changed.add(ref)
         for number in range(len(WHOLE)):
             self._whole(number)
-        return gone
 
-    def _collect_findings(self, gone: set[ObjectRef]) -> set[ObjectRef]:
+    def _judged_now(self, part: str, ref: ObjectRef) -> Judged:
+        query = self._judged[part]
+        return query(ref) if ref in query.nodes else _NOTHING
+
+    def _collect_findings(self, renewed: dict[str, set[ObjectRef]]) -> set[ObjectRef]:
         """Take in what the judges say now; the objects of which something else is said."""
         out: list[Finding] = []
         new: list[Finding] = []
-        queries: dict[str, Query[Any, tuple[Finding, ...]]] = {**self._judges, "whole": self._whole}
-        for name, query in queries.items():
-            for key in _taken(query.changed):
-                old = self._said.pop((name, key), ())
-                # what is said again is the very finding that stands in the lists
-                known = {one: one for one in old}
-                fresh = () if key in gone else tuple(known.pop(one, one) for one in query(key))
-                if fresh:
-                    self._said[name, key] = fresh
-                out += known.values()
-                before = set(map(id, old))
-                new += [one for one in fresh if id(one) not in before]
+        units: list[tuple[Unit, Judged]] = [
+            ((part, ref), self._judged_now(part, ref)) for part, refs in renewed.items() for ref in refs
+        ]
+        units += [(("whole", number), self._whole(number)) for number in _taken(self._whole.changed)]
+        for unit, (said, _row) in units:
+            old = self._said.pop(unit, ())
+            # what is said again is the very finding that stands in the lists
+            known = {one: one for one in old}
+            fresh = tuple(known.pop(one, one) for one in said)
+            if fresh:
+                self._said[unit] = fresh
+            out += known.values()
+            before = set(map(id, old))
+            new += [one for one in fresh if id(one) not in before]
         self._findings.change(out, new)
         self._counts.subtract(one.verdict for one in out)
         self._counts.update(one.verdict for one in new)
@@ -166,19 +166,22 @@ class LiveJudge:
             left = sorted([*left, *won.get(ref, ())], key=finding_order)
             if left:
                 self._by_object[ref] = tuple(left)
+        if touched:
+            self._told = MappingProxyType(dict(self._by_object))
         return touched
 
-    def _count_routes(self, snapshot: Snapshot, gone: set[ObjectRef]) -> None:
+    def _count_routes(self, renewed: set[ObjectRef]) -> None:
         """How many routes attach to each Gateway; the rows of those for which that has changed."""
-        for ref in {*self._route_rows.changed, *(ref for ref in gone if ref in self._attaches)}:
-            row = self._route_rows(ref) if ref in snapshot.routes else None
-            fresh = row.gateways if row else frozenset()
-            old = self._attaches.pop(ref, frozenset())
+        for ref in renewed:
+            row = self._judged_now("routes", ref)[1]
+            fresh = row.gateways if isinstance(row, RouteRow) else ()
+            old = self._attaches.pop(ref, ())
             if fresh:
                 self._attaches[ref] = fresh
-            self._routes_of.subtract(old)
-            self._routes_of.update(fresh)
-            self._gateways.stale |= old ^ fresh
+            if fresh != old:
+                self._routes_of.subtract(old)
+                self._routes_of.update(fresh)
+                self._gateways.stale.update(old, fresh)
 
     def _count_gateways(self, snapshot: Snapshot, refs: Iterable[ObjectRef]) -> None:
         for ref in refs:
@@ -192,23 +195,25 @@ class LiveJudge:
             # few, and cheap to draw again
             self._classes.stale |= snapshot.classes.keys()
 
-    def _renew_rows(self, snapshot: Snapshot, touched: set[ObjectRef], gone: set[ObjectRef]) -> None:
-        for kind, query in (
-            (self._routes, self._route_rows),
-            (self._gateways, self._gateway_rows),
-            (self._classes, self._class_rows),
+    def _renew_rows(
+        self, snapshot: Snapshot, renewed: dict[str, set[ObjectRef]], touched: set[ObjectRef]
+    ) -> None:
+        for part, rows in (
+            ("routes", self._routes),
+            ("gateways", self._gateways),
+            ("classes", self._classes),
         ):
-            kind.stale |= _taken(query.changed)
-            kind.stale |= {ref for ref in touched if ref in query.nodes}
-            kind.stale |= {ref for ref in gone if ref in kind.row_of}
+            nodes = self._judged[part].nodes
+            rows.stale |= renewed[part]
+            rows.stale |= {ref for ref in touched if ref in nodes}
         # a Gateway shows the listeners of its ListenerSets, and their trouble
         for ref in touched:
             listener_set = snapshot.listener_sets.get(ref)
             if listener_set is not None:
                 self._gateways.stale.add(listener_set.spec.parent_ref.target(ref.namespace).whole)
-        self._routes.renew(lambda ref: self._told_route(snapshot, ref))
-        self._gateways.renew(lambda ref: self._told_gateway(snapshot, ref))
-        self._classes.renew(lambda ref: self._told_class(snapshot, ref))
+        self._routes.renew(self._told_route)
+        self._gateways.renew(self._told_gateway)
+        self._classes.renew(self._told_class)
 
     def _trouble(self, ref: ObjectRef) -> Any:
         found: Iterable[Finding] = self._by_object.get(ref.whole, ())
@@ -216,17 +221,21 @@ class LiveJudge:
             found = [one for one in found if one.subject == ref]
         return trouble_in(found)
 
-    def _told_route(self, snapshot: Snapshot, ref: ObjectRef) -> RouteRow | None:
-        row = self._route_rows(ref) if ref in snapshot.routes else None
-        return told_route(row, self._trouble) if row else None
+    def _told_route(self, ref: ObjectRef) -> RouteRow | None:
+        row = self._judged_now("routes", ref)[1]
+        return told_route(row, self._trouble) if isinstance(row, RouteRow) else None
 
-    def _told_gateway(self, snapshot: Snapshot, ref: ObjectRef) -> GatewayRow | None:
-        row = self._gateway_rows(ref) if ref in snapshot.gateways else None
-        return told_gateway(row, self._trouble, self._routes_of[ref]) if row else None
+    def _told_gateway(self, ref: ObjectRef) -> GatewayRow | None:
+        row = self._judged_now("gateways", ref)[1]
+        if not isinstance(row, GatewayRow):
+            return None
+        return told_gateway(row, self._trouble, self._routes_of[ref])
 
-    def _told_class(self, snapshot: Snapshot, ref: ObjectRef) -> ClassRow | None:
-        row = self._class_rows(ref) if ref in snapshot.classes else None
-        return told_class(row, self._trouble, self._gateways_of[ref.name]) if row else None
+    def _told_class(self, ref: ObjectRef) -> ClassRow | None:
+        row = self._judged_now("classes", ref)[1]
+        if not isinstance(row, ClassRow):
+            return None
+        return told_class(row, self._trouble, self._gateways_of[ref.name])
 
 
 def _taken(keys: set[T]) -> set[T]:
@@ -236,20 +245,14 @@ def _taken(keys: set[T]) -> set[T]:
     return taken
 
 
-def _judge_in(world: World, part: str) -> Callable[[ObjectRef], tuple[Finding, ...]]:
-    def judge(ref: ObjectRef) -> tuple[Finding, ...]:
+def _judge_in(world: World, part: str, row: Callable[[Any], Row] | None) -> Callable[[ObjectRef], Judged]:
+    def judge(ref: ObjectRef) -> Judged:
         obj = getattr(world.snapshot, part).get(ref)
-        return judge_of(part, obj, world) if obj is not None else ()
+        if obj is None:
+            return _NOTHING
+        return judge_of(part, obj, world), row(obj) if row else None
 
     return judge
-
-
-def _row_of(world: World, part: str, build: Callable[[Any], R]) -> Callable[[ObjectRef], R | None]:
-    def row(ref: ObjectRef) -> R | None:
-        obj = getattr(world.snapshot, part).get(ref)
-        return build(obj) if obj is not None else None
-
-    return row
 
 
 class Sorted(Generic[T]):
@@ -258,10 +261,20 @@ class Sorted(Generic[T]):
     def __init__(self, key: Callable[[T], Any]) -> None:
         self.sorted: list[T] = []
         self._key = key
+        self._frozen: tuple[T, ...] | None = ()
+
+    @property
+    def frozen(self) -> tuple[T, ...]:
+        """All of them; the very same tuple as long as nothing changes."""
+        if self._frozen is None:
+            self._frozen = tuple(self.sorted)
+        return self._frozen
 
     def change(self, out: Iterable[T], new: Iterable[T]) -> None:
         """Take ``out`` away and put ``new`` in. Raises KeyError for one that is not there."""
         out, new = list(out), list(new)
+        if out or new:
+            self._frozen = None
         if len(out) + len(new) > _MANY:
             self._rebuild(out, new)
             return
@@ -300,8 +313,9 @@ class _Rows(Generic[R]):
         self._order: Sorted[R] = Sorted(by_badness)
 
     @property
-    def sorted(self) -> list[R]:
-        return self._order.sorted
+    def frozen(self) -> tuple[R, ...]:
+        """All rows in their order; the very same tuple as long as none changes."""
+        return self._order.frozen
 
     def renew(self, draw: Callable[[ObjectRef], R | None]) -> None:
         """Draw the stale ones; one that draws as None is gone."""

@@ -184,7 +184,7 @@ class RowBuilder:
             computed=worst([*(row.computed for row in own), *self._computed_backends(route)]),
             worst=Verdict.PASS,
             findings=0,
-            gateways=frozenset(one.gateway for one in attachments if one.accepted and one.gateway),
+            gateways=tuple(dict.fromkeys(one.gateway for one in attachments if one.accepted and one.gateway)),
         )
 
     def _parent_rows(self, route: Route, attachment: Attachment) -> list[ParentRow]:

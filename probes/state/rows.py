@@ -93,7 +93,7 @@ class RouteRow:
     computed: Verdict
     worst: Verdict
     findings: int
-    gateways: frozenset[ObjectRef] = frozenset()
+    gateways: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

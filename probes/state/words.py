@@ -33,6 +33,11 @@ def summary_of(condition: Condition) -> str:
     return f"{reason}: {clean(condition.message, 200)}" if condition.message else reason
 
 
+def is_plain(text: str) -> bool:
+    """Whether a name can stand in a command or a manifest as it is."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def kubectl_get(ref: ObjectRef, output: str = "yaml") -> str:
     """The kubectl command that shows an object; empty where its name could not be a real one."""
     kind = f"{ref.kind}.{ref.group}".lower() if ref.group else ref.kind.lower()

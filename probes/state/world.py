@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...cluster.hosts import Hosts
+from ...cluster.indexes import Indexes
 from ...cluster.objects import Condition, Gateway, ListenerStatus, Route
 from ...cluster.references import (
     BackendFault,
@@ -27,6 +29,8 @@ class World:
         self.scene = scene
         self.snapshot: Snapshot = scene.snapshot
         self.topology = Topology(scene)
+        self.index = Indexes(scene, self.topology)
+        self.hosts = Hosts(scene, self.topology)
         self._endpoints = Endpoints(scene)
         self._backends = scene.query(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)
@@ -38,7 +42,7 @@ class World:
         return self._backends(route.ref)
 
     def _find_backend_faults(self, ref: ObjectRef) -> tuple[BackendFault, ...]:
-        route = self.snapshot.routes.get(ref)
+        route: Route | None = self.scene.spec_of("routes", ref)
         return tuple(backend_faults(self.topology, self._endpoints, route)) if route else ()
 
     def certificate_faults(self, bound: BoundListener) -> tuple[CertificateFault, ...]:

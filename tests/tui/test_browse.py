@@ -115,11 +115,11 @@ async def test_only_one_namespace_and_all_again(world: WorldFacts) -> None:
 async def test_a_judge_that_ends_early_is_told_and_what_is_shown_is_not_called_live(
     world: WorldFacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(snapshot: object) -> object:
+    def broken(judge: object, snapshot: object, changed: object) -> object:
         raise TypeError("a mistake of ours")
 
     async with open_desk(world) as desk:
-        monkeypatch.setattr("pointsman.probes.state.diagnose.diagnose", broken)
+        monkeypatch.setattr("pointsman.probes.state.live.LiveJudge.judge", broken)
         desk.app.bridge.narrow(("shop",))
         await desk.until_shown("not judged")
         assert " live " not in desk.text().splitlines()[0]

@@ -14,7 +14,6 @@ from ..arrange import Arrangement, Lens, Sort
 from ..filters import Filter, parse_filter
 from ..host import Aspect
 from ..lines import Tone
-from ..places import open_optional
 from .frame import FrameScreen
 
 Row = TypeVar("Row")
@@ -178,4 +177,4 @@ class TableScreen(FrameScreen):
         subject = self.subject()
         is_ingress = subject is not None and subject.kind == "Ingress"
         hosts = () if is_ingress else self.selected_hosts()
-        open_optional(self.pointsman, "open_twin", hosts, subject if is_ingress else None)
+        self.pointsman.open_twin(hosts, subject if is_ingress else None)
