@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, Literal, TypeVar
@@ -76,9 +77,10 @@ class Arrangement:
                 return sorted(rows, key=lens.name, reverse=self.reverse)
             case "age":
                 # what has no date comes last, whichever way
-                dated = [row for row in rows if lens.created(row)]
-                undated = [row for row in rows if not lens.created(row)]
-                return [*sorted(dated, key=lens.created, reverse=not self.reverse), *undated]
+                instants = [(lens.created(row), row) for row in rows]
+                dated = [pair for pair in instants if pair[0]]
+                dated.sort(key=operator.itemgetter(0), reverse=not self.reverse)
+                return [row for _, row in dated] + [row for instant, row in instants if not instant]
             case "host":
                 return sorted(rows, key=lambda row: lens.host(row) or _LAST, reverse=self.reverse)
 

@@ -108,8 +108,9 @@ PLACES: tuple[Place, ...] = (
     ),
     Place(
         ("twin", "t"),
-        "the Ingress beside what replaces it",
+        "the Ingresses of a host beside what replaces them",
         lambda host, words: host.open_twin(tuple(words)),
+        "[HOST]",
     ),
     Place(
         ("events", "event", "ev"),

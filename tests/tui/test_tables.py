@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from desk_kit import Desk, WorldFacts, open_desk
 from pointsman.cluster.connect import Connection, connect
+from pointsman.sandbox.world import World
 from pointsman.tui.screens.about import DescribeScreen
 from pointsman.tui.screens.browse import BrowseScreen
 from pointsman.tui.screens.findings import FindingsScreen
@@ -263,24 +265,31 @@ async def test_events_that_are_refused_are_unknown(world: WorldFacts) -> None:
         await desk.until_shown("EVENTS unknown")
 
 
-async def test_a_kind_that_may_not_be_read_is_told(small_world: WorldFacts) -> None:
-    from pointsman.cluster.snapshot import KindState
-    from pointsman.tui.lines import plain
-    from pointsman.tui.screens.kinds import _row
-
-    async with open_desk(small_world, (80, 24)) as desk:
-        await desk.press("i")
-        await desk.until_shown("HTTPRoute")
-        assert "live" in desk.text()
-        await desk.press("escape")
-        await enter(desk, "colon", "policies")
-        assert "there is none" in desk.text() or "does not serve" in desk.text()
-    denied = plain(_row("Secret", KindState("denied", "forbidden", 1000.0), 0, 1300.0, 80))
-    assert "?" in denied
-    assert "5m" in denied
-    assert "no permission: unknown, not none" in denied
-    part = plain(_row("Service", KindState("live", "", 0.0, ("shop",)), 4, 1300.0, 120))
-    assert "only shop" in part
+async def test_a_kind_that_may_not_be_read_is_unknown_and_not_none() -> None:
+    practice = World()
+    info = await practice.start(load=Path(__file__).parent / "small_world.yaml")
+    assert practice.server is not None
+    practice.server.policy.deny(["list", "watch"], ["services", "ingresses"])
+    try:
+        async with open_desk({"kubeconfig": str(info.kubeconfig), "plans": {}}, (120, 30)) as desk:
+            await desk.until_shown("no permission for some")
+            await desk.press("i")
+            shown = desk.text().splitlines()
+            # the least trustworthy first, and no number where nothing is known
+            assert shown[2].split()[:2] == ["Ingress", "?"]
+            assert shown[3].split()[:2] == ["Service", "?"]
+            assert "no permission: unknown, not none" in shown[2]
+            assert "why    not allowed" in desk.text()
+            await desk.press("escape")
+            await enter(desk, "colon", "services")
+            assert "SERVICES 0" in desk.text()
+            assert "Service denied: what is not shown may exist" in desk.text()
+            await desk.press("escape", "F")
+            assert "2 kinds denied: i" in desk.text()
+            await desk.press("escape", "u")
+            assert "not told: Ingress, Service" in desk.text()
+    finally:
+        await practice.stop()
 
 
 async def test_a_change_of_verdict_is_marked_and_told(world: WorldFacts, connection: Connection) -> None:
