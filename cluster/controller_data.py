@@ -61,6 +61,8 @@ class Controller:
     overlap_drops_http2: bool = False
     passthrough_hides_client: bool = False
     one_layer_per_gateway: bool = False
+    # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
+    comes_from_no_pod: bool = False
 
     def serves(self, name: str, kind: str) -> bool:
         """Whether it may serve a kind under one of its controllerNames; True where nothing is known."""
@@ -143,6 +145,7 @@ CONTROLLERS: tuple[Controller, ...] = (
         (("1.19", "1.4.0"), ("1.20", "1.6.1")),
         needs=_CILIUM_NEEDS,
         passthrough_hides_client=True,
+        comes_from_no_pod=True,
     ),
     Controller(
         "envoy-gateway",

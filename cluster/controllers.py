@@ -13,6 +13,7 @@ __all__ = [
     "NOT_POLICIES",
     "Controller",
     "controller_of",
+    "controller_of_image",
     "expected_api",
     "known_policies",
     "release_of",
@@ -40,6 +41,11 @@ def release_of(image: str, controller: Controller) -> str:
     path, tag = _path_and_tag(image)
     found = re.match(r"v?(\d+)\.(\d+)", tag)
     return f"{found[1]}.{found[2]}" if found and _is_its(path, controller) else ""
+
+
+def controller_of_image(image: str) -> Controller | None:
+    """The controller whose image this is, whatever its registry, tag or digest; None for any other image."""
+    return next((entry for entry in CONTROLLERS if runs(image, entry)), None)
 
 
 def expected_api(controller: Controller, release: str) -> str:

@@ -26,6 +26,8 @@ from .semantics import namespace_allowed, selector_matches
 from .topology import BoundListener, Topology
 
 _GATEWAY_NAME = f"{GATEWAY_GROUP}/gateway-name"
+_KONG_ANNOTATION = "konghq.com/upstream-policy"
+_KONG_POLICY = ("configuration.konghq.com", "KongUpstreamPolicy")
 _EG_OWNER = "gateway.envoyproxy.io/owning-gateway-name"
 _EG_OWNER_NAMESPACE = "gateway.envoyproxy.io/owning-gateway-namespace"
 # the old side's: it knows no Gateway API, and so is not among the controllers
@@ -41,9 +43,9 @@ class PolicyIndex:
         self._topology = topology
         self._spec_of = scene.spec_of
         self._snapshot = scene.snapshot
-        self._named: Index[ObjectRef, Policy] = scene.index("policies", lambda one: set(one.targets))
+        self._named: Index[ObjectRef, Policy] = scene.index("policies", _targets_of)
         self._sections: Index[ObjectRef, Policy] = scene.index(
-            "policies", lambda one: {target.whole for target in one.targets if target.section}
+            "policies", lambda one: {target.whole for target in _targets_of(one) if target.section}
         )
         self._choosing: Index[str, Policy] = scene.index(
             "policies", lambda one: {selector.kind for selector in one.spec.target_selectors}
@@ -63,9 +65,11 @@ class PolicyIndex:
         return bool(self._snapshot.policies)
 
     def on(self, target: ObjectRef) -> tuple[Policy, ...]:
-        """The policies for exactly this target (an object or one of its sections), by name or by selector.
+        """The policies for exactly this target (an object or one of its sections).
 
-        Reads policies; where there are selectors, also labels of the target and of its namespace.
+        By name, by selector, by a Service's annotation (Kong), or, for a policy that names nothing, by what
+        its status says. Reads policies and Services; where there are selectors, also labels of the target
+        and of its namespace.
         """
         return self._on(target) if self.any_at_all else ()
 
@@ -78,7 +82,7 @@ class PolicyIndex:
         """The sections of an object that some policy names."""
         if not self.any_at_all:
             return ()
-        targets = (target for policy in self._sections[whole] for target in policy.targets)
+        targets = (target for policy in self._sections[whole] for target in _targets_of(policy))
         return tuple(sorted({one for one in targets if one.section and one.whole == whole}))
 
     def selected_by(self, policy: Policy) -> tuple[ObjectRef, ...]:
@@ -90,11 +94,25 @@ class PolicyIndex:
 
     def _find_on(self, target: ObjectRef) -> tuple[Policy, ...]:
         found = {one.ref: one for one in self._named[target]}
+        for policy in self._annotated(target):
+            found[policy.ref] = policy
         if not target.section:
             for policy in self._choosing[target.kind]:
                 if any(self._chooses(policy, one, target) for one in policy.spec.target_selectors):
                     found[policy.ref] = policy
         return tuple(found[ref] for ref in sorted(found))
+
+    def _annotated(self, target: ObjectRef) -> Iterator[Policy]:
+        """Kong attaches its policy by an annotation of the Service."""
+        if (target.group, target.kind) != ("", "Service"):
+            return
+        service: Service | None = self._spec_of("services", target)
+        name = service.meta.annotations.get(_KONG_ANNOTATION) if service else None
+        if name:
+            ref = ObjectRef(_KONG_POLICY[1], target.namespace, name, group=_KONG_POLICY[0])
+            policy = self._snapshot.policies.get(ref)
+            if policy is not None:
+                yield policy
 
     def _chooses(self, policy: Policy, selector: TargetSelector, target: ObjectRef) -> bool:
         part = _part_of(target)
@@ -126,6 +144,14 @@ class PolicyIndex:
             return self._labelled[part][pair]
         everything: Mapping[ObjectRef, Object] = getattr(self._snapshot, part)
         return everything.values()
+
+
+def _targets_of(policy: Policy) -> set[ObjectRef]:
+    """What a policy names; for one that names nothing and chooses nothing, what its status speaks of."""
+    targets = set(policy.targets)
+    if targets or policy.spec.target_selectors or (policy.group, policy.kind) == _KONG_POLICY:
+        return targets
+    return {one.ancestor_ref.target(policy.meta.namespace) for one in policy.status.ancestors}
 
 
 def _is_for(selector: TargetSelector, target: ObjectRef) -> bool:
@@ -252,6 +278,15 @@ class Indexes:
     def workloads_running(self, controller_id: str) -> tuple[Workload, ...]:
         """The Deployments and DaemonSets that run a known controller's image."""
         return self._running[controller_id]
+
+    def arguments_of(self, controller_id: str) -> tuple[str, ...]:
+        """The arguments of a known controller's containers, in lower case."""
+        return tuple(
+            argument.lower()
+            for workload in self.workloads_running(controller_id)
+            for container in workload.spec.template.spec.containers
+            for argument in container.args
+        )
 
     def workloads_in(self, namespace: str) -> tuple[Workload, ...]:
         """The Deployments and DaemonSets of a namespace."""

@@ -12,6 +12,7 @@ from .kubernetes_objects import (
     Issuer,
     Namespace,
     NetworkPolicy,
+    Pod,
     Secret,
     Service,
     Workload,
@@ -39,6 +40,7 @@ class KindSpec:
     namespaced: bool = True
     metadata_only: bool = False
     field_selector: str = ""
+    label_selector: str = ""
 
 
 def _gateway(kind: str, plural: str, part: str, struct: type[Object], *versions: str) -> KindSpec:
@@ -102,12 +104,15 @@ KINDS: tuple[KindSpec, ...] = (
     KindSpec("ClusterIssuer", _CERT_MANAGER, "clusterissuers", "issuers", Issuer, namespaced=False),
 )
 
+# never listed as a whole: only where a known controller runs, see pods.py
+POD = KindSpec("Pod", "", "pods", "pods", Pod, ("v1",))
+
 ROUTE_KINDS = tuple(spec.kind for spec in KINDS if spec.part == "routes")
 
 # kinds of the core cluster: always served, so "absent" is never an answer for them
-PARTS: tuple[str, ...] = (*dict.fromkeys(spec.part for spec in KINDS), "undecodable")
+PARTS: tuple[str, ...] = (*dict.fromkeys(spec.part for spec in (*KINDS, POD)), "undecodable")
 
-_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in KINDS}
+_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in (*KINDS, POD)}
 
 
 def kind_spec(group: str, kind: str) -> KindSpec | None:

@@ -24,6 +24,14 @@ CONTROLLER_RULES: tuple[Rule, ...] = (
         "the controller's docs",
     ),
     Rule(
+        "GW148",
+        "network-policy-shuts-gateway-out",
+        "A NetworkPolicy admits only whom it names, and no selector means the Gateway's requests",
+        "They are dropped: clients wait, and get 503 or 504. The old Ingress controller's pods get through.",
+        "Add a CiliumNetworkPolicy that admits fromEntities ingress, before the cutover.",
+        "https://docs.cilium.io/en/stable/network/servicemesh/gateway-api/gateway-api/",
+    ),
+    Rule(
         "GW230",
         "controller-down",
         "The controller behind the class does not run",
@@ -100,6 +108,14 @@ CONTROLLER_RULES: tuple[Rule, ...] = (
         "A field is set that came after the controller was built",
         "The controller ignores it without a word.",
         "Upgrade the controller, or leave the field out.",
+        _VERSIONING,
+    ),
+    Rule(
+        "GW509",
+        "channel-not-as-controller-expects",
+        "The controller was told to read the experimental channel, and the CRDs are not of it",
+        "It waits for kinds or versions that the cluster does not serve; some then serve no route at all.",
+        "Install the CRDs of the experimental channel, or take the argument away.",
         _VERSIONING,
     ),
 )

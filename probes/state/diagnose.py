@@ -9,6 +9,7 @@ from ...cluster.objects import Gateway, Object
 from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
 from .addresses import address_findings
+from .admission import admission_findings
 from .backend_ports import port_findings
 from .backends import backend_findings
 from .controllers_health import health_findings
@@ -77,6 +78,7 @@ PER_OBJECT: dict[str, tuple[Judge, ...]] = {
         port_findings,
         route_quirk_findings,
         route_field_findings,
+        admission_findings,
         chain_findings,
     ),
     "grants": (grant_findings,),

@@ -70,9 +70,17 @@ def _narrow_ways(world: World, route: Route) -> list[tuple[ObjectRef, ...]]:
             if backend.kind != "Service" or backend.group not in ("", "core"):
                 continue
             service = ObjectRef("Service", backend.namespace or own.namespace, backend.name)
-            targets = (service, *world.index.policies.sections_of(service))
+            targets = (service, *_port_sections(world, service, backend.port))
             ways[(*through, *_policed(world, targets))] = None
     return list(ways)
+
+
+def _port_sections(world: World, service: ObjectRef, number: int | None) -> Iterator[ObjectRef]:
+    """The sections of a Service that mean one of its ports, by name or number."""
+    found = world.snapshot.services.get(service)
+    for port in found.spec.ports if found else ():
+        if port.port == number:
+            yield from (service.part(name) for name in (port.name, str(port.port)) if name)
 
 
 def _policed(world: World, targets: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:

@@ -82,7 +82,7 @@ def _unserved(
     for gate in controller.gates:
         if gate.kind != route.kind:
             continue
-        args = _arguments(world, controller)
+        args = world.index.arguments_of(controller.id)
         if any(gate.seen_by in one for one in args) and not any(gate.argument in one for one in args):
             yield finding(
                 "GW146",
@@ -92,15 +92,6 @@ def _unserved(
                 "which is not among its arguments",
                 reproduce=kubectl_get(route.ref),
             )
-
-
-def _arguments(world: World, controller: Controller) -> list[str]:
-    return [
-        argument.lower()
-        for workload in world.index.workloads_running(controller.id)
-        for container in workload.spec.template.spec.containers
-        for argument in container.args
-    ]
 
 
 def listener_set_quirk_findings(world: World, listener_set: ListenerSet) -> Iterator[Finding]:
@@ -145,12 +136,15 @@ def gateway_quirk_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
 
 def _listener_quirks(world: World, controller: Controller, bound: BoundListener) -> Iterator[Finding]:
     listener = bound.listener
-    if controller.overlap_drops_http2 and bound.overlaps:
+    status = world.listener_status(bound)
+    claimed = status is not None and status_of(status.conditions, "OverlappingTLSConfig") == "True"
+    if controller.overlap_drops_http2 and (bound.overlaps or claimed):
+        others = ", ".join(bound.overlaps[:5]) or "another listener"
         yield finding(
             "GW321",
             Verdict.WARN,
             bound.ref,
-            f"it shares hosts of port {listener.port} with {', '.join(bound.overlaps[:5])}, "
+            f"it shares hosts or a certificate of port {listener.port} with {others}, "
             f"so {controller.title} offers HTTP/1.1 alone",
             reproduce=kubectl_get(bound.owner),
         )
@@ -172,7 +166,9 @@ def _entry_point(world: World, controller: Controller, bound: BoundListener) -> 
     conditions = status.conditions if status else ()
     if status_of(conditions, "Accepted") == "True":
         return
-    ports = sorted({int(port) for one in _arguments(world, controller) for port in _ENTRY_POINT.findall(one)})
+    ports = sorted(
+        {int(port) for one in world.index.arguments_of(controller.id) for port in _ENTRY_POINT.findall(one)}
+    )
     port = bound.listener.port
     if port in ports:
         return

@@ -80,6 +80,7 @@ def fit_findings(world: World, gateway_class: GatewayClass) -> Iterator[Finding]
         yield from _skew(world, gateway_class, controller, release, workload, image)
         yield from _unwatched(world, gateway_class, controller, release)
     yield from _needs(world, gateway_class, controller, tuple(releases))
+    yield from _channel_asked_for(world, gateway_class, controller)
 
 
 def _skew(
@@ -112,21 +113,47 @@ def _unwatched(
 ) -> Iterator[Finding]:
     """Kinds that the cluster serves at v1 alone, and that this release knows at an alpha version or not."""
     expected = expected_api(controller, release)
+    unknown: list[Crd] = []
     for kind, since in _V1_SINCE.items():
         crd = world.index.crd_of(GATEWAY_GROUP, kind)
         if crd is None or not expected or _at_least(expected, since):
             continue
         served = [version.name for version in crd.spec.versions if version.served]
         if served == ["v1"] and controller.serves(gateway_class.spec.controller_name, kind):
-            yield finding(
-                "GW506",
-                Verdict.WARN,
-                gateway_class.ref,
-                f"{controller.title} {release} was built for Gateway API {expected}, before {kind} was v1, "
-                "and the cluster serves v1 alone",
-                evidence=[f"{crd.ref} serves {clean(', '.join(served), 80)}"],
-                reproduce=_show(crd),
-            )
+            unknown.append(crd)
+    if unknown:
+        kinds = ", ".join(crd.spec.names.kind for crd in unknown)
+        yield finding(
+            "GW506",
+            Verdict.WARN,
+            gateway_class.ref,
+            f"{controller.title} {release} was built for Gateway API {expected}, in which {kinds} had no v1; "
+            "the cluster serves v1 alone",
+            evidence=[f"{crd.ref} serves v1" for crd in unknown],
+            reproduce=_show(unknown[0]),
+        )
+
+
+def _channel_asked_for(
+    world: World, gateway_class: GatewayClass, controller: Controller
+) -> Iterator[Finding]:
+    if not world.snapshot.state_of("CustomResourceDefinition").knows("") or not world.index.usual_bundle():
+        return
+    arguments = world.index.arguments_of(controller.id)
+    for gate in controller.gates:
+        crd = world.index.crd_of(GATEWAY_GROUP, gate.kind)
+        if not any(gate.argument in one for one in arguments) or (crd and crd.channel == "experimental"):
+            continue
+        if crd is None and world.snapshot.offline:
+            continue
+        lack = f"its CRD is of the {clean(crd.channel or 'unknown', 40)} channel" if crd else "it has no CRD"
+        yield finding(
+            "GW509",
+            Verdict.WARN,
+            gateway_class.ref,
+            f"{controller.title} is started with {gate.argument}, for {gate.kind}, and {lack}",
+            reproduce=_show(crd) if crd else _LIST_CRDS,
+        )
 
 
 def _needs(
@@ -142,9 +169,12 @@ def _needs(
         if not lack or (crd is None and not need.stops):
             # a kind that is not there is not missed, unless the controller says so
             continue
+        verdict = Verdict.FAIL if need.stops else Verdict.WARN
+        if crd is None and world.snapshot.offline:
+            verdict, lack = Verdict.UNKNOWN, "it is not among the documents"
         yield finding(
             "GW505",
-            Verdict.FAIL if need.stops else Verdict.WARN,
+            verdict,
             gateway_class.ref,
             f"{controller.title} needs {need.kind}, and {lack}: {need.effect}",
             evidence=[f"releases in sight: {clean(', '.join(releases) or 'none', 80)}"],

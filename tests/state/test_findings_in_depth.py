@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from pointsman.cluster.refs import ObjectRef
+from pointsman.cluster.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
+from pointsman.probes.state.world import World
 from pointsman.probes.verdict import Finding, Verdict
 from rule_worlds import (
     ENVOY,
@@ -317,6 +320,20 @@ def test_a_target_that_the_controller_knows_better_is_no_fail() -> None:
     assert only("GW405", adding(p=answered(lost, said("Accepted", "True")))).verdict is Verdict.UNKNOWN
 
 
+def test_a_policy_attaches_by_annotation_and_by_what_its_status_says() -> None:
+    kong = policy_of("configuration.konghq.com", "KongUpstreamPolicy", name="kong")
+    house = answered(policy_of("example.com", "House", name="house"), said("Accepted", "True"))
+    objects = changed(
+        adding(kong=kong, house=house),
+        setting("service.metadata.annotations", {"konghq.com/upstream-policy": "kong"}),
+    )
+    index = World(Scene(read_documents(objects.values()))).index
+    web = ObjectRef("Service", "shop", "web")
+    main = ObjectRef("Gateway", "infra", "main", group=GROUP)
+    assert [one.meta.name for one in index.policies.on(web)] == ["kong"]
+    assert [one.meta.name for one in index.policies.on(main)] == ["house"]
+
+
 # --- versions ------------------------------------------------------------------------------------
 
 
@@ -351,6 +368,14 @@ def test_a_false_that_is_stale_is_told_as_stale_and_set_against_the_specs() -> N
     )
     assert only("GW109", *stale).verdict is Verdict.UNKNOWN
     assert "by the specs it attaches" in only("GW117", *stale).summary
+
+
+def test_an_empty_status_beside_a_spec_that_attaches() -> None:
+    def unanswered_route(objects: Objects) -> None:
+        entry = objects["route"]["status"]["parents"][0]
+        objects["route"]["status"]["parents"] = [{**entry, "conditions": []}]
+
+    assert "no answer by example.com/controller" in only("GW108", unanswered_route).summary
 
 
 def test_a_parent_left_behind() -> None:

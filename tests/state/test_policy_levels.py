@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.cluster.policy_kinds import Across, Together
 from pointsman.cluster.refs import ObjectRef
@@ -19,12 +19,9 @@ def layer(rank: int, name: str, created: str | None = "2026-01-01", **fields: An
     return Layer(rank, ObjectRef("P", "ns", name, group="g"), created, fields)
 
 
-values = st.recursive(
-    st.integers(0, 3),
-    lambda inner: st.dictionaries(st.sampled_from("ab"), inner, min_size=1, max_size=2),
-    max_leaves=4,
-)
-settings_ = st.dictionaries(st.sampled_from("abc"), values, max_size=3)
+numbers = st.integers(0, 3)
+values = numbers | st.dictionaries(st.sampled_from("ab"), numbers, min_size=1, max_size=2)
+some_settings = st.dictionaries(st.sampled_from("abc"), values, max_size=3)
 specs = st.builds(
     lambda plain, defaults, overrides, merge: {
         **plain,
@@ -32,9 +29,9 @@ specs = st.builds(
         **({"overrides": overrides} if overrides else {}),
         **({"mergeType": "StrategicMerge"} if merge else {}),
     },
-    settings_,
-    st.none() | settings_,
-    st.none() | settings_,
+    some_settings,
+    st.none() | some_settings,
+    st.none() | some_settings,
     st.booleans(),
 )
 layers = st.lists(
@@ -58,6 +55,7 @@ def winners(settings: dict[tuple[str, ...], Setting]) -> dict[str, str | None]:
     return {".".join(path): one.winner and one.winner.policy.name for path, one in settings.items()}
 
 
+@settings(max_examples=60, deadline=None)
 @given(layers, st.randoms(), st.sampled_from(ACROSS), st.sampled_from(TOGETHER))
 def test_the_order_in_which_policies_are_read_does_not_matter(
     some: list[Layer], random: Any, across: Across, together: Together
@@ -73,6 +71,7 @@ def leaves(value: Any, prefix: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [prefix]
 
 
+@settings(max_examples=60, deadline=None)
 @given(layers, st.sampled_from(ACROSS), st.sampled_from(TOGETHER))
 def test_every_field_that_anybody_sets_is_answered_and_everybody_who_sets_it_is_named(
     some: list[Layer], across: Across, together: Together
@@ -95,6 +94,7 @@ def test_every_field_that_anybody_sets_is_answered_and_everybody_who_sets_it_is_
                 assert one.policy in {claim.policy for claim in claims}
 
 
+@settings(max_examples=60, deadline=None)
 @given(layers)
 def test_merging_by_field_leaves_no_field_without_a_winner(some: list[Layer]) -> None:
     for setting in effective(some, "fields", "fields").values():

@@ -92,6 +92,16 @@ entry_points = workload("docker.io/traefik:v3.6.1", args=["--entryPoints.websecu
 experimental = ["--providers.kubernetesgateway=true", "--providers.kubernetesgateway.experimentalchannel"]
 passthrough = setting(f"{LISTENER}.tls", {"mode": "Passthrough"})
 
+pods_alone = {
+    "apiVersion": "networking.k8s.io/v1",
+    "kind": "NetworkPolicy",
+    "metadata": {"name": "pods", "namespace": "shop"},
+    "spec": {
+        "podSelector": {"matchLabels": {"app": "web"}},
+        "ingress": [{"from": [{"namespaceSelector": {}}]}],
+    },
+}
+
 # rule, verdict, words of the summary, the changes that bring it about, and one more that makes it go away
 CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
     (
@@ -153,6 +163,20 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
         "retry is set",
         [of(NGF), setting(f"{RULE}.retry", {"attempts": 3})],
         [setting(f"{RULE}.retry", {})],
+    ),
+    (
+        "GW148",
+        W,
+        "NetworkPolicy shop/pods admits only whom it names, and no selector means requests of Cilium",
+        [of(CILIUM), setting("service.spec.selector", {"app": "web"}), adding(pods=pods_alone)],
+        [setting("pods.spec.ingress", [{"from": []}])],
+    ),
+    (
+        "GW148",
+        W,
+        "admits only",
+        [of(CILIUM), setting("service.spec.selector", {"app": "web"}), adding(pods=pods_alone)],
+        [setting("pods.spec.podSelector", {"matchLabels": {"app": "other"}})],
     ),
     (
         "GW230",
@@ -304,8 +328,8 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
     ),
     (
         "GW505",
-        F,
-        "needs TLSRoute, and it is not installed",
+        U,
+        "needs TLSRoute, and it is not among the documents",
         [
             of(CILIUM),
             crds("v1.6.1", BackendTLSPolicy=["v1"], ReferenceGrant=["v1"]),
@@ -338,7 +362,7 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
     (
         "GW506",
         W,
-        "before TLSRoute was v1",
+        "in which TLSRoute had no v1",
         [of(ENVOY), crds("v1.6.1", TLSRoute=["v1"]), adding(pods=workload("envoyproxy/gateway:v1.7.0"))],
         [crds("v1.6.1", TLSRoute=["v1", "v1alpha2"])],
     ),
@@ -366,6 +390,17 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
             setting("route.spec.useDefaultGateways", "All"),
         ],
         [setting("route.spec.useDefaultGateways", "")],
+    ),
+    (
+        "GW509",
+        W,
+        "for TCPRoute, and its CRD is of the standard channel",
+        [
+            of(TRAEFIK),
+            crds("v1.6.1", TCPRoute=["v1"]),
+            adding(pods=workload("traefik:v3.7", args=experimental)),
+        ],
+        [crds("v1.6.1", "experimental", TCPRoute=["v1", "v1alpha2"])],
     ),
 )
 
