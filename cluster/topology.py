@@ -195,7 +195,8 @@ class Topology:
         target = parent.target(ref.namespace)
         if parent.kind == "Gateway" and parent.group == GATEWAY_GROUP:
             gateway_ref: ObjectRef | None = target.whole
-            bound = self.listeners(target.whole)
+            # a parentRef to the Gateway means its own listeners; those of a ListenerSet want one to the set
+            bound = tuple(one for one in self.listeners(target.whole) if one.owner == target.whole)
             found = self._has_gateway(target.whole)
         elif parent.kind in ("ListenerSet", "XListenerSet") and parent.group in LISTENER_SET_GROUPS:
             gateway_ref, bound, found = self._through_set(target.whole)

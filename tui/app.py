@@ -275,6 +275,12 @@ class PointsmanApp(App[None]):
         if note:
             self.call_after_refresh(self.say, note, Tone.DOUBT)
 
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
+        from .screens.xray import XrayScreen
+
+        self.push_screen(XrayScreen(request_line))
+
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen

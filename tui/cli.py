@@ -28,6 +28,7 @@ class _Commands(click.Group):
         "explain": "commands.explain",
         "journal": "commands.journal",
         "resume": "commands.cutover",
+        "route": "commands.route",
         "status": "commands.status",
         "twin": "commands.twin",
     }

@@ -93,6 +93,9 @@ class Host(Protocol):
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
 
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
+
     def open_plans(self) -> None:
         """The list of plans."""
 

@@ -61,15 +61,6 @@ def _context(host: Host, words: Sequence[str]) -> None:
         host.open_list("contexts")
 
 
-def open_optional(host: Host, method: str, *arguments: object) -> None:
-    """A screen that this build may lack."""
-    opens = getattr(host, method, None)
-    if opens is None:
-        host.say("this build has no such screen", Tone.DOUBT)
-    else:
-        opens(*arguments)
-
-
 def _namespaces(host: Host, words: Sequence[str]) -> None:
     host.narrow(words)
 
@@ -103,7 +94,7 @@ PLACES: tuple[Place, ...] = (
     Place(
         ("xray", "x"),
         "which rule a request wins, and why",
-        lambda host, words: open_optional(host, "open_xray", " ".join(words)),
+        lambda host, words: host.open_xray(" ".join(words)),
         "[REQUEST]",
     ),
     Place(

@@ -42,6 +42,12 @@ class Guide:
     def open_list(self, name: str) -> None:
         self.asked.append(("list", name))
 
+    def open_xray(self, request_line: str = "") -> None:
+        self.asked.append(("xray", request_line))
+
+    def open_twin(self, hosts: tuple[str, ...] = ()) -> None:
+        self.asked.append(("twin", *hosts))
+
     def leave(self) -> None:
         self.asked.append(("leave",))
 
@@ -70,6 +76,8 @@ def completed(text: str) -> tuple[str, tuple[str, ...]]:
         ("ctx", ("list", "contexts")),
         ("ctx prod-eu", ("switch", "prod-eu")),
         ("findings", ("list", "findings")),
+        ("x GET https://pay.example.com/a?b=c", ("xray", "GET https://pay.example.com/a?b=c")),
+        ("twin pay.example.com", ("twin", "pay.example.com")),
         ("q", ("leave",)),
     ],
 )
@@ -83,10 +91,6 @@ def test_what_is_no_place_is_told_with_what_may_be_meant() -> None:
     ((_, text),) = went("pods")
     assert "no such place: pods; ctrl-a lists all places" in str(text)
     assert went("   ") == []
-
-
-def test_a_screen_that_the_build_lacks_is_told() -> None:
-    assert went("xray GET https://pay.example.com/") == [("say", "this build has no such screen")]
 
 
 def test_tab() -> None:

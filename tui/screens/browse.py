@@ -20,7 +20,6 @@ from ..describe import short
 from ..describe_object import NOTHING, details_of, lately_lines
 from ..filters import Haystacks, parse_filter
 from ..lines import Line, Span, Tone, count, line
-from ..places import open_optional
 from ..route_rows import ALL_ROUTES, Looks, attached, route_header, route_rows, route_text, tree_rows
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
@@ -58,7 +57,7 @@ class BrowseScreen(TableScreen):
         Binding("tab", "other_side", "between the gateways and the routes", show=False, priority=True),
         Binding("c", "checklist", "the checklist of the host's plan", show=False),
         Binding("p", "plans", "all plans and runs", show=False),
-        Binding("x", "xray", "which rule a request to this host wins, and why", show=False),
+        Binding("x", "xray", "where a request to this route ends, and why others lose", show=False),
         Binding("left_square_bracket", "history(-1)", "back to the place and filter before", show=False),
         Binding("right_square_bracket", "history(1)", "forth again", show=False),
     ]
@@ -346,9 +345,15 @@ class BrowseScreen(TableScreen):
         self.pointsman.open_plans()
 
     def action_xray(self) -> None:
-        """Which rule a request to the route's host wins."""
-        hosts = self.selected_hosts()
-        open_optional(self.pointsman, "open_xray", f"https://{hosts[0]}/" if hosts else "")
+        """The way of a request to this route's first host and path."""
+        subject = self.subject()
+        snapshot = self.pointsman.picture.snapshot
+        request_line = ""
+        if subject is not None and subject in snapshot.routes:
+            from ..xray_start import request_for
+
+            request_line = request_for(snapshot, subject)
+        self.pointsman.open_xray(request_line)
 
 
 class _Upper(Container):
