@@ -110,6 +110,8 @@ def test_what_typing_and_sorting_cost(world: WorldFacts, size: tuple[int, int]) 
         # nothing is left to hide
         assert 0 < cost(b"y") < TYPED
         cost(b"\x1b")
+        # a cursor that was put somewhere stays on its route, and so do the details
+        cost(b"j")
         assert 0 < cost(b"N") < SORTED
         assert "by name" in terminal.display()
         assert 0 < cost(b"S") < SORTED
