@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 class TwinScreen(FrameScreen):
     """The Ingress ``ingress``; without one a list to choose from, of ``hosts`` or of all."""
 
+    NAME = "twin"
+    ENTER = "the Ingress beside what replaces it"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "yaml", "yaml", show=False),
-        Binding("c", "checklist", "checklist", show=False),
+        Binding("y", "yaml", "the Ingress as YAML, fetched now", show=False),
+        Binding("c", "checklist", "the checklist of its host's plan", show=False),
     ]
 
     def __init__(self, ingress: ObjectRef | None = None, hosts: tuple[str, ...] = ()) -> None:
@@ -156,7 +158,7 @@ class TwinScreen(FrameScreen):
         """The Ingress itself, as the API server has it now."""
         subject = self._subject()
         if subject is not None:
-            self.pointsman.open_yaml(subject)
+            self.pointsman.open_about("yaml", subject)
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has one of its hosts."""

@@ -32,10 +32,11 @@ class _Asked(NamedTuple):
 class XrayScreen(FrameScreen):
     """``e`` asks for another request; the answer is worked out anew when the cluster changes."""
 
+    NAME = "x-ray"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("e,enter", "edit", "another request", show=False),
-        Binding("a", "everything", "all that lost", show=False),
-        Binding("s", "other_side", "which side", show=False),
+        Binding("e,enter", "edit", "another request: METHOD URL -H 'name: value'", show=False),
+        Binding("a", "everything", "everything that lost, or only the nearest", show=False),
+        Binding("s", "other_side", "both sides, only the Gateways, only the Ingresses", show=False),
     ]
     _SIDES: ClassVar[tuple[Sides, ...]] = ("both", "gateway", "ingress")
 
