@@ -90,9 +90,9 @@ def test_one_that_is_not_reached_is_unknown_and_the_others_are_told(fleet: str) 
 
 def test_one_that_never_answers_costs_no_more_than_the_deadline(fleet: str) -> None:
     started = time.monotonic()
-    code, document = status(fleet, "mute", "whole", timeout="4")
-    # the rest is starting the program
-    assert time.monotonic() - started < 12
+    code, document = status(fleet, "mute", "whole", timeout="10")
+    # the rest is starting the program; a request alone would wait for 30 s
+    assert time.monotonic() - started < 25
     assert code == COULD_NOT_TELL
     verdicts = {one["context"]: one["verdict"] for one in document["facts"]["contexts"]}
     assert verdicts == {"mute": "UNKNOWN", "whole": "PASS"}

@@ -14,7 +14,7 @@ from ..lines import EMPTY, Line, Span, Tone, count, line, verdict_span
 from ..settings import Settings
 from .common import EXIT_CODES, show
 from .manifests import Reading, files, read_all, read_bytes, shown
-from .options import cluster_options, output_option
+from .options import manifest_options, output_option
 from .told import CURRENT, namespace_of, placed_lines, skipped_lines, tally
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ _FAILING = {
     show_default=True,
     help="Exit with 1 from this verdict on.",
 )
-@cluster_options
+@manifest_options
 @output_option("text", "json", "sarif", "junit")
 @click.pass_context
 def diagnose(
@@ -78,9 +78,8 @@ def diagnose(
 ) -> None:
     """Say what is wrong with manifests, without a cluster; or what applying them would change.
 
-    Read as `kubectl get -o yaml` prints them or a repository holds them. -n names the namespace of those
-    that name none. Exit code: 0 nothing wrong (warnings included), 1 something FAILs, 2 wrong usage or a file
-    that cannot be read, 3 could not tell.
+    Read as `kubectl get -o yaml` prints them or a repository holds them. Exit code: 0 nothing wrong
+    (warnings included), 1 something FAILs, 2 wrong usage or a file that cannot be read, 3 could not tell.
     """
     if (against is not None or against_files) and each:
         raise UserError("--each and --against exclude each other", "leave one out")

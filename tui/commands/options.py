@@ -23,16 +23,12 @@ def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
 
     They may stand before or behind the command's name.
     """
-    return _cluster_options(
-        function,
-        click.option(
-            "--context",
-            "context_name",
-            metavar="NAME",
-            shell_complete=_context_names,
-            help="Context of the kubeconfig; else its current one.",
-        ),
-    )
+    return _cluster_options(function, _one_context())
+
+
+def manifest_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that reads files: -n says where documents belong that name no namespace."""
+    return _cluster_options(function, _one_context(), "Namespace of documents that name none.")
 
 
 def clusters_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -50,6 +46,16 @@ def clusters_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
+def _one_context() -> Callable[[F], F]:
+    return click.option(
+        "--context",
+        "context_name",
+        metavar="NAME",
+        shell_complete=_context_names,
+        help="Context of the kubeconfig; else its current one.",
+    )
+
+
 def _context_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """What the shell offers behind ``--context``; nothing where no kubeconfig can be read."""
     from ...cluster.kubeconfig import list_contexts
@@ -62,15 +68,15 @@ def _context_names(context: click.Context, parameter: click.Parameter, incomplet
     return [entry.name for entry in known if entry.name.startswith(incomplete)]
 
 
-def _cluster_options(function: Callable[..., None], context: Callable[[F], F]) -> Callable[..., None]:
+def _cluster_options(
+    function: Callable[..., None], context: Callable[[F], F], namespace_help: str = "Only this namespace."
+) -> Callable[..., None]:
     options = (
         click.option(
             "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
         ),
         context,
-        click.option(
-            "-n", "--namespace", "namespaces", metavar="NS", multiple=True, help="Only this namespace."
-        ),
+        click.option("-n", "--namespace", "namespaces", metavar="NS", multiple=True, help=namespace_help),
         click.option("-A", "--all-namespaces", is_flag=True, help="All namespaces (the default)."),
     )
     wrapped = _with_settings(function)
