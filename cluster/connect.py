@@ -6,56 +6,49 @@ raw through that pool, because its typed layers cost ten times the memory and CP
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from .credentials import Credentials
-from .errors import UserError
-from .kubeconfig import ContextChoice, kubeconfig_paths, load_context
+from .errors import ApiError, UserError
+from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
+from .pools import Pools
+from .streams import Stream
 from .text import clean
-from .wire_errors import explain, status_of, wire_errors
+from .wire_errors import explain, retry_after, status_of, wire_errors
 
 if TYPE_CHECKING:
     import urllib3
+
+__all__ = ["JSON", "ApiError", "Connection", "connect"]
 
 JSON = "application/json"
 _CONNECT_S = 5.0
 _CHUNK = 65_536
 _BODY_LIMIT = 512 * 1024 * 1024
-_LINE_LIMIT = 32 * 1024 * 1024
-# well above the number of watch threads, so that none waits for another's connection
-_POOL = 96
-_SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_BEAT_LIMIT = 65_536
+# as often as client-go asks again where a server says Retry-After
+_MOST_TRIES = 10
 
 
-class ApiError(UserError):
-    """A request that did not succeed. ``status`` is the HTTP status, 0 where no answer came.
-
-    ``reason`` is the API's word (``Forbidden``, ``Expired``), or ours where no answer came: ``refused``,
-    ``timeout``, ``tls``, ``name``, ``reset``, ``closed``.
-    """
-
-    def __init__(self, status: int, reason: str, what: str, mend: str = "") -> None:
-        super().__init__(what, mend)
-        self.status = status
-        self.reason = reason
-
-
-def connect(kubeconfig: str | None = None, context: str | None = None) -> Connection:
+def connect(
+    kubeconfig: str | None = None, context: str | None = None, service_account: Path = SERVICE_ACCOUNT
+) -> Connection:
     """A Connection for a context of the kubeconfig files, or for the pod that we run in.
 
-    Nothing is asked of the server yet (a credential plugin is run). Raises UserError where there is no
-    kubeconfig, it is broken, the context is unknown, or its credentials cannot be had.
+    ``service_account`` is the directory in which a pod finds its token, certificate and namespace. Nothing is
+    asked of the server yet (a credential plugin is run). Raises UserError where there is no kubeconfig, it is
+    broken, the context is unknown, or its credentials cannot be had.
     """
     paths, named_by = kubeconfig_paths(kubeconfig, os.environ)
     choice = load_context(paths, named_by, context)
     if choice is None:
-        choice = _in_cluster()
+        choice = in_cluster_context(os.environ, service_account)
     if choice is None:
         looked = ", ".join(str(path) for path in paths)
         raise UserError(
@@ -63,25 +56,6 @@ def connect(kubeconfig: str | None = None, context: str | None = None) -> Connec
             "name one with --kubeconfig or KUBECONFIG, or try `pointsman demo`, which needs no cluster",
         )
     return Connection(choice)
-
-
-def _in_cluster() -> ContextChoice | None:
-    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
-    if not host or not port or not os.path.isfile(f"{_SERVICE_ACCOUNT}/token"):
-        return None
-    namespace = "default"
-    with contextlib.suppress(OSError), open(f"{_SERVICE_ACCOUNT}/namespace", encoding="utf-8") as stream:
-        namespace = stream.read(300).strip() or namespace
-    bracketed = f"[{host}]" if ":" in host else host
-    return ContextChoice(
-        context="in-cluster",
-        namespace=namespace,
-        cluster={
-            "server": f"https://{bracketed}:{port}",
-            "certificate-authority": f"{_SERVICE_ACCOUNT}/ca.crt",
-        },
-        user={"tokenFile": f"{_SERVICE_ACCOUNT}/token"},
-    )
 
 
 class Connection:
@@ -95,17 +69,15 @@ class Connection:
         self.namespace = choice.namespace
         self.server = _shown(str(choice.cluster["server"]))
         self._credentials = Credentials(choice)
+        self._certificates = self._credentials.certificates
         self._closed = threading.Event()
         self._lock = threading.Lock()
-        self._streams: set[urllib3.BaseHTTPResponse] = set()
+        self._streams: set[Stream] = set()
+        self._heard_at = float("-inf")
         configuration = self._credentials.configuration
         self._base = str(configuration.host).rstrip("/")
-        configuration.connection_pool_maxsize = _POOL
-        configuration.retries = False
-        from kubernetes.client.rest import RESTClientObject
-
         try:
-            self._pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
+            self._pools = Pools(configuration)
         except (OSError, ValueError, TypeError) as error:
             self._credentials.close()
             raise UserError(
@@ -116,17 +88,57 @@ class Connection:
     def __repr__(self) -> str:
         return f"Connection(context={self.context!r}, server={self.server!r})"
 
+    @property
+    def heard_at(self) -> float:
+        """When the last byte of the server came, as time.monotonic tells it; minus infinity before the
+        first.
+        """
+        return self._heard_at
+
+    @property
+    def heard(self) -> float:
+        """The same in Unix time, in seconds; 0 before the first byte."""
+        ago = time.monotonic() - self._heard_at
+        return time.time() - ago if ago != float("inf") else 0.0
+
     def close(self) -> None:
         """End every stream, close every socket, remove the private files. Idempotent."""
         self._closed.set()
-        with self._lock:
-            streams = list(self._streams)
-        for response in streams:
-            # wakes a thread that is blocked reading it
-            with contextlib.suppress(Exception):
-                response.shutdown()
-        self._pool.clear()
+        self._pools.break_all()
+        self._pools.close()
         self._credentials.close()
+
+    def break_all(self) -> None:
+        """Break every open socket: each reader gets an ApiError ``reset``, and may ask anew."""
+        self._pools.break_all()
+
+    def break_quiet(self, since: float) -> None:
+        """Break the streams that were silent since ``since`` (monotonic seconds), and what lies idle."""
+        with self._lock:
+            quiet = [stream for stream in self._streams if stream.heard_at <= since]
+        self._pools.drop_idle()
+        for stream in quiet:
+            stream.break_off()
+
+    def beat(self, timeout_s: float, *, fresh: bool = False) -> None:
+        """Ask for the version, on a connection of its own, or on a new one. Raises ApiError for no answer.
+
+        Any status below 500 is an answer, a refusal too: somebody is there. The token is sent as it is,
+        because a credential plugin that waits for a login must not make the server look dead.
+        """
+        if fresh:
+            self._pools.renew_beat()
+        response = self._send(
+            self._pools.beat, "GET", "/version", None, [("Accept", JSON)], timeout_s, timeout_s, refresh=False
+        )
+        try:
+            answer = response.read(_BEAT_LIMIT)
+        except wire_errors() as error:
+            raise self._no_answer(error) from None
+        finally:
+            response.release_conn()
+        if response.status >= 500:
+            raise self._refusal("GET", "/version", response, answer)
 
     def request(
         self,
@@ -140,27 +152,32 @@ class Connection:
     ) -> bytes:
         """The body of the answer. Raises ApiError for every status from 400 up and where no answer comes.
 
-        ``timeout_s`` bounds the whole request. A GET is tried once more where a kept connection broke.
+        ``timeout_s`` bounds the whole request. A GET is tried once more where a kept connection broke, and
+        again where the server names a time after which to (Retry-After) and that is within ``timeout_s``.
         """
         deadline = time.monotonic() + timeout_s
         headers = [("Accept", accept), ("Accept-Encoding", "gzip")]
         if content_type:
             headers.append(("Content-Type", content_type))
-        attempts = 2 if method == "GET" else 1
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, _MOST_TRIES + 1):
             try:
-                response = self._open(method, path, params, body, headers, read_s=timeout_s)
+                response = self._open(method, path, params, headers, deadline - time.monotonic(), body=body)
                 try:
                     answer = self._read(response, deadline)
                 finally:
                     response.close() if self._closed.is_set() else response.release_conn()
             except ApiError as error:
-                if attempt < attempts and error.reason == "reset" and not self._closed.is_set():
+                if method == "GET" and attempt == 1 and error.reason == "reset":
                     continue
                 raise
-            if response.status >= 400:
-                raise self._refusal(method, path, response.status, answer)
-            return answer
+            if response.status < 400:
+                return answer
+            refusal = self._refusal(method, path, response, answer)
+            wait_s = refusal.retry_after_s
+            again = method == "GET" and wait_s is not None and attempt < _MOST_TRIES
+            if not again or time.monotonic() + (wait_s or 0.0) >= deadline:
+                raise refusal
+            self._closed.wait(max(wait_s or 0.0, 0.1))
         raise AssertionError("unreachable")
 
     def get_json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
@@ -184,85 +201,114 @@ class Connection:
         params: Mapping[str, str] | None = None,
         accept: str = JSON,
         read_timeout_s: float = 85.0,
-    ) -> Iterator[bytes]:
-        """Whole lines of a watch as they come. Ends where the server ends it.
+        open_timeout_s: float = 15.0,
+    ) -> Stream:
+        """A watch, opened; its lines come as they come, and end where the server ends them.
 
-        Raises ApiError as ``request`` does; ``timeout`` where nothing came for ``read_timeout_s`` (a live
-        watch sends a bookmark about once a minute), ``closed`` after ``close``.
+        Raises ApiError as ``request`` does, also while it is iterated: ``timeout`` where nothing came for
+        ``read_timeout_s`` (a live watch sends a bookmark about once a minute), ``closed`` after ``close``.
         """
-        response = self._open("GET", path, params, None, [("Accept", accept)], read_s=read_timeout_s)
+        response = self._open("GET", path, params, [("Accept", accept)], open_timeout_s)
         if response.status >= 400:
-            answer = self._read(response, time.monotonic() + 10.0)
-            response.release_conn()
-            raise self._refusal("GET", path, response.status, answer)
-        with self._lock:
-            self._streams.add(response)
-        try:
-            yield from self._lines(response)
-        finally:
-            with self._lock:
-                self._streams.discard(response)
-            response.close()
-
-    def _lines(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-        rest = b""
-        while True:
-            if self._closed.is_set():
-                raise ApiError(0, "closed", "the connection was closed")
             try:
-                # read1 gives what is there, where read would wait for a whole chunk
-                chunk = response.read1(_CHUNK, decode_content=True)
-            except wire_errors() as error:
-                raise self._no_answer(error) from None
-            if not chunk:
-                return
-            head, newline, tail = chunk.rpartition(b"\n")
-            if not newline:
-                rest += tail
-                if len(rest) > _LINE_LIMIT:
-                    raise ApiError(0, "protocol", f"{self.server} sent an event larger than 32 MB")
-                continue
-            for line in (rest + head).split(b"\n"):
-                if line:
-                    yield line
-            rest = tail
+                answer = self._read(response, time.monotonic() + 10.0)
+            finally:
+                response.release_conn()
+            raise self._refusal("GET", path, response, answer)
+        stream = Stream(response, read_timeout_s, self._note_heard, self._no_answer, self._forget)
+        with self._lock:
+            self._streams.add(stream)
+        if self._closed.is_set():
+            stream.break_off()
+        return stream
+
+    def _forget(self, stream: Stream) -> None:
+        with self._lock:
+            self._streams.discard(stream)
+
+    def _note_heard(self) -> None:
+        self._heard_at = time.monotonic()
 
     def _open(
         self,
         method: str,
         path: str,
         params: Mapping[str, str] | None,
-        body: bytes | None,
         headers: list[tuple[str, str]],
         read_s: float,
+        body: bytes | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer's beginning. Where the credentials are not accepted they are had anew, once."""
+        generation = self._credentials.generation
+        connect_s = min(_CONNECT_S, max(read_s, 0.1))
+        for attempt in (1, 2):
+            target = path + (f"?{urlencode(params)}" if params else "")
+            response = self._send(
+                self._pools.main, method, target, body, headers, connect_s, max(read_s, 0.1)
+            )
+            if response.status != 401 or attempt == 2:
+                return response
+            try:
+                if not self._credentials.renew(generation):
+                    return response
+            except UserError:
+                response.close()
+                raise
+            response.close()
+            self._adopt_certificates()
+        raise AssertionError("unreachable")
+
+    def _send(
+        self,
+        pool: urllib3.PoolManager,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: list[tuple[str, str]],
+        connect_s: float,
+        read_s: float,
+        *,
+        refresh: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         import urllib3
 
         if self._closed.is_set():
             raise ApiError(0, "closed", "the connection was closed")
-        url = self._base + path + (f"?{urlencode(params)}" if params else "")
         fields = urllib3.HTTPHeaderDict()
-        for key, value in [("User-Agent", "pointsman"), *headers, *self._credentials.headers()]:
+        own = [("User-Agent", "pointsman"), *headers, *self._credentials.headers(refresh=refresh)]
+        if refresh:
+            self._adopt_certificates()
+        for key, value in own:
             fields.add(key, value)
         try:
-            return self._pool.request(
+            response = pool.request(
                 method,
-                url,
+                self._base + target,
                 body=body,
                 headers=fields,
-                timeout=urllib3.Timeout(connect=min(_CONNECT_S, read_s), read=read_s),
+                timeout=urllib3.Timeout(connect=connect_s, read=read_s),
                 preload_content=False,
                 retries=False,
                 redirect=False,
             )
         except wire_errors() as error:
             raise self._no_answer(error) from None
+        self._note_heard()
+        return response
+
+    def _adopt_certificates(self) -> None:
+        """After a credential plugin gave another client certificate, nothing is asked with the old one."""
+        if self._credentials.certificates != self._certificates:
+            self._certificates = self._credentials.certificates
+            # each new connection reads the files again
+            self._pools.drop_idle()
 
     def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
         try:
             for chunk in response.stream(_CHUNK, decode_content=True):
+                self._note_heard()
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > _BODY_LIMIT:
@@ -277,7 +323,9 @@ class Connection:
             raise self._no_answer(error) from None
         return b"".join(chunks)
 
-    def _refusal(self, method: str, path: str, status: int, answer: bytes) -> ApiError:
+    def _refusal(self, method: str, path: str, response: urllib3.BaseHTTPResponse, answer: bytes) -> ApiError:
+        status = response.status
+        wait_s = retry_after(response.headers.get("Retry-After"), time.time())
         reason, message = status_of(answer)
         if status == 401:
             return ApiError(
@@ -300,6 +348,7 @@ class Connection:
             f"{self.server} answered {method} {clean(path, 160)} with {status}"
             + (f": {said}" if said else ""),
             "" if said else "check that the server address is that of a Kubernetes API server",
+            wait_s,
         )
 
     def _no_answer(self, error: Exception) -> ApiError:

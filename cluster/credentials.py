@@ -6,6 +6,7 @@ import base64
 import binascii
 import contextlib
 import datetime
+import ipaddress
 import os
 import shutil
 import threading
@@ -13,6 +14,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from .errors import UserError
 from .exec_plugin import run_exec_plugin
@@ -25,13 +27,16 @@ if TYPE_CHECKING:
 
 _EXPIRY_MARGIN = datetime.timedelta(seconds=60)
 _TOKEN_FILE_SECONDS = 60.0
+# a plugin whose token was refused is asked for another, but not by thirty watches in turn
+_RENEW_AGAIN_SECONDS = 10.0
 
 
 class Credentials:
     """The configuration of one context, its private files, and how its token is kept fresh.
 
-    ``configuration`` is the official client's. Inline keys go to a directory of mode 0700 that ``close``
-    removes. Never shown: repr says only the context.
+    ``configuration`` is the official client's. ``generation`` counts how often the token or certificate was
+    had anew, ``certificates`` how often a plugin gave a client certificate. Inline keys go to a directory of
+    mode 0700 that ``close`` removes. Never shown: repr says only the context.
     """
 
     def __init__(self, choice: ContextChoice) -> None:
@@ -41,6 +46,10 @@ class Credentials:
         self._directory: Path | None = None
         self._expires: datetime.datetime | None = None
         self._token_read_at = 0.0
+        self._renewed_at = float("-inf")
+        self._renewal_failed: UserError | None = None
+        self.generation = 0
+        self.certificates = 0
         try:
             self.configuration = self._configure()
         except BaseException:
@@ -56,15 +65,47 @@ class Credentials:
             shutil.rmtree(self._directory, ignore_errors=True)
             self._directory = None
 
-    def headers(self) -> list[tuple[str, str]]:
+    def headers(self, *, refresh: bool = True) -> list[tuple[str, str]]:
         """The headers that say who asks: the token (refreshed where it has to be) and impersonation.
 
-        Raises UserError where a credential plugin fails: better no request than an anonymous one.
+        Without ``refresh`` the token is given as it is, and nothing is waited for. Raises UserError where a
+        credential plugin fails: better no request than an anonymous one.
         """
-        self._refresh()
+        if refresh:
+            self._refresh()
         settings: Mapping[str, Any] = dict(self.configuration.auth_settings())
         pairs = [(str(one["key"]), str(one["value"])) for one in settings.values() if one["value"]]
         return pairs + impersonation_headers(self._choice.user)
+
+    def renew(self, generation: int) -> bool:
+        """After a 401 to a request of that ``generation``: whether there are other credentials to ask with
+        now.
+
+        The credential plugin is run again, or the token file read again; not more often than every ten
+        seconds, however many ask. Raises UserError where that fails.
+        """
+        with self._lock:
+            if generation != self.generation:
+                return True
+            if time.monotonic() - self._renewed_at < _RENEW_AGAIN_SECONDS:
+                if self._renewal_failed is not None:
+                    raise self._renewal_failed
+                return False
+            self._renewed_at, self._renewal_failed = time.monotonic(), None
+            try:
+                return self._have_anew()
+            except UserError as error:
+                self._renewal_failed = error
+                raise
+
+    def _have_anew(self) -> bool:
+        plugin, token_file = self._choice.user.get("exec"), self._choice.user.get("tokenFile")
+        if token_file:
+            return self._adopt(self._read_token(token_file))
+        if plugin is not None and not self._choice.user.get("token"):
+            self._run_again(plugin)
+            return True
+        return False
 
     def _configure(self) -> Configuration:
         from kubernetes.client import Configuration
@@ -96,11 +137,22 @@ class Credentials:
                 f"context {clean(self.context, 80)} cannot be used: {clean(_without_values(error), 160)}",
                 "mend its cluster and user entries in the kubeconfig",
             ) from None
-        configuration.keep_alive = True
+        self._choose_proxy(configuration)
         if plugin is not None or token_file:
             # the loader's own hook would put the first token back before each request
             configuration.refresh_api_key_hook = None
         return configuration
+
+    def _choose_proxy(self, configuration: Configuration) -> None:
+        """As kubectl does it: proxy-url of the kubeconfig before the environment, which spares loopback.
+
+        https://kubernetes.io/docs/tasks/extend-kubernetes/socks5-proxy-access-api/ and Go's
+        http.ProxyFromEnvironment
+        """
+        if self._choice.cluster.get("proxy-url"):
+            configuration.no_proxy = None
+        elif _is_loopback(urlsplit(str(configuration.host)).hostname or ""):
+            configuration.proxy = None
 
     def _private(self) -> Path:
         if self._directory is None:
@@ -157,16 +209,28 @@ class Credentials:
         if token_file and time.monotonic() - self._token_read_at > _TOKEN_FILE_SECONDS:
             # the kubelet replaces a pod's token about once an hour
             with self._lock:
-                self.configuration.api_key["BearerToken"] = f"Bearer {self._read_token(token_file)}"
+                self._adopt(self._read_token(token_file))
         plugin = self._choice.user.get("exec")
         if plugin is None or self._expires is None:
             return
         with self._lock:
-            if datetime.datetime.now(datetime.UTC) < self._expires - _EXPIRY_MARGIN:
-                return
-            fresh = self._from_plugin(plugin)
-            if "token" in fresh:
-                self.configuration.api_key["BearerToken"] = f"Bearer {fresh['token']}"
+            if datetime.datetime.now(datetime.UTC) >= self._expires - _EXPIRY_MARGIN:
+                self._run_again(plugin)
+
+    def _run_again(self, plugin: dict[str, Any]) -> None:
+        fresh = self._from_plugin(plugin)
+        if "token" in fresh:
+            self._adopt(fresh["token"])
+        else:
+            self.certificates += 1
+            self.generation += 1
+
+    def _adopt(self, token: str) -> bool:
+        value = f"Bearer {token}"
+        changed = self.configuration.api_key.get("BearerToken") != value
+        self.configuration.api_key["BearerToken"] = value
+        self.generation += changed
+        return changed
 
 
 def impersonation_headers(user: dict[str, Any]) -> list[tuple[str, str]]:
@@ -183,6 +247,14 @@ def impersonation_headers(user: dict[str, Any]) -> list[tuple[str, str]]:
     for key, values in (user.get("as-user-extra") or {}).items():
         headers += [(f"Impersonate-Extra-{key}", str(value)) for value in values or ()]
     return headers
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _parse_time(text: str) -> datetime.datetime | None:

@@ -12,6 +12,7 @@ import msgspec
 from .kinds import EXPERIMENTAL_GROUP, KindSpec, kind_spec, policy_spec
 from .kubernetes_objects import Crd, CrdVersion
 from .objects import Meta, Object, Undecodable
+from .policy_kinds import policy_kind
 from .refs import GATEWAY_GROUP
 from .text import clean
 from .typed import LEARNING, convert
@@ -100,7 +101,7 @@ def _offline_policy(api_version: str, kind: str, document: Mapping[str, Any]) ->
         key in specification for key in ("targetRef", "targetRefs", "targetSelectors")
     )
     reports = isinstance(status, Mapping) and ("ancestors" in status or "conditions" in status)
-    if group in ("", "apps") or not (targets or reports):
+    if group in ("", "apps") or not (targets or reports or policy_kind(group, kind)):
         return None
     return policy_spec(group, kind, f"{kind.lower()}s")
 

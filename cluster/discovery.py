@@ -8,9 +8,13 @@ from typing import Any
 
 import msgspec
 
-from .connect import ApiError, Connection
+from .connect import Connection
+from .errors import ApiError
+from .parallel import in_parallel
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
+# what /api and /apis say in either form
+_DOCUMENTS = ("APIGroupDiscoveryList", "APIVersions", "APIGroupList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,33 @@ class Served:
         return next((by_version[version] for version in versions if version in by_version), None)
 
 
-def discover(connection: Connection) -> Served:
-    """Ask the cluster. Raises ApiError where it does not answer, or refuses."""
+def discover(connection: Connection, timeout_s: float = 30.0) -> Served:
+    """Ask the cluster. Raises ApiError where it does not answer within ``timeout_s``, or refuses."""
     kinds: list[ServedKind] = []
     failed: dict[str, str] = {}
-    for root in ("/api", "/apis"):
-        body = connection.request("GET", root, accept=_AGGREGATED)
-        try:
-            document = msgspec.json.decode(body)
-        except msgspec.DecodeError:
-            document = None
-        if not isinstance(document, dict):
-            raise ApiError(
-                0,
-                "protocol",
-                f"{connection.server} answered {root} with something that is no discovery document",
-                "check that the server address is that of a Kubernetes API server",
-            )
+    for document in in_parallel(lambda root: _root(connection, root, timeout_s), ("/api", "/apis")):
         if document.get("kind") == "APIGroupDiscoveryList":
             kinds.extend(_aggregated(document, failed))
         else:
             kinds.extend(_legacy(connection, document, failed))
     return Served(tuple(kinds), failed)
+
+
+def _root(connection: Connection, path: str, timeout_s: float) -> dict[str, Any]:
+    body = connection.request("GET", path, accept=_AGGREGATED, timeout_s=timeout_s)
+    try:
+        document = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        document = None
+    # a 200 of something else between us and the server must not read as a cluster that serves nothing
+    if not isinstance(document, dict) or document.get("kind") not in _DOCUMENTS:
+        raise ApiError(
+            0,
+            "protocol",
+            f"{connection.server} answered {path} with something that is no discovery document",
+            "check that the server address is that of a Kubernetes API server",
+        )
+    return document
 
 
 def _aggregated(document: dict[str, Any], failed: dict[str, str]) -> Iterator[ServedKind]:
@@ -97,25 +106,31 @@ def _aggregated(document: dict[str, Any], failed: dict[str, str]) -> Iterator[Se
 
 
 def _legacy(connection: Connection, document: dict[str, Any], failed: dict[str, str]) -> Iterator[ServedKind]:
-    if "versions" in document:
-        for version in document.get("versions") or ():
-            yield from _resources(connection, "", str(version), f"/api/{version}")
-        return
+    """One request for each version of each group, eight at a time."""
+    paths = [("", str(version), f"/api/{version}") for version in document.get("versions") or ()]
     for group in _dicts(document.get("groups")):
         name = str(group.get("name"))
-        for entry in _dicts(group.get("versions")):
-            version = str(entry.get("version"))
-            try:
-                yield from _resources(connection, name, version, f"/apis/{name}/{version}")
-            except ApiError as error:
-                if error.status == 0:
-                    raise
-                failed[name] = error.what
+        versions = (str(entry.get("version")) for entry in _dicts(group.get("versions")))
+        paths += [(name, version, f"/apis/{name}/{version}") for version in versions]
+
+    def ask(path: tuple[str, str, str]) -> list[ServedKind]:
+        try:
+            return list(_resources(connection, *path))
+        except ApiError as error:
+            if error.status == 0 or not path[0]:
+                raise
+            failed[path[0]] = error.what
+            return []
+
+    for kinds in in_parallel(ask, paths):
+        yield from kinds
 
 
 def _resources(connection: Connection, group: str, version: str, path: str) -> Iterator[ServedKind]:
     document = connection.get_json(path)
-    for resource in _dicts(document.get("resources") if isinstance(document, dict) else None):
+    if not isinstance(document, dict) or document.get("kind") != "APIResourceList":
+        raise ApiError(502, "protocol", f"{connection.server} answered {path} with no list of resources")
+    for resource in _dicts(document.get("resources")):
         plural = str(resource.get("name"))
         if "/" not in plural:
             yield ServedKind(

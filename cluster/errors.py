@@ -1,4 +1,4 @@
-"""The one kind of error that a person is meant to read."""
+"""The errors that a person is meant to read."""
 
 from __future__ import annotations
 
@@ -17,3 +17,20 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}; {self.mend}" if self.mend else self.what
+
+
+class ApiError(UserError):
+    """A request that did not succeed. ``status`` is the HTTP status, 0 where no answer came.
+
+    ``reason`` is the API's word (``Forbidden``, ``Expired``), or ours where no answer came: ``refused``,
+    ``timeout``, ``tls``, ``name``, ``reset``, ``proxy``, ``closed``, ``protocol``. ``retry_after_s`` is what
+    the server asked for (RFC 9110, 10.2.3), None where it asked for nothing.
+    """
+
+    def __init__(
+        self, status: int, reason: str, what: str, mend: str = "", retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(what, mend)
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s

@@ -13,6 +13,7 @@ from .kubernetes_objects import (
     Issuer,
     Namespace,
     NetworkPolicy,
+    Pod,
     Secret,
     Service,
     Workload,
@@ -40,6 +41,7 @@ class KindSpec:
     namespaced: bool = True
     metadata_only: bool = False
     field_selector: str = ""
+    label_selector: str = ""
 
 
 def _gateway(kind: str, plural: str, part: str, struct: type[Object], *versions: str) -> KindSpec:
@@ -107,16 +109,18 @@ KINDS: tuple[KindSpec, ...] = (
 OFFLINE_KINDS: tuple[KindSpec, ...] = (
     KindSpec("ConfigMap", "", "configmaps", "config_maps", ConfigMap, ("v1",)),
 )
+# never listed as a whole: only where a known controller runs, see pods.py
+POD = KindSpec("Pod", "", "pods", "pods", Pod, ("v1",))
 
 ROUTE_KINDS = tuple(spec.kind for spec in KINDS if spec.part == "routes")
 
 # kinds of the core cluster: always served, so "absent" is never an answer for them
 PARTS: tuple[str, ...] = (
-    *dict.fromkeys(spec.part for spec in (*KINDS, *OFFLINE_KINDS)),
+    *dict.fromkeys(spec.part for spec in (*KINDS, POD, *OFFLINE_KINDS)),
     "undecodable",
 )
 
-_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in (*KINDS, *OFFLINE_KINDS)}
+_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in (*KINDS, POD, *OFFLINE_KINDS)}
 
 
 def kind_spec(group: str, kind: str) -> KindSpec | None:

@@ -6,6 +6,7 @@ Merge rules: https://kubernetes.io/docs/concepts/configuration/organize-cluster-
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ _PATH_FIELDS = {
     "users": ("user", ("client-certificate", "client-key", "tokenFile")),
 }
 _LIMIT_BYTES = 16 * 1024 * 1024
+# https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,29 @@ def kubeconfig_paths(explicit: str | None, environ: Mapping[str, str]) -> tuple[
     if named:
         return tuple(Path(part).expanduser() for part in named), "KUBECONFIG"
     return (Path("~/.kube/config").expanduser(),), "the default place"
+
+
+def in_cluster_context(environ: Mapping[str, str], directory: Path = SERVICE_ACCOUNT) -> ContextChoice | None:
+    """The context of the pod that we run in, from its service account's ``directory``; None outside of pods.
+
+    The token is named by its file, because the kubelet replaces it about once an hour.
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if not host or not port or not (directory / "token").is_file():
+        return None
+    namespace = "default"
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        namespace = (directory / "namespace").read_text(encoding="utf-8")[:300].strip() or namespace
+    bracketed = f"[{host}]" if ":" in host else host
+    return ContextChoice(
+        context="in-cluster",
+        namespace=namespace,
+        cluster={
+            "server": f"https://{bracketed}:{port}",
+            "certificate-authority": str(directory / "ca.crt"),
+        },
+        user={"tokenFile": str(directory / "token")},
+    )
 
 
 def load_context(paths: tuple[Path, ...], named_by: str, context: str | None) -> ContextChoice | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .objects import LabelSelector, Meta, Object, Part
+from .objects import Conditions, LabelSelector, Meta, Object, Part
 
 # --- Ingress -------------------------------------------------------------------------------------
 
@@ -262,8 +262,12 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """A Deployment counts ``ready_replicas``; a DaemonSet ``number_ready``, of those desired."""
+    """A Deployment counts ``ready_replicas``; a DaemonSet ``number_ready``, of those desired.
 
+    ``observed_generation`` 0 means that nobody has written a status yet (or that a file has none).
+    """
+
+    observed_generation: int = 0
     ready_replicas: int = 0
     number_ready: int = 0
     desired_number_scheduled: int = 0
@@ -278,3 +282,67 @@ class Workload(Object, frozen=True):
     @property
     def images(self) -> tuple[str, ...]:
         return tuple(container.image for container in self.spec.template.spec.containers)
+
+
+# --- Pods of controllers -------------------------------------------------------------------------
+
+
+class OwnerReference(Part, frozen=True):
+    kind: str = ""
+    name: str = ""
+    controller: bool = False
+
+
+class PodMeta(Meta, frozen=True):
+    owner_references: tuple[OwnerReference, ...] = ()
+
+
+class ContainerStatus(Part, frozen=True):
+    name: str = ""
+    image: str = ""
+    ready: bool = False
+    restart_count: int = 0
+
+
+class PodStatus(Part, frozen=True):
+    phase: str = ""
+    conditions: Conditions = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class RunningPodSpec(Part, frozen=True):
+    node_name: str = ""
+    containers: tuple[Container, ...] = ()
+
+
+class Pod(Object, frozen=True):
+    """A pod of a known controller. API: PodStatus; ``phase`` is Pending, Running, Succeeded, Failed or
+    Unknown.
+    """
+
+    metadata: PodMeta = msgspec.field(default_factory=PodMeta)
+    spec: RunningPodSpec = msgspec.field(default_factory=RunningPodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+    @property
+    def phase(self) -> str:
+        return self.status.phase
+
+    @property
+    def ready(self) -> bool:
+        """Whether its Ready condition is True: it gets traffic."""
+        return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        return tuple(container.image for container in self.spec.containers)
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were started again, all together."""
+        return sum(one.restart_count for one in self.status.container_statuses)
+
+    @property
+    def owner(self) -> OwnerReference | None:
+        """Who manages it: a ReplicaSet or a DaemonSet, as a rule."""
+        return next((one for one in self.metadata.owner_references if one.controller), None)

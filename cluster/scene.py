@@ -28,6 +28,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 T = TypeVar("T", bound=Object)
 
+_ANY_KEY = "any key"
 _PARTS = tuple(field.name for field in fields(Snapshot) if field.name not in ("version", "kinds", "offline"))
 
 
@@ -38,7 +39,7 @@ class Scene:
         self.snapshot = snapshot
 
     def spec_of(self, part: str, ref: ObjectRef) -> Any:
-        """An object of which only the specification may be looked at (and who it is), or None.
+        """An object of which only spec, labels and annotations may be looked at, or None.
 
         Whoever asks this way is not asked again when nothing but the status has changed, and most changes
         are that.
@@ -56,9 +57,12 @@ class Scene:
 
         return ask
 
-    def index(self, part: str, keys_of: Callable[[T], Iterable[K]]) -> Index[K, T]:
-        """The objects of a part of the Snapshot (``routes``) by something else than their ref."""
-        return Index(getattr(self.snapshot, part), keys_of)
+    def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
+        """The objects of a part of the Snapshot (``routes``) by something else than their ref.
+
+        With ``specs`` no more may be looked at of what is found than ``spec_of`` allows.
+        """
+        return Index(getattr(self.snapshot, part), keys_of, specs=specs)
 
 
 class Index(Generic[K, T]):
@@ -69,8 +73,11 @@ class Index(Generic[K, T]):
         objects: Mapping[ObjectRef, T],
         keys_of: Callable[[T], Iterable[K]],
         note: Callable[[Hashable], None] | None = None,
+        *,
+        specs: bool = False,
     ) -> None:
         self._objects = objects
+        self._specs = specs
         self._keys_of = keys_of
         self._note = note
         self._found: dict[K, dict[ObjectRef, T]] | None = None
@@ -84,20 +91,37 @@ class Index(Generic[K, T]):
             return ()
         return tuple(bucket[ref] for ref in sorted(bucket)) if len(bucket) > 1 else tuple(bucket.values())
 
-    def replace(self, ref: ObjectRef, old: T | None, new: T | None) -> Iterator[Hashable]:
+    def __contains__(self, key: K) -> bool:
+        """Whether any object has that key; cheaper than to ask for them."""
+        if self._note is not None:
+            self._note((self, key))
+        return key in self._built()
+
+    def __iter__(self) -> Iterator[K]:
+        """Every key that some object has, in no order."""
+        if self._note is not None:
+            self._note((self, _ANY_KEY))
+        return iter(self._built())
+
+    def replace(self, ref: ObjectRef, old: T | None, new: T | None, same_spec: bool) -> Iterator[Hashable]:
         """Follow one changed object; yields what whoever asked for its keys has noted."""
         if self._found is None:
             return
+        quiet = self._specs and same_spec
         for key in self._keys_of(old) if old is not None else ():
             bucket = self._found.get(key)
             if bucket is not None:
                 bucket.pop(ref, None)
                 if not bucket:
                     del self._found[key]
-            yield (self, key)
+            if not quiet:
+                yield (self, key)
         for key in self._keys_of(new) if new is not None else ():
             self._found.setdefault(key, {})[ref] = cast("T", new)
-            yield (self, key)
+            if not quiet:
+                yield (self, key)
+        if not quiet:
+            yield (self, _ANY_KEY)
 
     def _built(self) -> dict[K, dict[ObjectRef, T]]:
         if self._found is None:
@@ -129,9 +153,10 @@ class MovingScene(Scene):
         """``work`` with its answers kept for as long as nothing changes that they were worked out from."""
         return Query(self.ledger, work)
 
-    def index(self, part: str, keys_of: Callable[[T], Iterable[K]]) -> Index[K, T]:
+    def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
         """As in a scene that stands still; it follows the changes."""
-        made = Index(cast("Mapping[ObjectRef, T]", self._watched[part].silent()), keys_of, self.ledger.note)
+        objects = cast("Mapping[ObjectRef, T]", self._watched[part].silent())
+        made = Index(objects, keys_of, self.ledger.note, specs=specs)
         self._indexes.setdefault(part, []).append(made)
         return made
 
@@ -155,10 +180,11 @@ class MovingScene(Scene):
                 if old is not new:
                     refs.add(ref)
                     touched.append(ref)
-                    if old is None or new is None or getattr(old, "spec", None) != getattr(new, "spec", None):
+                    same_spec = _same_spec(old, new)
+                    if not same_spec:
                         touched.append(("spec", ref))
                     for index in self._indexes.get(part, ()):
-                        touched.extend(index.replace(ref, old, new))
+                        touched.extend(index.replace(ref, old, new, same_spec))
             if refs:
                 touched.append(part)
         touched += self._kinds_that_differ(snapshot)
@@ -175,6 +201,18 @@ class MovingScene(Scene):
             ("kinds", kind) for kind in {*before, *after} if before.get(kind) != after.get(kind)
         ]
         return [*touched, "kinds"] if touched else []
+
+
+def _same_spec(old: Object | None, new: Object | None) -> bool:
+    if old is None or new is None or not hasattr(old, "status"):
+        return False
+    return (
+        getattr(old, "spec", None) == getattr(new, "spec", None)
+        and old.metadata.labels == new.metadata.labels
+        and old.metadata.annotations == new.metadata.annotations
+        # Policies keep theirs as plain fields
+        and getattr(old, "fields", None) == getattr(new, "fields", None)
+    )
 
 
 def _candidates(

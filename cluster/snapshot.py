@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Issuer,
         Namespace,
         NetworkPolicy,
+        Pod,
         Secret,
         Service,
         Workload,
@@ -50,7 +51,10 @@ def _no_kinds() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    """How far a kind can be trusted. ``since`` is Unix time in seconds, when the state began.
+    """How far a kind can be trusted. ``since`` is Unix time in seconds: when the state began, and for
+    ``stale`` the last moment at which what is shown was known to be true. A live kind is true until now: it
+    was verified when the server was last heard of (``LiveCluster.heard``), which is not kept here, because a
+    quiet cluster must not change the snapshot every few seconds.
 
     ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
     ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
@@ -68,6 +72,14 @@ class KindState:
             return False
         return self.namespaces is None or namespace in self.namespaces
 
+    def says_the_same_as(self, other: KindState) -> bool:
+        """Whether nothing but the time differs. A stale kind's time is part of what it says."""
+        return self == other or (
+            self.state == other.state != "stale"
+            and self.detail == other.detail
+            and self.namespaces == other.namespaces
+        )
+
 
 _UNSEEN = KindState("unseen", "none among the documents")
 LOADING = KindState("loading")
@@ -78,7 +90,9 @@ class Snapshot:
     """One moment of the cluster. Every mapping is keyed by the whole object's ref, and never changes.
 
     ``kinds`` is keyed by kind (``HTTPRoute``); a discovered policy whose kind another one also has, by
-    ``kind.group``. ``offline`` says that it was read from documents and not from a cluster.
+    ``kind.group``. ``pods`` are those of known controllers only; ``pod_states``, keyed by the ref of the
+    Deployment or DaemonSet, says of which, and how far they can be trusted. ``offline`` says that it was read
+    from documents and not from a cluster.
     """
 
     version: int = 0
@@ -100,10 +114,18 @@ class Snapshot:
     issuers: Mapping[ObjectRef, Issuer] = field(default_factory=_nothing)
     meshes: Mapping[ObjectRef, Mesh] = field(default_factory=_nothing)
     config_maps: Mapping[ObjectRef, ConfigMap] = field(default_factory=_nothing)
+    pods: Mapping[ObjectRef, Pod] = field(default_factory=_nothing)
     undecodable: Mapping[ObjectRef, Undecodable] = field(default_factory=_nothing)
     kinds: Mapping[str, KindState] = field(default_factory=_no_kinds)
+    pod_states: Mapping[ObjectRef, KindState] = field(default_factory=_nothing)
     offline: bool = False
 
     def state_of(self, kind: str) -> KindState:
         """How far ``kind`` can be trusted; a kind nobody has spoken of yet is loading (unseen offline)."""
         return self.kinds.get(kind) or (_UNSEEN if self.offline else LOADING)
+
+    def pods_of(self, workload: ObjectRef) -> KindState:
+        """How far the pods of a Deployment or DaemonSet can be trusted; loading for one that is not
+        followed.
+        """
+        return self.pod_states.get(workload) or (self.state_of("Pod") if self.offline else LOADING)

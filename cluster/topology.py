@@ -33,6 +33,7 @@ from .semantics import (
     served_hostnames,
     uses_hostnames,
 )
+from .snapshot import Snapshot
 from .text import clean
 
 LISTENER_SET_GROUPS = frozenset({GATEWAY_GROUP, "gateway.networking.x-k8s.io"})
@@ -97,10 +98,12 @@ class Topology:
         )
         self._classes: Index[str, GatewayClass] = scene.index("classes", lambda one: (one.meta.name,))
         self._sets: Index[ObjectRef, ListenerSet] = scene.index(
-            "listener_sets", lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,)
+            "listener_sets",
+            lambda one: (one.spec.parent_ref.target(one.meta.namespace).whole,),
+            specs=True,
         )
 
-        self._naming: Index[ObjectRef, Route] = scene.index("routes", _parents_of)
+        self._naming: Index[ObjectRef, Route] = scene.index("routes", _parents_of, specs=True)
         self._policies: Index[ObjectRef, Policy] = scene.index("policies", lambda one: set(one.targets))
         self._crds: Index[tuple[str, str], Crd] = scene.index(
             "crds", lambda one: ((one.spec.group, one.spec.names.kind),)
@@ -150,6 +153,11 @@ class Topology:
     def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
         """The policies that name exactly this target, section and all; selectors are not resolved."""
         return self._policies[target]
+
+    def class_name_at(self, gateway: ObjectRef) -> str | None:
+        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
+        found: Gateway | None = self._spec_of("gateways", gateway)
+        return found.spec.gateway_class_name if found else None
 
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
         return self._spec_of("gateways", gateway) is not None
@@ -209,6 +217,10 @@ class Topology:
     def attachments(self, route: Route) -> tuple[Attachment, ...]:
         """One answer for each parentRef of a route, in the spec's order."""
         return self._attachments(route.ref)
+
+    def attachments_of(self, route: ObjectRef) -> tuple[Attachment, ...]:
+        """The same by the route's ref; none where there is no such route."""
+        return self._attachments(route)
 
     def _attach_all(self, ref: ObjectRef) -> tuple[Attachment, ...]:
         route: Route | None = self._spec_of("routes", ref)
@@ -331,3 +343,17 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
+
+
+_last: tuple[Snapshot, Topology] | None = None
+
+
+def topology_of(snapshot: Snapshot) -> Topology:
+    """The Topology of a Snapshot that stands still; the latest is kept, because several ask in turn."""
+    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
+    kept = _last
+    if kept is not None and kept[0] is snapshot:
+        return kept[1]
+    topology = Topology(Scene(snapshot))
+    _last = (snapshot, topology)
+    return topology

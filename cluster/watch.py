@@ -1,99 +1,158 @@
-"""The live picture: one daemon thread a kind lists, then watches, and never mistakes silence for none."""
+"""The live picture: each kind listed, then watched, and silence never mistaken for none."""
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 
-import msgspec
-
-from .connect import ApiError, Connection
-from .decode import decode_event, decode_object
+from .backoff import Backoff
+from .connect import Connection
 from .discovery import Served, ServedKind, discover
 from .errors import UserError
+from .heartbeat import Heartbeat
+from .kind_watch import KindWatch, Surroundings
 from .kinds import KINDS, KindSpec
-from .listing import (
-    failure_state,
-    limited_state,
-    list_kind,
-    list_params,
-    load_once,
-    policy_specs,
-    state_keys,
-    watch_accept,
-)
-from .objects import Object
-from .store import KindState, Snapshot, Store
+from .listing import policy_specs, state_keys
+from .once import load_once
+from .pods import ControllerPods
+from .readable import Readable
+from .refs import GATEWAY_GROUP, ObjectRef
+from .snapshot import KindState, Snapshot
+from .states import failure_state
+from .store import Store
+from .timing import Timing
 
 __all__ = ["LiveCluster", "load_once"]
 
-_WATCH_S = 290
-_DENIED_RETRY_S = 60.0
-# a list and watch that held this long was no part of the trouble that ended it
-_HEALTHY_S = 5.0
-_REDISCOVER_S = 120.0
-# a new CRD is served a moment after it exists, so look soon and then again
-_AFTER_CRD_CHANGE_S = (0.2, 1.0, 4.0)
+Identity = tuple[str, str]
+
+# listed before it is known what is served: almost every cluster that has the Gateway API serves these at v1
+_GUESSED = ("GatewayClass", "Gateway", "HTTPRoute")
+_FIRST_PARTS = frozenset({"classes", "gateways", "routes"})
 
 
 class LiveCluster:
     """Keeps a Store in step with a cluster until ``stop``.
 
     The whole cluster is read, because a route is judged by its Gateway, wherever that is. Where that is
-    forbidden, ``namespaces`` are read one by one, or the context's own where none are given.
+    forbidden, ``namespaces`` are read one by one, or where none are given all that this user may read.
     ``start`` returns at once; what cannot be read is told by ``snapshot().kinds``, and ``error`` holds the
     reason while the server cannot even be asked what it serves.
     """
 
-    def __init__(self, connection: Connection, namespaces: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        namespaces: tuple[str, ...] | None = None,
+        timing: Timing | None = None,
+    ) -> None:
         self.connection = connection
         self.namespaces = namespaces
         self.error: UserError | None = None
         self.store = Store()
+        self._timing = timing or Timing()
         self._stopping = threading.Event()
+        self._wake = threading.Event()
         self._look_again = threading.Event()
-        self._watches: dict[tuple[str, str], KindWatch] = {}
-        self._threads: list[threading.Thread] = []
+        self._head_start = threading.Event()
+        self._served: Served | None = None
+        self._crds_listed = False
+        self._watches: dict[Identity, KindWatch] = {}
+        self._heart = Heartbeat(connection, self._timing, self._lost, self.look_again)
+        self._pods = ControllerPods(connection, self._heart, self._timing, self.store)
+        self._around = Surroundings(
+            connection,
+            self._heart,
+            self._timing,
+            self.store,
+            Readable(connection, namespaces, self._timing.denied_retry_s * 0.75),
+            self._changed,
+            self.look_again,
+        )
+        self._thread = threading.Thread(target=self._manage, name="pointsman-discovery", daemon=True)
+
+    @property
+    def heard(self) -> float:
+        """When the server was last heard of, in Unix time, in seconds; 0 before the first answer.
+
+        Every live kind is true until then.
+        """
+        return self.connection.heard
 
     def start(self) -> None:
         """Begin; the first objects appear as soon as their first page has come."""
-        thread = threading.Thread(target=self._manage, name="pointsman-discovery", daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        for spec in KINDS:
+            if spec.kind in _GUESSED:
+                self._watch(spec, _guess(spec), spec.kind)
+        self._thread.start()
+        self._heart.start()
+        self._pods.start()
 
-    def stop(self, timeout_s: float = 3.0) -> None:
+    def stop(self, timeout_s: float = 1.5) -> None:
         """End every thread, waking those that read, and close the connection."""
         self._stopping.set()
-        self._look_again.set()
-        for watch in list(self._watches.values()):
+        self.look_again()
+        self._head_start.set()
+        self._heart.stop()
+        watches = list(self._watches.values())
+        for watch in watches:
             watch.stop()
+        self._pods.stop()
         self.connection.close()
         deadline = time.monotonic() + timeout_s
-        threads = [*self._threads, *(t for watch in self._watches.values() for t in watch.threads)]
+        threads = [self._thread, self._heart.thread, *self._pods.threads]
+        threads += [thread for watch in watches for thread in watch.threads]
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
 
     def snapshot(self) -> Snapshot:
         """The picture now; the same object as last time where nothing has changed."""
         return self.store.snapshot()
 
+    def changed_since(self, version: int) -> frozenset[ObjectRef] | None:
+        """The objects that changed after snapshot ``version``; None where that cannot be said: see Store."""
+        return self.store.changed_since(version)
+
+    def look_again(self) -> None:
+        """Ask now what is served, and not only after the usual time."""
+        self._look_again.set()
+        self._wake.set()
+
+    # -- what is served --
+
     def _manage(self) -> None:
-        backoff = Backoff()
+        backoff = Backoff(self._timing.backoff_first_s, self._timing.backoff_most_s)
         soon: list[float] = []
         while not self._stopping.is_set():
             try:
-                self._reconcile(discover(self.connection))
+                self._served = discover(self.connection)
+                self._reconcile(self._served)
                 self.error = None
                 backoff.reset()
-                wait = soon.pop(0) if soon else _REDISCOVER_S
+                wait_s = soon.pop(0) if soon else self._pace_s()
             except UserError as error:
                 self._note_failure(error)
-                wait = backoff.next_s()
-            if self._look_again.wait(wait):
-                self._look_again.clear()
-                soon = list(_AFTER_CRD_CHANGE_S)
+                asked_s = getattr(error, "retry_after_s", None)
+                wait_s = max(backoff.next_s(), asked_s or 0.0)
+            if self._wait(wait_s):
+                soon = list(self._timing.after_crd_change_s)
                 self._stopping.wait(soon.pop(0))
+
+    def _wait(self, seconds: float) -> bool:
+        """Whether to ask again; policies that became known meanwhile are seen to."""
+        deadline = time.monotonic() + seconds
+        while (left_s := deadline - time.monotonic()) > 0 and self._wake.wait(left_s):
+            self._wake.clear()
+            if self._look_again.is_set() or self._served is None:
+                self._look_again.clear()
+                return True
+            self._reconcile(self._served)
+        return False
+
+    def _pace_s(self) -> float:
+        watched = self.store.state_of("CustomResourceDefinition").state == "live"
+        return self._timing.rediscover_s if watched else self._timing.rediscover_blind_s
 
     def _note_failure(self, error: UserError) -> None:
         self.error = error
@@ -109,17 +168,28 @@ class LiveCluster:
             identity = (spec.group, spec.kind)
             kind = served.find(spec.group, spec.kind, spec.versions)
             running = self._watches.get(identity)
-            if running is not None and running.served != kind and not self._unsure(served, spec):
+            if running is not None and not _same(running.served, kind) and not self._unsure(served, spec):
                 running.stop()
                 del self._watches[identity]
                 running = None
             if kind is None:
                 self._without(spec, keys[identity], served)
             elif running is None and not self._stopping.is_set():
-                watch = KindWatch(self, spec, kind, keys[identity])
-                self._watches[identity] = watch
-                watch.start()
+                self._let_routes_go_ahead(spec)
+                self._watch(spec, kind, keys[identity])
         self._drop_policies(set(keys))
+
+    def _watch(self, spec: KindSpec, kind: ServedKind, key: str) -> None:
+        watch = KindWatch(self._around, spec, kind, key)
+        self._watches[spec.group, spec.kind] = watch
+        watch.start()
+
+    def _let_routes_go_ahead(self, spec: KindSpec) -> None:
+        # their first page is what somebody waits for; the interpreter decodes one answer at a time
+        routes = self._watches.get((GATEWAY_GROUP, "HTTPRoute"))
+        if routes is not None and spec.part not in _FIRST_PARTS:
+            self._head_start.wait(self._timing.head_start_s)
+            self._head_start.set()
 
     @staticmethod
     def _unsure(served: Served, spec: KindSpec) -> bool:
@@ -132,212 +202,43 @@ class LiveCluster:
                 self.store.set_state(key, KindState("failed", trouble, time.time()))
             return
         self.store.replace_kind(spec.part, spec.kind, (), spec.group)
-        if self.store.state_of(key).state != "absent":
-            self.store.set_state(key, KindState("absent", "not served by this cluster", time.time()))
+        self.store.set_state(key, KindState("absent", "not served by this cluster", time.time()))
 
-    def _drop_policies(self, wanted: set[tuple[str, str]]) -> None:
+    def _drop_policies(self, wanted: set[Identity]) -> None:
         for identity in [identity for identity in self._watches if identity not in wanted]:
             watch = self._watches.pop(identity)
             watch.stop()
             self.store.replace_kind(watch.spec.part, watch.spec.kind, (), watch.spec.group)
             self.store.drop_state(watch.key)
 
-    def crds_changed(self) -> None:
-        """Called by the watch of CRDs: what is served may have changed."""
-        self._look_again.set()
+    # -- what the watches and the heartbeat tell --
+
+    def _changed(self, part: str, listed: bool) -> None:
+        if part == "routes":
+            self._head_start.set()
+        elif part == "workloads":
+            self._pods.look()
+        elif part == "crds":
+            if self._crds_listed or not listed:
+                self._look_again.set()
+            # the first list says nothing new of what is served, only which kinds are policies
+            self._crds_listed = True
+            self._wake.set()
+
+    def _lost(self, why: str, since: float) -> None:
+        for watch in list(self._watches.values()):
+            watch.lost(why, since)
+        self._pods.lost(why, since)
 
 
-class KindWatch:
-    """One kind: a thread for the whole cluster, or one for each namespace that may be read."""
-
-    def __init__(self, cluster: LiveCluster, spec: KindSpec, served: ServedKind, key: str) -> None:
-        self.spec = spec
-        self.served = served
-        self.key = key
-        self.threads: list[threading.Thread] = []
-        self._cluster = cluster
-        self._store = cluster.store
-        self._connection = cluster.connection
-        self._stopping = threading.Event()
-        self._lock = threading.Lock()
-        self._scopes: dict[str | None, KindState] = {}
-
-    def start(self) -> None:
-        """Start with the whole cluster."""
-        with self._lock:
-            self._scopes = {None: KindState("loading")}
-        self._start_scope(None)
-
-    def stop(self) -> None:
-        """Ask the threads to end; a thread that reads ends when its connection closes or its watch does."""
-        self._stopping.set()
-
-    def _start_scope(self, scope: str | None) -> None:
-        name = f"pointsman-{self.spec.kind}" + (f"-{scope}" if scope else "")
-        thread = threading.Thread(target=self._run, args=(scope,), name=name, daemon=True)
-        self.threads.append(thread)
-        thread.start()
-
-    def _run(self, scope: str | None) -> None:
-        backoff = Backoff()
-        while not self._stopping.is_set():
-            began = time.monotonic()
-            try:
-                self._watch(scope, self._list(scope))
-            except ApiError as error:
-                if time.monotonic() - began > _HEALTHY_S:
-                    backoff.reset()
-                if error.reason == "closed" or self._stopping.is_set():
-                    return
-                if error.status == 410:
-                    # relist at once, but never in a tight loop where a server says it every time
-                    self._stopping.wait(0.05 if backoff.first_time() else backoff.next_s())
-                    continue
-                if error.status == 403 and self._fall_back(scope):
-                    return
-                self._report(scope, self._after(error, scope))
-                delay = _DENIED_RETRY_S if error.status == 403 else backoff.next_s()
-                self._stopping.wait(delay)
-            except UserError as error:
-                self._report(scope, self._after(error, scope))
-                self._stopping.wait(backoff.next_s())
-
-    def _list(self, scope: str | None) -> str:
-        def show(page: list[tuple[str, Object]]) -> None:
-            if not self._stopping.is_set():
-                self._store.put_many(page)
-
-        first = self._scopes.get(scope, KindState("loading")).state == "loading"
-        entries, version = list_kind(
-            self._connection, self.spec, self.served, scope, on_page=show if first else None
-        )
-        if self._stopping.is_set():
-            raise ApiError(0, "closed", "the watch was stopped")
-        self._store.replace_kind(self.spec.part, self.spec.kind, entries, self.spec.group, scope)
-        self._report(scope, KindState("live", "", time.time()))
-        self._tell()
-        return version
-
-    def _watch(self, scope: str | None, version: str) -> None:
-        """Follow the changes until something breaks; a watch that the server ends in peace goes on."""
-        while not self._stopping.is_set():
-            params = {
-                **list_params(self.spec),
-                "watch": "1",
-                "allowWatchBookmarks": "true",
-                "resourceVersion": version,
-                # spread, so that thirty watches do not all come back in the same second
-                "timeoutSeconds": str(_WATCH_S + random.randrange(20)),  # noqa: S311 - no secret
-            }
-            lines = self._connection.stream(self.served.path(scope), params, watch_accept(self.spec))
-            began = time.monotonic()
-            try:
-                for line in lines:
-                    if self._stopping.is_set():
-                        return
-                    version = self._apply(line) or version
-            except ApiError as error:
-                # silence is no proof of death: ask again from where we are, which a dead server refuses
-                if error.reason != "timeout":
-                    raise
-            if time.monotonic() - began < 1.0:
-                self._stopping.wait(1.0)
-
-    def _apply(self, line: bytes) -> str:
-        try:
-            kind, raw = decode_event(line)
-            if kind in ("BOOKMARK", "ERROR"):
-                return self._signal(kind, raw)
-            part, obj = decode_object(self.spec, self.served.api_version, raw)
-        except msgspec.MsgspecError:
-            raise ApiError(
-                0, "protocol", f"{self._connection.server} sent an event that is no JSON"
-            ) from None
-        if kind == "DELETED":
-            self._store.remove(part, obj.ref)
-        else:
-            self._store.put(part, obj)
-        self._tell()
-        return obj.meta.resource_version
-
-    def _signal(self, kind: str, raw: msgspec.Raw) -> str:
-        content = msgspec.json.decode(raw)
-        if not isinstance(content, dict):
-            return ""
-        if kind == "BOOKMARK":
-            metadata = content.get("metadata")
-            return str(metadata.get("resourceVersion") or "") if isinstance(metadata, dict) else ""
-        code = content.get("code")
-        status = code if isinstance(code, int) else 0
-        raise ApiError(status, str(content.get("reason") or ""), f"the watch of {self.spec.plural} ended")
-
-    def _tell(self) -> None:
-        if self.spec.part == "crds":
-            self._cluster.crds_changed()
-
-    def _fall_back(self, scope: str | None) -> bool:
-        """Where the whole cluster is forbidden, try the namespaces asked for, or the context's own."""
-        if scope is not None or not self.spec.namespaced:
-            return False
-        scopes = self._cluster.namespaces or (self._connection.namespace,)
-        with self._lock:
-            self._scopes = dict.fromkeys(scopes, KindState("loading"))
-        for one in scopes:
-            self._start_scope(one)
-        return True
-
-    def _after(self, error: UserError, scope: str | None) -> KindState:
-        state = failure_state(error)
-        with self._lock:
-            before = self._scopes.get(scope, KindState("loading"))
-        if state.state == "failed" and before.state in ("live", "stale"):
-            since = before.since if before.state == "stale" else state.since
-            return KindState("stale", error.what, since)
-        return state
-
-    def _report(self, scope: str | None, state: KindState) -> None:
-        if self._stopping.is_set():
-            return
-        with self._lock:
-            before = self._scopes.get(scope)
-            if before is not None and before.state == state.state and before.detail == state.detail:
-                return
-            self._scopes[scope] = state
-            combined = _combine(self._scopes)
-        self._store.set_state(self.key, combined)
+def _guess(spec: KindSpec) -> ServedKind:
+    return ServedKind(spec.group, spec.versions[0], spec.kind, spec.plural, spec.namespaced, ())
 
 
-def _combine(scopes: dict[str | None, KindState]) -> KindState:
-    if None in scopes:
-        return scopes[None]
-    usable = {scope: state for scope, state in scopes.items() if state.state in ("live", "stale")}
-    if not usable:
-        return next(iter(scopes.values()))
-    stale = [state for state in usable.values() if state.state == "stale"]
-    names = tuple(sorted(str(scope) for scope in usable))
-    return limited_state(names, "stale" if stale else "live", stale[0].detail if stale else "")
-
-
-class Backoff:
-    """Seconds to wait between attempts: doubling from half a second, with jitter, at most eight."""
-
-    def __init__(self, first_s: float = 0.5, most_s: float = 8.0) -> None:
-        self._first, self._most = first_s, most_s
-        self._attempt = 0
-        self._used = False
-
-    def first_time(self) -> bool:
-        """True once after each reset: then a pause may be skipped."""
-        first, self._used = not self._used, True
-        return first
-
-    def next_s(self) -> float:
-        """The next pause."""
-        pause = min(self._most, self._first * 2**self._attempt)
-        self._attempt += 1
-        return float(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
-
-    def reset(self) -> None:
-        """Start over after a success."""
-        self._attempt = 0
-        self._used = False
+def _same(one: ServedKind, other: ServedKind | None) -> bool:
+    """Whether both are asked for at the same path."""
+    return other is not None and (one.version, one.plural, one.namespaced) == (
+        other.version,
+        other.plural,
+        other.namespaced,
+    )

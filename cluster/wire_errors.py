@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import socket
 import ssl
 
 from .text import clean
 
 _ENOUGH = 65_536
+_LONGEST_WAIT_S = 600.0
 
 
 def wire_errors() -> tuple[type[Exception], ...]:
@@ -42,6 +44,9 @@ def explain(error: BaseException) -> tuple[str, str, str]:
     if certificate is not None:
         words = f"its certificate is not trusted ({clean(certificate.verify_message, 120)})"
         return "tls", words, "check certificate-authority and tls-server-name in the kubeconfig"
+    # before TLS: a read that times out inside TLS is no fault of TLS
+    if any_of(lib.ReadTimeoutError):
+        return "timeout", "no answer in time", "check the network or VPN between here and the cluster"
     if any_of(ssl.SSLError, lib.SSLError):
         return (
             "tls",
@@ -56,9 +61,24 @@ def explain(error: BaseException) -> tuple[str, str, str]:
         return "refused", "connection refused", "check that the cluster runs and the address is right"
     if any_of(TimeoutError, lib.TimeoutError):
         return "timeout", "no answer in time", "check the network or VPN between here and the cluster"
-    if any_of(ConnectionResetError, BrokenPipeError, lib.ProtocolError):
+    if any_of(ConnectionResetError, BrokenPipeError, lib.ProtocolError, lib.ClosedPoolError):
         return "reset", "the connection broke", "try again; a proxy or load balancer may have cut it"
     return "network", f"network error ({type(error).__name__})", "check the network"
+
+
+def retry_after(header: str | None, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: a number or a date); None for none.
+
+    ``now`` is Unix time in seconds. What nobody would wait for is cut to ten minutes.
+    """
+    if not header:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:9]), _LONGEST_WAIT_S))
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return min(max(email.utils.parsedate_to_datetime(text).timestamp() - now, 0.0), _LONGEST_WAIT_S)
+    return None
 
 
 def status_of(answer: bytes) -> tuple[str, str]:

@@ -214,6 +214,19 @@ class PointsmanApp(App[None]):
 
         self.push_screen(YamlScreen(ref))
 
+    def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
+        """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+        from .screens.twin import TwinScreen
+
+        wanted = {host.lower() for host in hosts}
+        ingresses = self.picture.snapshot.ingresses
+        found = [ref for ref, one in ingresses.items() if wanted & {host.lower() for host in one.hosts}]
+        if ingress is None and len(found) == 1:
+            ingress = found[0]
+        self.push_screen(TwinScreen(ingress, hosts if found else ()))
+        if hosts and not found and ingress is None:
+            self.call_after_refresh(self._say, f"no Ingress has {clean(hosts[0])}; these are all", Tone.DOUBT)
+
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen
@@ -318,13 +331,15 @@ class PointsmanApp(App[None]):
                 self.pop_screen()
             if isinstance(self.screen, BrowseScreen) and name in ("gateways", "gw"):
                 self.screen.action_other_side()
+        elif name in ("twin", "ingresses", "ingress", "ing"):
+            self.open_twin()
         elif name in ("ns", "namespace"):
             self._narrow(words[1:])
         elif name == "help":
             if isinstance(self.screen, FrameScreen):
                 self.screen.action_help()
         else:
-            known = ":routes :gateways :plans :ns NAME :help :q"
+            known = ":routes :gateways :twin :plans :ns NAME :help :q"
             self._say(f"no such place: {clean(name, 30)}; try {known}", Tone.DOUBT)
 
     def _narrow(self, names: list[str]) -> None:

@@ -29,6 +29,7 @@ class _Commands(click.Group):
         "journal": "commands.journal",
         "resume": "commands.cutover",
         "status": "commands.status",
+        "twin": "commands.twin",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

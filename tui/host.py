@@ -54,6 +54,9 @@ class Host(Protocol):
     def open_yaml(self, ref: ObjectRef) -> None:
         """One object."""
 
+    def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
+        """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+
     def open_plans(self) -> None:
         """The list of plans."""
 

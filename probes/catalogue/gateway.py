@@ -7,7 +7,9 @@ GW5 versions.
 from __future__ import annotations
 
 from .gateway_agreement import AGREEMENT_RULES
+from .gateway_controllers import CONTROLLER_RULES
 from .gateway_infrastructure import INFRASTRUCTURE_RULES
+from .gateway_references import REFERENCE_RULES
 from .gateway_routes import ROUTE_RULES
 from .rule import Rule
 
@@ -43,4 +45,11 @@ READING_RULES: tuple[Rule, ...] = (
     ),
 )
 
-GATEWAY_RULES: tuple[Rule, ...] = (*READING_RULES, *ROUTE_RULES, *INFRASTRUCTURE_RULES, *AGREEMENT_RULES)
+GATEWAY_RULES: tuple[Rule, ...] = (
+    *READING_RULES,
+    *ROUTE_RULES,
+    *INFRASTRUCTURE_RULES,
+    *REFERENCE_RULES,
+    *CONTROLLER_RULES,
+    *AGREEMENT_RULES,
+)

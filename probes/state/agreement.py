@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ...cluster.claim_quirks import Quirk, quirk_of
 from ...cluster.computed import Computed
 from ...cluster.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, Policy, Route
-from ...cluster.quirks import Quirk, quirk_of
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...cluster.topology import BoundListener

@@ -8,7 +8,9 @@ from ...cluster.objects import Route
 from ...cluster.references import BackendFault
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
+from .backend_ports import endpoint_words
 from .conditions import status_of
+from .grants import Wanted, mend_words, near_miss
 from .routes import route_of_rule
 from .words import kubectl_get, kubectl_list, safe_ref
 from .world import World
@@ -54,7 +56,16 @@ def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
     else:
         reproduce = kubectl_list("services", namespace)
     verdict = Verdict.WARN if harmless else Verdict.FAIL
+    mend, more = "", list[str]()
     detail = fault.detail
+    if fault.fault == "not-granted":
+        wanted = Wanted(route.group, route.kind, route.meta.namespace, fault.target)
+        miss = near_miss(world, wanted)
+        mend = mend_words(wanted, miss)
+        if miss is not None:
+            detail = f"{detail}; the nearest one is {miss.words}"
+    elif fault.fault == "no-endpoints":
+        detail, more = endpoint_words(world, fault)
     if fault.fault == "missing" and world.snapshot.offline and _says_resolved(route):
         verdict = Verdict.UNKNOWN
         detail = "it is not among the documents, though its controller has found it"
@@ -64,8 +75,8 @@ def _fault_finding(world: World, route: Route, fault: BackendFault) -> Finding:
         route_of_rule(route, fault.rule),
         f"backend {_backend(fault)}: {detail}",
         why=_why(route, fault),
-        mend=_grant_words(route, fault) if fault.fault == "not-granted" else "",
-        evidence=[_spec_line(fault)],
+        mend=mend,
+        evidence=[_spec_line(fault), *more],
         reproduce=reproduce,
     )
 
@@ -87,14 +98,6 @@ def _why(route: Route, fault: BackendFault) -> str:
         f"{fault.share * 100:.0f} % of the requests that match this rule"
         + (f" of {hosts}" if hosts else "")
         + (f" are answered with {status}" if route.kind in ("HTTPRoute", "GRPCRoute") else " fail")
-    )
-
-
-def _grant_words(route: Route, fault: BackendFault) -> str:
-    target = safe_ref(fault.target)
-    return (
-        f"a ReferenceGrant in {target.namespace}: from {route.kind} in {route.meta.namespace}, "
-        f"to {target.kind} {target.name}"
     )
 
 

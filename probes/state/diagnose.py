@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ...cluster.objects import Gateway, ListenerSet, Object, Policy, Route
+from ...cluster.objects import Gateway, Object
 from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
+from .addresses import address_findings
+from .admission import admission_findings
 from .agreement import (
     gateway_agreement,
     listener_agreement,
@@ -15,14 +17,20 @@ from .agreement import (
     policy_agreement,
     route_agreement,
 )
+from .backend_ports import port_findings
 from .backends import backend_findings
+from .controllers_health import health_findings
+from .fields import gateway_field_findings, route_field_findings
 from .gateways import class_findings, gateway_findings, listener_set_findings
-from .ingress import ingress_findings
+from .grants import grant_findings
+from .ingress import external_dns_findings, ingress_findings, new_side_findings
 from .listeners import claimed_listener_findings, computed_listener_findings
-from .policies import competing_policies, deep_chains, policy_findings
+from .policies import policy_findings
+from .policy_chains import chain_findings
+from .quirks import gateway_quirk_findings, listener_set_quirk_findings, route_quirk_findings
 from .reading import reading_findings
 from .routes import route_findings
-from .versions import version_findings
+from .versions import fit_findings, version_findings
 from .world import World, world_of
 
 
@@ -47,52 +55,55 @@ def _all(world: World) -> Iterator[Finding]:
             yield from judge_of(part, obj, world)
 
 
-def _of_gateway(world: World, gateway: Gateway) -> Iterator[Finding]:
-    yield from gateway_findings(world, gateway)
-    yield from gateway_agreement(world, gateway)
-    yield from claimed_listener_findings(world, gateway)
+def _listeners(world: World, gateway: Gateway) -> Iterator[Finding]:
     for bound in world.topology.listeners(gateway.ref):
         yield from computed_listener_findings(world, bound)
         yield from listener_agreement(world, bound)
 
 
-def _of_listener_set(world: World, listener_set: ListenerSet) -> Iterator[Finding]:
-    yield from listener_set_findings(world, listener_set)
-    yield from listener_set_agreement(world, listener_set)
-    yield from claimed_listener_findings(world, listener_set)
-
-
-def _of_route(world: World, route: Route) -> Iterator[Finding]:
-    yield from route_findings(world, route)
-    yield from backend_findings(world, route)
-    yield from route_agreement(world, route)
-
-
-def _of_policy(world: World, policy: Policy) -> Iterator[Finding]:
-    yield from policy_findings(world, policy)
-    yield from policy_agreement(world, policy)
-
-
 Judge = Callable[[World, Any], Iterator[Finding]]
 
 # asked of each object of a part of the Snapshot, and again when something changes that the answer rests on
-PER_OBJECT: dict[str, Judge] = {
-    "classes": class_findings,
-    "gateways": _of_gateway,
-    "listener_sets": _of_listener_set,
-    "routes": _of_route,
-    "policies": _of_policy,
+PER_OBJECT: dict[str, tuple[Judge, ...]] = {
+    "classes": (class_findings, health_findings, fit_findings),
+    "gateways": (
+        gateway_findings,
+        gateway_agreement,
+        claimed_listener_findings,
+        _listeners,
+        address_findings,
+        new_side_findings,
+        gateway_quirk_findings,
+        gateway_field_findings,
+    ),
+    "listener_sets": (
+        listener_set_findings,
+        listener_set_agreement,
+        claimed_listener_findings,
+        listener_set_quirk_findings,
+    ),
+    "routes": (
+        route_findings,
+        backend_findings,
+        route_agreement,
+        port_findings,
+        route_quirk_findings,
+        route_field_findings,
+        admission_findings,
+        chain_findings,
+    ),
+    "grants": (grant_findings,),
+    "policies": (policy_findings, policy_agreement),
+    "ingresses": (ingress_findings,),
+    "workloads": (external_dns_findings,),
 }
 # asked once of the whole picture: only where the objects that are gone through are few
 WHOLE: tuple[Callable[[World], Iterator[Finding]], ...] = (
     reading_findings,
-    competing_policies,
-    deep_chains,
     version_findings,
-    ingress_findings,
 )
 
 
 def judge_of(part: str, obj: Object, world: World) -> tuple[Finding, ...]:
     """The findings of one object, each once."""
-    return tuple(dict.fromkeys(PER_OBJECT[part](world, obj)))
+    return tuple(dict.fromkeys(found for judge in PER_OBJECT[part] for found in judge(world, obj)))

@@ -1,37 +1,28 @@
-"""Findings about the old side: which Ingress hosts have a twin, and which Ingresses are broken themselves."""
+"""Findings about the old side: its successors, its own faults, and what moves or keeps its names."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
-from ...cluster.kubernetes_objects import Ingress, IngressBackend
+from ...cluster.kubernetes_objects import Ingress, IngressBackend, Service, Workload
+from ...cluster.objects import Gateway
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
+from .twin import twin_of
+from .twin_dns import Flags, flags_of
+from .twin_findings import twin_findings
 from .words import kubectl_get, kubectl_list
 from .world import World
 
+_MOST_LISTENERS = 64
+_EXTERNAL_DNS = "external-dns"
 
-def ingress_findings(world: World) -> Iterator[Finding]:
-    """Twins by exact host name, and missing backends."""
-    by_host: dict[str, list[ObjectRef]] = defaultdict(list)
-    for ref, route in world.snapshot.routes.items():
-        for name in route.spec.hostnames:
-            by_host[name.lower()].append(ref)
-    for ingress in world.snapshot.ingresses.values():
-        for host in ingress.hosts:
-            routes = sorted(by_host.get(host.lower(), ()))
-            if routes:
-                yield finding(
-                    "MIG001",
-                    Verdict.PASS,
-                    ingress.ref,
-                    f"{clean(host, 253)} is also answered by {', '.join(map(str, routes[:3]))}",
-                    evidence=[str(route) for route in routes[:8]],
-                    reproduce=kubectl_get(routes[0]),
-                )
-        yield from _missing_backends(world, ingress)
+
+def ingress_findings(world: World, ingress: Ingress) -> Iterator[Finding]:
+    """One Ingress: its twin, and missing backends."""
+    yield from twin_findings(twin_of(world, ingress))
+    yield from _missing_backends(world, ingress)
 
 
 def _missing_backends(world: World, ingress: Ingress) -> Iterator[Finding]:
@@ -59,3 +50,91 @@ def _missing_backends(world: World, ingress: Ingress) -> Iterator[Finding]:
 
 def _service(backend: IngressBackend) -> str:
     return backend.service.name if backend.service else ""
+
+
+def new_side_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
+    """A Gateway as the place to move to: how many listeners it has, and how client addresses reach it."""
+    ref = gateway.ref
+    listeners = len(gateway.spec.listeners)
+    if listeners > _MOST_LISTENERS:
+        yield finding(
+            "MIG024",
+            Verdict.FAIL,
+            ref,
+            f"it has {listeners} listeners, and {_MOST_LISTENERS} is the most",
+            reproduce=kubectl_get(ref),
+        )
+    if not world.hosts.with_twins:
+        return
+    addresses = [address.value for address in gateway.status.addresses]
+    services = [service for address in addresses for service in world.index.services_at(address)]
+    old_local = any(one.spec.external_traffic_policy == "Local" for one in world.index.old_services)
+    for service in {one.ref: one for one in services}.values():
+        words = _source_words(service, old_local)
+        if words:
+            yield finding(
+                "MIG023",
+                Verdict.WARN,
+                ref,
+                f"{service.ref} {words}",
+                evidence=[f"{service.ref}: externalTrafficPolicy {_policy_of(service)}"]
+                + [f"{one.ref}: externalTrafficPolicy {_policy_of(one)}" for one in world.index.old_services],
+                reproduce=kubectl_get(service.ref),
+            )
+
+
+def _source_words(service: Service, old_local: bool) -> str:
+    if service.spec.external_traffic_policy == "Local":
+        return "takes traffic only on nodes that run a proxy (externalTrafficPolicy Local)"
+    return "hides the address of clients, which the old side's shows" if old_local else ""
+
+
+def _policy_of(service: Service) -> str:
+    return clean(service.spec.external_traffic_policy or "Cluster", 20)
+
+
+def external_dns_findings(world: World, workload: Workload) -> Iterator[Finding]:
+    """external-dns, where some host has a twin: what it will do to the records by itself."""
+    if not is_external_dns(workload):
+        return
+    hosts = sorted(world.hosts.with_twins)
+    flags = flags_of(workload)
+    words = _moving_words(flags)
+    if not hosts or not words:
+        return
+    named = ", ".join(clean(host, 253) for host in hosts[:3]) + (
+        f" and {len(hosts) - 3} more" if len(hosts) > 3 else ""
+    )
+    yield finding(
+        "MIG030",
+        Verdict.WARN,
+        workload.ref,
+        f"{words}: {named}",
+        evidence=flags.shown[:12],
+        reproduce=kubectl_get(workload.ref),
+    )
+    if flags.policy == "sync":
+        yield finding(
+            "MIG031",
+            Verdict.WARN,
+            workload.ref,
+            f"it deletes records that no Ingress or route wants any more, of {named} too",
+            evidence=[*flags.shown[:12], "--policy=sync is also what holds where none is given"],
+            reproduce=kubectl_get(workload.ref),
+        )
+
+
+def _moving_words(flags: Flags) -> str:
+    if flags.follows_gateways and flags.follows_ingresses:
+        return "it reads both sides: the first owner keeps a name, and the other takes it when that goes"
+    if flags.follows_gateways:
+        return "it reads routes: a name moves to the Gateway as soon as its route is attached"
+    if flags.follows_ingresses:
+        return "it reads Ingresses only: a name that is moved by hand is put back"
+    return ""
+
+
+def is_external_dns(workload: Workload) -> bool:
+    """Whether a workload runs external-dns, by its image."""
+    paths = (image.partition("@")[0].rpartition(":")[0] or image for image in workload.images)
+    return any(path.rpartition("/")[2] == _EXTERNAL_DNS for path in paths)

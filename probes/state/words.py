@@ -11,6 +11,7 @@ from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST = 253
 
 
 def condition_line(condition: Condition, generation: int = 0, source: str = "") -> str:
@@ -31,6 +32,11 @@ def summary_of(condition: Condition) -> str:
     """Reason and message of a condition in one short line."""
     reason = clean(condition.reason or "no reason given", 120)
     return f"{reason}: {clean(condition.message, 200)}" if condition.message else reason
+
+
+def is_plain(text: str) -> bool:
+    """Whether a name can stand in a command or a manifest as it is."""
+    return len(text) <= _LONGEST and _PLAIN.fullmatch(text) is not None
 
 
 def kubectl_get(ref: ObjectRef, output: str = "yaml") -> str:

@@ -7,6 +7,8 @@ from ...cluster.computed_gateways import compute_gateway, compute_listener_set
 from ...cluster.computed_listeners import ListenerState, compute_listener
 from ...cluster.computed_policies import compute_backend_tls
 from ...cluster.computed_routes import ParentState, compute_route
+from ...cluster.hosts import Hosts
+from ...cluster.indexes import Indexes
 from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Policy, Route
 from ...cluster.references import (
     BackendFault,
@@ -32,6 +34,8 @@ class World:
         self.scene = scene
         self.snapshot: Snapshot = scene.snapshot
         self.topology = Topology(scene)
+        self.index = Indexes(scene, self.topology)
+        self.hosts = Hosts(scene, self.topology)
         self._endpoints = Endpoints(scene)
         self._backends = scene.query(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)

@@ -76,10 +76,14 @@ def _resource_among(resource: str, subresource: str, wanted: tuple[str, ...]) ->
 
 @dataclass(slots=True)
 class Policy:
-    """The users by token, and what is denied to them for the moment. Tokens never appear in its repr."""
+    """The users by token, and what is denied to them for the moment. Tokens never appear in its repr.
+
+    `tells_rules` False: no rule is told to whoever asks for all of them, as by authorizers behind a webhook.
+    """
 
     users: dict[str, User] = field(repr=False)
     denials: list[tuple[str, Rule]] = field(default_factory=list)
+    tells_rules: bool = True
 
     def user_of(self, token: str) -> User | None:
         return self.users.get(token)

@@ -26,11 +26,15 @@ class _Planned:
 class Faults:
     """Settable at any time; each takes effect with the next request or watch event.
 
-    `latency_s`: every answer comes that many seconds late.
+    `latency_s`: every answer comes that many seconds late. `legacy_discovery`: what is served is told group
+    by group, as before Kubernetes 1.26. `broken_groups`: their API server is down, so discovery of them
+    fails.
     """
 
     def __init__(self) -> None:
         self.latency_s = 0.0
+        self.legacy_discovery = False
+        self.broken_groups: frozenset[str] = frozenset()
         self._planned: list[_Planned] = []
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -66,6 +70,8 @@ class Faults:
     def clear(self) -> None:
         """Healthy again."""
         self.latency_s = 0.0
+        self.legacy_discovery = False
+        self.broken_groups = frozenset()
         self.stall_watches = False
         self._planned.clear()
 

@@ -66,7 +66,7 @@ def _rules(resource: Resource, spec: Json, user: User, policy: Policy, registry:
                 "resources": list(rule.resources),
                 **({"resourceNames": list(rule.names)} if rule.names else {}),
             }
-            for rule in policy.rules_of(user, namespace, registry)
+            for rule in (policy.rules_of(user, namespace, registry) if policy.tells_rules else ())
         ],
         "nonResourceRules": [
             {
@@ -74,7 +74,7 @@ def _rules(resource: Resource, spec: Json, user: User, policy: Policy, registry:
                 "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/version"],
             }
         ],
-        "incomplete": False,
+        "incomplete": not policy.tells_rules,
     }
 
 

@@ -20,7 +20,14 @@ from .access import ADMINISTRATOR, READER, Policy, User
 from .answers import JSON_TYPE
 from .faults import Faults
 from .kubeconfig import kubeconfig_text, write_private
-from .problems import ApiError, UnknownPathError, internal_error, method_not_allowed, unauthorized
+from .problems import (
+    ApiError,
+    UnknownPathError,
+    internal_error,
+    method_not_allowed,
+    unauthorized,
+    unavailable,
+)
 from .proxy import PodProxy, Provider
 from .reading import Reader, respond
 from .requests import Call, asked_of, parse_target, verb_of
@@ -204,7 +211,10 @@ class ApiServer:
         return web.Response(text="ok")
 
     async def _authenticated(self, request: web.Request, user: User) -> web.StreamResponse:
-        document = discovery.answer(self.storage.registry, request.path, request.headers.get("Accept", ""))
+        accept = "" if self.faults.legacy_discovery else request.headers.get("Accept", "")
+        if any(request.path.startswith(f"/apis/{group}/") for group in self.faults.broken_groups):
+            raise unavailable("the server is currently unable to handle the request")
+        document = discovery.answer(self.storage.registry, request.path, accept)
         if document is not None:
             if request.method != "GET":
                 raise method_not_allowed()

@@ -35,15 +35,17 @@ class Practice:
         await self.server.start(port=port)
 
 
-async def eventually(condition: Callable[[], Any], within_s: float = 8.0) -> Any:
-    """Wait until ``condition`` gives something true, looking often; fails with its last word."""
+async def eventually(
+    condition: Callable[[], Any], within_s: float = 8.0, told: Callable[[], object] | None = None
+) -> Any:
+    """Wait until ``condition`` gives something true, looking often; fails with its last word or ``told``."""
     deadline = monotonic() + within_s
     while True:
         value = condition()
         if value:
             return value
         if monotonic() > deadline:
-            pytest.fail(f"not within {within_s} s: {value!r}")
+            pytest.fail(f"not within {within_s} s: {told() if told else value!r}")
         await asyncio.sleep(0.01)
 
 

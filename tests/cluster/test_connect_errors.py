@@ -18,7 +18,7 @@ from pointsman.cluster.credentials import impersonation_headers
 from pointsman.cluster.discovery import discover
 from pointsman.cluster.errors import UserError
 from pointsman.cluster.kubeconfig import load_context
-from pointsman.cluster.listing import load_once
+from pointsman.cluster.once import load_once
 from pointsman.sandbox.pki import PracticeCa
 
 SECRET = "s3cr3t-t0ken-value"
@@ -157,10 +157,12 @@ def test_a_server_that_speaks_no_tls(tmp_path: Path) -> None:
         import threading
 
         def answer() -> None:
-            peer, _ = server.accept()
-            with peer:
-                peer.recv(1024)
-                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            # /api and /apis are asked for at the same time
+            for _ in range(2):
+                peer, _ = server.accept()
+                with peer:
+                    peer.recv(1024)
+                    peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         thread = threading.Thread(target=answer, daemon=True)
         thread.start()

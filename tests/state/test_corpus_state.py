@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from corpus_reasons import conditions_of, reasons, ref_of
 from corpus_truth import (
     CORPUS,
     FOLDERS,
@@ -14,6 +16,7 @@ from corpus_truth import (
     bad_subjects,
     cases,
     documents,
+    nasty_cases,
     needs_corpus,
     tellers,
 )
@@ -78,6 +81,45 @@ def test_a_route_without_any_bad_sign_is_called_fail_only_for_a_parent_that_is_n
                 names.append(f"{path.name}: {ref}")
     assert healthy > 50
     assert wrong <= healthy * 0.01, (wrong, healthy, names)
+
+
+def test_of_all_objects_that_look_healthy_hardly_one_is_called_fail_without_a_reason() -> None:
+    """Every kind, every case, also those with bad signs elsewhere. The reasons come from the raw YAML."""
+    healthy: Counter[str] = Counter()
+    wrong: list[str] = []
+    for path in (*cases(), *nasty_cases()):
+        docs, _snapshot, findings = read(path)
+        failing: dict[ObjectRef, set[str]] = defaultdict(set)
+        for finding in findings:
+            if finding.verdict is Verdict.FAIL and isinstance(finding.subject, ObjectRef):
+                failing[finding.subject.whole].add(finding.rule)
+        for document in docs:
+            if not conditions_of(document) or bad_subjects(document):
+                continue
+            ref = ref_of(document)
+            healthy[ref.kind] += 1
+            unjustified = failing.get(ref, set()) - reasons(docs, document)
+            if unjustified:
+                wrong.append(f"{path.name}: {ref} {sorted(unjustified)}")
+    assert healthy.total() > 900
+    assert min(healthy["Gateway"], healthy["HTTPRoute"]) > 300
+    assert healthy["BackendTrafficPolicy"] > 10
+    assert len(wrong) <= healthy.total() * 0.01, (len(wrong), healthy.total(), wrong)
+
+
+def test_of_all_bad_conditions_at_least_99_in_100_are_found() -> None:
+    """The same over every case at once, the picked ones too."""
+    expected = 0
+    missed: list[str] = []
+    for path in (*cases(), *nasty_cases()):
+        docs, _snapshot, findings = read(path)
+        for document in docs:
+            for subject, condition in set(bad_conditions(document)):
+                expected += 1
+                if not tellers(findings, subject, condition):
+                    missed.append(f"{path.name}: {subject} {condition}")
+    assert expected > 900
+    assert len(missed) <= expected * 0.01, (len(missed), expected, missed)
 
 
 def nasty(number: str) -> tuple[Snapshot, tuple[Finding, ...]]:

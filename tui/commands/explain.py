@@ -54,6 +54,10 @@ def _near(wanted: str) -> list[str]:
 
     names = [*RULES, *dict.fromkeys(entry.name for entry in RULES.values())]
     folded = {name.lower(): name for name in names}
+    # letters that are read as digits: ids end in three of those
+    meant = wanted.lower()[:-3] + wanted.lower()[-3:].translate(str.maketrans("oil", "011"))
+    if meant in folded:
+        return [folded[meant]]
     found = difflib.get_close_matches(wanted.lower(), folded, 12, 0.6)
     # of equally near ones those that begin alike: most people err in the last digits
     found.sort(key=lambda name: -_alike(name, wanted.lower()))

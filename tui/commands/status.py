@@ -46,7 +46,7 @@ def status(
         connection.close()
     findings = findings_within(snapshot, diagnose(snapshot), settings.namespaces)
     rows = rows_within(snapshot, overview(snapshot, findings), settings.namespaces)
-    verdict = worst([finding.verdict for finding in findings] or [Verdict.PASS])
+    verdict = worst([Verdict.PASS, *(finding.verdict for finding in findings)])
     if output == "json":
         facts = {
             "context": connection.context,

@@ -41,6 +41,7 @@ class BrowseScreen(FrameScreen):
         Binding("slash", "filter", "filter", show=False),
         Binding("z", "faults", "faults only", show=False),
         Binding("y", "yaml", "yaml", show=False),
+        Binding("t", "twin", "twin", show=False),
         Binding("c", "checklist", "checklist", show=False),
         Binding("p", "plans", "plans", show=False),
         Binding("d", "details", "details", show=False),
@@ -68,6 +69,7 @@ class BrowseScreen(FrameScreen):
             ("/", "filter"),
             ("z", "faults"),
             ("y", "yaml"),
+            ("t", "twin"),
             ("c", "checklist"),
             ("p", "plans"),
             ("?", "help"),
@@ -265,6 +267,12 @@ class BrowseScreen(FrameScreen):
         subject = self._subject()
         if isinstance(subject, ObjectRef):
             self.pointsman.open_yaml(subject.whole)
+
+    def action_twin(self) -> None:
+        """The Ingresses of this route's hosts beside it; without any the list of all."""
+        subject = self._subject()
+        rows = self.pointsman.picture.overview.routes
+        self.pointsman.open_twin(next((row.hostnames for row in rows if row.ref == subject), ()))
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has this route's host."""

@@ -1,0 +1,269 @@
+"""What is known of the controllers, as data: names, images, which Gateway API release each expects, quirks.
+
+Read in the controllers' own sources and release notes (go.mod, conformance reports, docs). Nothing here
+decides anything; ``controllers`` and the judges do. What is not known is left out, and then nothing is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A CRD without which a controller does less than it seems: ``version`` must be served, and the CRD's
+    bundle-version be at least ``bundle``. It holds for releases from ``since`` on (empty: for all).
+
+    ``effect`` says what happens otherwise. ``stops``: the controller then serves no Gateway at all.
+    """
+
+    kind: str
+    version: str = ""
+    bundle: str = ""
+    since: str = ""
+    effect: str = ""
+    stops: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A kind that is served only where the controller was started with ``argument``; ``seen_by`` is the
+    argument that shows that it is set up by arguments at all (and not by a file or its environment)."""
+
+    kind: str
+    argument: str
+    seen_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """``names`` are controllerNames. ``images`` are what the image path of its Deployment ends with.
+
+    ``expects`` maps a release (``1.8``, ``*`` for every one) to the Gateway API version that it was built
+    against. ``unserved`` are kinds that it never serves; ``only`` says it the other way round for one of its
+    names. ``ignored`` are fields of HTTPRoute rules that it accepts and does nothing with.
+    ``no_certificate`` says what a client meets where a listener has no usable certificate.
+    ``own_reasons`` are reasons that it writes beside the API's, for faults inside objects that only it reads.
+    ``entry_points``: a listener's port must be one that the process itself was told to open.
+    """
+
+    id: str
+    title: str
+    names: tuple[str, ...]
+    images: tuple[str, ...] = ()
+    expects: tuple[tuple[str, str], ...] = ()
+    needs: tuple[Need, ...] = ()
+    unserved: tuple[str, ...] = ()
+    only: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    gates: tuple[Gate, ...] = ()
+    ignored: tuple[str, ...] = ()
+    own_reasons: frozenset[str] = frozenset()
+    no_certificate: str = ""
+    entry_points: bool = False
+    overlap_drops_http2: bool = False
+    passthrough_hides_client: bool = False
+    one_layer_per_gateway: bool = False
+    # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
+    comes_from_no_pod: bool = False
+
+    def serves(self, name: str, kind: str) -> bool:
+        """Whether it may serve a kind under one of its controllerNames; True where nothing is known."""
+        return kind not in self.unserved and kind in dict(self.only).get(name, (kind,))
+
+
+_UNWATCHED = "it does not watch the kind, and says so nowhere but in its log"
+_CILIUM_OFF = "its Gateway API support stays off until its operator is restarted with the CRDs in place"
+# pkg/config/gatewayapi, crdwatcher: what istiod filters out below a bundle version; IST0156: served versions
+_ISTIO_NEEDS = (
+    *(
+        Need(kind, version="v1beta1", effect=_UNWATCHED)
+        for kind in ("GatewayClass", "Gateway", "HTTPRoute", "ReferenceGrant")
+    ),
+    Need("GRPCRoute", bundle="1.1.0", effect=_UNWATCHED),
+    Need("BackendTLSPolicy", bundle="1.4.0", since="1.28", effect=_UNWATCHED),
+    Need("TLSRoute", bundle="1.5.0", since="1.30", effect=_UNWATCHED),
+)
+# operator/pkg/gateway-api: required kinds of the release after 1.19
+_CILIUM_NEEDS = tuple(
+    Need(kind, version="v1", since="1.20", effect=_CILIUM_OFF, stops=True)
+    for kind in (
+        "GatewayClass",
+        "Gateway",
+        "HTTPRoute",
+        "GRPCRoute",
+        "TLSRoute",
+        "ReferenceGrant",
+        "BackendTLSPolicy",
+    )
+)
+_REFUSED = "the TLS handshake is refused"
+
+_ENVOY_GATEWAY_REASONS = frozenset(
+    {
+        "InvalidAddress",
+        "InvalidBackendFilters",
+        "InvalidBackendRef",
+        "InvalidBackendTLS",
+        "PartiallyInvalidCertificateRef",
+        "UnsupportedAddressType",
+        "UnsupportedRefValue",
+    }
+)
+
+CONTROLLERS: tuple[Controller, ...] = (
+    Controller(
+        "nginx-gateway-fabric",
+        "NGINX Gateway Fabric",
+        ("gateway.nginx.org/nginx-gateway-controller",),
+        ("nginx-gateway-fabric",),
+        (
+            ("2.0", "1.3.0"),
+            ("2.1", "1.3.0"),
+            ("2.2", "1.3.0"),
+            ("2.3", "1.4.1"),
+            ("2.4", "1.4.1"),
+            ("2.5", "1.5.1"),
+            ("2.6", "1.5.1"),
+        ),
+        # its docs list both HTTPRoute fields as not supported
+        ignored=("timeouts", "retry"),
+        no_certificate=_REFUSED,
+    ),
+    Controller(
+        "istio",
+        "Istio",
+        (
+            "istio.io/gateway-controller",
+            "istio.io/mesh-controller",
+            "istio.io/unmanaged-gateway",
+            "istio.io/eastwest-controller",
+            "istio.io/agentgateway-controller",
+        ),
+        ("pilot",),
+        (
+            ("1.26", "1.3.0"),
+            ("1.27", "1.3.0"),
+            ("1.28", "1.4.1"),
+            ("1.29", "1.4.1"),
+            ("1.30", "1.5.1"),
+            ("1.31", "1.6.0"),
+        ),
+        needs=_ISTIO_NEEDS,
+        no_certificate=_REFUSED,
+    ),
+    Controller(
+        "cilium",
+        "Cilium",
+        ("io.cilium/gateway-controller",),
+        ("cilium/operator-generic", "cilium/operator", "cilium/operator-aws", "cilium/operator-azure"),
+        (("1.19", "1.4.0"), ("1.20", "1.6.1")),
+        needs=_CILIUM_NEEDS,
+        passthrough_hides_client=True,
+        comes_from_no_pod=True,
+    ),
+    Controller(
+        "envoy-gateway",
+        "Envoy Gateway",
+        ("gateway.envoyproxy.io/gatewayclass-controller",),
+        ("envoyproxy/gateway",),
+        (("1.5", "1.3.0"), ("1.6", "1.4.0"), ("1.7", "1.4.1"), ("1.8", "1.5.1"), ("1.9", "1.6.1")),
+        own_reasons=_ENVOY_GATEWAY_REASONS,
+        no_certificate=_REFUSED,
+        # an overlapping listener or certificate takes h2 out of ALPN
+        overlap_drops_http2=True,
+    ),
+    Controller(
+        "traefik",
+        "Traefik",
+        ("traefik.io/gateway-controller",),
+        ("traefik",),
+        (("3.5", "1.3.0"), ("3.6", "1.4.0"), ("3.7", "1.5.1")),
+        unserved=("ListenerSet", "UDPRoute"),
+        gates=(Gate("TCPRoute", "experimentalchannel", "providers.kubernetesgateway"),),
+        no_certificate="clients are shown TRAEFIK DEFAULT CERT (there is one certificate store for all)",
+        entry_points=True,
+    ),
+    Controller(
+        "kong-kic",
+        "Kong Ingress Controller",
+        ("konghq.com/kic-gateway-controller",),
+        ("kong/kubernetes-ingress-controller",),
+        (("3.4", "1.3.0"), ("3.5", "1.3.0")),
+    ),
+    Controller(
+        "kong-operator",
+        "Kong Operator",
+        ("konghq.com/gateway-operator",),
+        ("kong/gateway-operator", "kong/kong-operator"),
+        (("2.0", "1.3.0"), ("2.1", "1.4.1"), ("2.2", "1.5.1"), ("2.3", "1.6.1")),
+    ),
+    Controller(
+        "kgateway",
+        "kgateway",
+        ("kgateway.dev/kgateway",),
+        ("kgateway-dev/kgateway",),
+        (("2.1", "1.4.0"), ("2.2", "1.4.1"), ("2.3", "1.5.1"), ("2.4", "1.6.1")),
+    ),
+    Controller(
+        "agentgateway",
+        "agentgateway",
+        ("agentgateway.dev/agentgateway",),
+        ("agentgateway/controller",),
+        (("1.0", "1.5.1"), ("1.1", "1.5.1"), ("1.2", "1.5.1"), ("1.3", "1.6.0"), ("1.4", "1.6.0")),
+    ),
+    Controller(
+        "contour",
+        "Contour",
+        ("projectcontour.io/gateway-controller",),
+        ("projectcontour/contour",),
+        (("1.31", "1.2.1"), ("1.32", "1.2.1"), ("1.33", "1.3.0")),
+    ),
+    Controller(
+        "aws-load-balancer-controller",
+        "AWS Load Balancer Controller",
+        ("gateway.k8s.aws/alb", "gateway.k8s.aws/nlb"),
+        ("aws-load-balancer-controller",),
+        (
+            ("2.14", "1.3.0"),
+            ("3.0", "1.3.0"),
+            ("3.1", "1.3.0"),
+            ("3.2", "1.5.0"),
+            ("3.3", "1.5.0"),
+            ("3.4", "1.5.0"),
+            ("3.5", "1.6.0"),
+        ),
+        only=(
+            ("gateway.k8s.aws/alb", ("HTTPRoute", "GRPCRoute", "ListenerSet")),
+            ("gateway.k8s.aws/nlb", ("TCPRoute", "UDPRoute", "TLSRoute", "ListenerSet")),
+        ),
+        one_layer_per_gateway=True,
+    ),
+    # Google runs it; the release is the cluster's own, which no object here tells
+    Controller(
+        "gke",
+        "GKE",
+        ("networking.gke.io/gateway",),
+        expects=(("1.33", "1.3.0"), ("1.34", "1.4.0"), ("1.35", "1.5.0"), ("1.36", "1.6.0")),
+    ),
+    Controller(
+        "haproxytech",
+        "HAProxy Kubernetes Ingress Controller",
+        ("haproxy.org/gateway-controller",),
+        ("haproxytech/kubernetes-ingress",),
+        # it stayed at an old API, whatever its own release
+        (("*", "0.5.0"),),
+    ),
+    Controller(
+        "haproxy-ingress",
+        "HAProxy Ingress",
+        ("haproxy-ingress.github.io/controller",),
+        ("jcmoraisjr/haproxy-ingress",),
+        (("0.16", "1.0.0"), ("0.17", "1.6.1")),
+    ),
+    Controller(
+        "airlock",
+        "Airlock Microgateway",
+        ("microgateway.airlock.com/gatewayclass-controller",),
+        # 5.1 passes conformance for 1.3 to 1.6, so no one release of the API is its own
+    ),
+)

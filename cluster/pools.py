@@ -1,0 +1,161 @@
+"""The sockets under a Connection: kept alive, and all of them known, so that silent ones can be broken."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import urllib3
+    from kubernetes.client import Configuration
+    from urllib3.connection import HTTPConnection
+    from urllib3.connectionpool import HTTPConnectionPool
+
+# a line that is dead (no answer to the third probe) breaks after 10 + 3 * 3 s
+_IDLE_S, _INTERVAL_S, _PROBES = 10, 3, 3
+# well above the number of watch threads, so that none waits for another's connection
+_POOL = 96
+
+
+def keepalive_options() -> list[tuple[int, int, int]]:
+    """Socket options with which the kernel notices within 20 s that the other side is gone.
+
+    Names differ: tcp(7) of Linux has TCP_KEEPIDLE, macOS calls the same TCP_KEEPALIVE. TCP_USER_TIMEOUT is
+    for data that was sent and never acknowledged, for which Linux alone would try for a quarter of an hour.
+    """
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1), (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
+    for name, value in (
+        (idle, _IDLE_S),
+        ("TCP_KEEPINTVL", _INTERVAL_S),
+        ("TCP_KEEPCNT", _PROBES),
+        ("TCP_USER_TIMEOUT", (_IDLE_S + _INTERVAL_S * _PROBES) * 1000),
+    ):
+        number = getattr(socket, name, None)
+        if number is not None:
+            options.append((socket.IPPROTO_TCP, number, value))
+    return options
+
+
+class Pools:
+    """Two pools to one server: ``main`` for everything, ``beat`` with one connection for the heartbeat.
+
+    Certificates and keys are read from their files for each new connection. Raises OSError, ValueError or
+    TypeError where the configuration cannot be used.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        configuration.connection_pool_maxsize = _POOL
+        configuration.retries = False
+        configuration.socket_options = keepalive_options()
+        self._configuration = configuration
+        self._sockets = _Sockets()
+        self.main = self._build()
+        self.beat = self._build()
+
+    def renew_beat(self) -> None:
+        """The next heartbeat opens a connection of its own."""
+        self.beat.clear()
+
+    def break_all(self) -> None:
+        """Shut every socket that is open now: who waits at one wakes with an error."""
+        self._sockets.shut()
+
+    def drop_idle(self) -> None:
+        """Close the connections that nobody uses now."""
+        self.main.clear()
+
+    def close(self) -> None:
+        """The same of both pools."""
+        self.main.clear()
+        self.beat.clear()
+
+    def _build(self) -> urllib3.PoolManager:
+        from kubernetes.client.rest import RESTClientObject
+
+        pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+        pool.pool_classes_by_scheme = _known_to(self._sockets)
+        return pool
+
+
+class _Sockets:
+    """All connections that are open, and a second handle of each whose TLS handshake still goes on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: weakref.WeakSet[HTTPConnection] = weakref.WeakSet()
+        self._beginning: set[socket.socket] = set()
+
+    def begin(self, sock: socket.socket) -> socket.socket:
+        # a handle of our own, because ssl takes the first one away while it shakes hands
+        handle = sock.dup()
+        with self._lock:
+            self._beginning.add(handle)
+        return handle
+
+    def end(self, handle: socket.socket) -> None:
+        with self._lock:
+            self._beginning.discard(handle)
+            handle.close()
+
+    def add(self, connection: HTTPConnection) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def shut(self) -> None:
+        with self._lock:
+            for handle in self._beginning:
+                shut_socket(handle)
+            connections = list(self._open)
+        for connection in connections:
+            shut_socket(connection.sock)
+
+
+def shut_socket(sock: socket.socket | None) -> None:
+    """End both directions, so that a thread that is blocked in it wakes; the socket's owner closes it."""
+    if sock is None:
+        return
+    # TLS inside the TLS of a proxy wraps the real socket once more
+    inner = getattr(sock, "socket", sock)
+    with contextlib.suppress(Exception):
+        # past ssl's own method, which would take the TLS state away under the thread that reads
+        socket.socket.shutdown(inner, socket.SHUT_RDWR)
+
+
+def _known_to(sockets: _Sockets) -> dict[str, type[HTTPConnectionPool]]:
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+    class Known(HTTPConnection):
+        _handle: socket.socket | None = None
+
+        def _new_conn(self) -> socket.socket:
+            sock = super()._new_conn()
+            self._handle = sockets.begin(sock)
+            return sock
+
+        def connect(self) -> None:
+            try:
+                super().connect()
+            finally:
+                handle, self._handle = self._handle, None
+                if handle is not None:
+                    sockets.end(handle)
+            sockets.add(self)
+
+    class Plain(Known):
+        pass
+
+    class Secure(Known, HTTPSConnection):
+        pass
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}

@@ -1,0 +1,87 @@
+"""The events of one object: asked for by selector, newest first, no more than can be read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from live_helpers import Practice, a_gateway
+from pointsman.cluster.connect import ApiError, Connection, connect
+from pointsman.cluster.fetch import EventLine, fetch_events
+from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
+
+GATEWAY = ObjectRef("Gateway", "infra", "main", group=GATEWAY_GROUP)
+
+
+def an_event(number: int, at: str, **more: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"event-{number}", "namespace": "infra"},
+        "involvedObject": {
+            "apiVersion": f"{GATEWAY_GROUP}/v1",
+            "kind": "Gateway",
+            "namespace": "infra",
+            "name": "main",
+        },
+        "type": "Warning",
+        "reason": "Rejected",
+        "message": f"number {number}",
+        "lastTimestamp": at,
+        "count": 2,
+        "source": {"component": "envoy"},
+        **more,
+    }
+
+
+async def events_of(practice: Practice, ref: ObjectRef) -> tuple[EventLine, ...]:
+    connection: Connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+    try:
+        return await asyncio.to_thread(fetch_events, connection, ref)
+    finally:
+        await asyncio.to_thread(connection.close)
+
+
+async def test_newest_first_and_only_its_own(practice: Practice) -> None:
+    practice.storage.apply(a_gateway())
+    practice.storage.apply(an_event(1, "2026-01-01T10:00:00Z"))
+    practice.storage.apply(an_event(2, "2026-01-01T12:00:00Z"))
+    practice.storage.apply(
+        an_event(3, "", lastTimestamp=None, eventTime="2026-01-01T11:00:00.123456Z", series={"count": 9})
+    )
+    other = {"kind": "Gateway", "namespace": "infra", "name": "other", "apiVersion": f"{GATEWAY_GROUP}/v1"}
+    practice.storage.apply(an_event(4, "2026-01-01T13:00:00Z", involvedObject=other))
+    alien = {"kind": "Gateway", "namespace": "infra", "name": "main", "apiVersion": "networking.istio.io/v1"}
+    practice.storage.apply(an_event(5, "2026-01-01T13:00:00Z", involvedObject=alien))
+    lines = await events_of(practice, GATEWAY)
+    assert [line.message for line in lines] == ["number 2", "number 3", "number 1"]
+    assert [line.count for line in lines] == [2, 9, 2]
+    assert (lines[0].type, lines[0].reason, lines[0].source) == ("Warning", "Rejected", "envoy")
+    assert lines[0].at == 1767268800.0
+
+
+async def test_no_more_than_can_be_read(practice: Practice) -> None:
+    for number in range(120):
+        practice.storage.apply(an_event(number, f"2026-01-01T10:{number // 60:02d}:{number % 60:02d}Z"))
+    lines = await events_of(practice, GATEWAY)
+    assert len(lines) == 50
+    assert lines[0].message == "number 119"
+    asked = next(one for one in practice.server.requests if one.path.endswith("/events"))
+    assert "involvedObject.name" in asked.query
+
+
+async def test_refused_is_told_and_not_none(practice: Practice) -> None:
+    practice.server.policy.deny(["list"], ["events"])
+    with pytest.raises(ApiError) as caught:
+        await events_of(practice, GATEWAY)
+    assert caught.value.status == 403
+
+
+async def test_of_an_object_without_a_namespace(practice: Practice) -> None:
+    about = {"apiVersion": f"{GATEWAY_GROUP}/v1", "kind": "GatewayClass", "name": "eg"}
+    event = an_event(1, "2026-01-01T10:00:00Z", involvedObject=about)
+    event["metadata"]["namespace"] = "default"
+    practice.storage.apply(event)
+    lines = await events_of(practice, ObjectRef("GatewayClass", "", "eg", group=GATEWAY_GROUP))
+    assert [line.message for line in lines] == ["number 1"]

@@ -1,0 +1,188 @@
+"""``pointsman twin``: each Ingress beside the routes that answer its hosts now."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...cluster.errors import UserError
+from ...cluster.refs import ObjectRef
+from ...cluster.text import clean
+from ...probes.verdict import Finding, Verdict, worst
+from ..lines import EMPTY, Line, Span, Tone, line
+from ..settings import Settings
+from .common import EXIT_CODES, show, width
+from .options import cluster_options, output_option
+
+if TYPE_CHECKING:
+    from ...cluster.snapshot import Snapshot
+    from ...probes.state.twin import Twin
+
+_LARGEST = 64 * 1024 * 1024
+
+
+@click.command()
+@click.argument("name", metavar="[INGRESS: NS/NAME]", required=False)
+@cluster_options
+@output_option("text", "json")
+@click.option("--host", metavar="HOST", help="Only the Ingresses of this host.")
+@click.option(
+    "-f", "--file", "files", metavar="FILE|DIR", multiple=True,
+    help="Read these manifests and no cluster; - is standard input. Repeatable.",
+)  # fmt: skip
+@click.option("--timeout", "deadline_s", type=click.FloatRange(1, 600), default=30.0, show_default=True,
+              help="Seconds to wait for the cluster.")  # fmt: skip
+@click.pass_context
+def twin(
+    context: click.Context,
+    settings: Settings,
+    name: str | None,
+    host: str | None,
+    files: tuple[str, ...],
+    output: str,
+    deadline_s: float,
+) -> None:
+    """Set each Ingress beside the routes that answer its hosts and paths now.
+
+    Says where they differ, with a request that shows it, and what becomes of every annotation. Without
+    INGRESS or --host: a line for each. Exit code: 0 nothing lost (warnings included), 1 something FAILs,
+    2 wrong usage, 3 could not tell.
+    """
+    from ...probes.output import document, encode
+
+    started = time.monotonic()
+    snapshot = _documents(files) if files else _cluster(settings, deadline_s)
+    judged = _judged(snapshot, _chosen(snapshot, settings, name, host))
+    findings = [one for _, found in judged for one in found]
+    verdict = worst([Verdict.PASS, *(one.verdict for one in findings)])
+    if output == "json":
+        from ..describe_twin import twin_facts
+
+        facts = {"ingresses": [twin_facts(one) for one, _ in judged]}
+        click.echo(encode(document("twin", verdict, findings, facts, (time.monotonic() - started) * 1000)))
+    else:
+        show(_lines(judged, detailed=name is not None or host is not None))
+    context.exit(EXIT_CODES[verdict])
+
+
+def _judged(snapshot: Snapshot, refs: list[ObjectRef]) -> list[tuple[Twin, list[Finding]]]:
+    from ...probes.state.ingress import ingress_findings
+    from ...probes.state.twin import twin_of
+    from ...probes.state.twin_findings import default_findings
+    from ...probes.state.world import world_of
+
+    world = world_of(snapshot)
+    judged = []
+    for ref in refs:
+        ingress = snapshot.ingresses[ref]
+        one = twin_of(world, ingress)
+        found = sorted([*ingress_findings(world, ingress), *default_findings(one)],
+                       key=lambda finding: (-finding.verdict.badness, finding.rule))  # fmt: skip
+        judged.append((one, found))
+    return judged
+
+
+def _chosen(snapshot: Snapshot, settings: Settings, name: str | None, host: str | None) -> list[ObjectRef]:
+    refs = sorted(snapshot.ingresses)
+    if settings.namespaces is not None:
+        refs = [ref for ref in refs if ref.namespace in settings.namespaces]
+    if name is not None:
+        refs = [ref for ref in refs if _is_named(ref, name, settings)]
+    if host is not None:
+        refs = [ref for ref in refs if host.lower() in {one.lower() for one in snapshot.ingresses[ref].hosts}]
+    if refs or (name is None and host is None and _known(snapshot)):
+        return refs
+    if not _known(snapshot):
+        state = snapshot.state_of("Ingress")
+        error = UserError(f"Ingresses could not be read ({state.state})", clean(state.detail, 200))
+        # that is no wrong usage: nothing could be told
+        error.status = 0  # type: ignore[attr-defined]
+        raise error
+    wanted = f"Ingress {clean(name, 120)}" if name is not None else f"Ingress for host {clean(host, 253)}"
+    raise UserError(f"there is no {wanted}", "`pointsman twin` lists all that there are")
+
+
+def _known(snapshot: Snapshot) -> bool:
+    return snapshot.state_of("Ingress").state in ("live", "stale", "absent", "unseen")
+
+
+def _is_named(ref: ObjectRef, name: str, settings: Settings) -> bool:
+    namespace, slash, own = name.removeprefix("ingress/").rpartition("/")
+    return ref.name == own and (ref.namespace == namespace if slash else True)
+
+
+def _cluster(settings: Settings, deadline_s: float) -> Snapshot:
+    from ...cluster.connect import connect
+    from ...cluster.watch import load_once
+
+    connection = connect(settings.kubeconfig, settings.context)
+    try:
+        return load_once(connection, settings.namespaces, deadline_s=deadline_s)
+    finally:
+        connection.close()
+
+
+def _documents(names: tuple[str, ...]) -> Snapshot:
+    from ...cluster.store import read_documents
+
+    documents: list[dict[str, Any]] = []
+    for name in names:
+        for source in _sources(name):
+            documents += _parsed(source)
+    return read_documents(documents)
+
+
+def _sources(name: str) -> list[str]:
+    path = Path(name)
+    if name == "-" or path.is_file():
+        return [name]
+    if not path.is_dir():
+        raise UserError(
+            f"--file {clean(name, 200)}: no such file", "name a manifest or a folder of manifests"
+        )
+    found = sorted(str(one) for ending in ("*.yaml", "*.yml", "*.json") for one in path.rglob(ending))
+    if not found:
+        raise UserError(f"--file {clean(name, 200)}: no *.yaml, *.yml or *.json in this folder")
+    return found
+
+
+def _parsed(source: str) -> list[dict[str, Any]]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        text = sys.stdin.buffer.read(_LARGEST) if source == "-" else Path(source).read_bytes()
+        return [one for one in yaml.load_all(text, Loader=loader) if isinstance(one, dict)]
+    except OSError as error:
+        raise UserError(f"{clean(source, 200)}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{clean(source, 200)}:{mark.line + 1}" if mark is not None else clean(source, 200)
+        problem = clean(getattr(error, "problem", None) or error, 200)
+        raise UserError(f"{where}: no YAML: {problem}", "correct it, or leave the file out") from None
+
+
+def _counted(number: int) -> str:
+    return "1 Ingress" if number == 1 else f"{number} Ingresses"
+
+
+def _lines(judged: list[tuple[Twin, list[Finding]]], *, detailed: bool) -> list[Line]:
+    from ..describe_twin import list_line, twin_lines
+
+    if not judged:
+        return [line("no Ingress here")]
+    if detailed:
+        lines: list[Line] = []
+        for one, found in judged:
+            lines += [*([EMPTY] if lines else []), *twin_lines(one, found, width())]
+        while lines and lines[-1] == EMPTY:
+            lines.pop()
+        return lines
+    begun = sum(bool(one.twinned) for one, _ in judged)
+    title = line(Span(_counted(len(judged)), Tone.STRONG),
+                 f"   {begun} with a twin")  # fmt: skip
+    return [title, *(list_line(one, found, width()) for one, found in judged)]
