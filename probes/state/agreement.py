@@ -49,16 +49,12 @@ def route_agreement(world: World, route: Route) -> Iterator[Finding]:
 
 
 def _unspoken_route(world: World, route: Route) -> Iterator[Finding]:
-    broken: dict[str, Computed] = {}
-    for state in world.computed_route(route):
-        own, _foreign = entries_for(world, route, state.attachment)
-        if any(entry.conditions for entry in own):
-            return
-        for one in state.conditions:
-            filters = one.type == "Accepted" and "IncompatibleFilters" in one.reasons
-            kinds = one.type == "ResolvedRefs" and not set(one.reasons) <= _TOLD_OF_ROUTES
-            if one.status == "False" and (filters or kinds):
-                broken[one.type] = one
+    states = world.computed_route(route)
+    broken = {one.type: one for state in states for one in state.conditions if _breaks_a_rule(one)}
+    if not broken:
+        return
+    if any(entry.conditions for state in states for entry in entries_for(world, route, state.attachment)[0]):
+        return
     for one in broken.values():
         yield finding(
             "GW126",
@@ -67,6 +63,15 @@ def _unspoken_route(world: World, route: Route) -> Iterator[Finding]:
             f"by the specs {_computed_words(one)}",
             reproduce=kubectl_get(route.ref),
         )
+
+
+def _breaks_a_rule(one: Computed) -> bool:
+    """Whether it is the route's own rules that are at fault, in a way that no other rule tells."""
+    if one.status != "False":
+        return False
+    if one.type == "Accepted":
+        return "IncompatibleFilters" in one.reasons
+    return not set(one.reasons) <= _TOLD_OF_ROUTES
 
 
 def listener_agreement(world: World, bound: BoundListener) -> Iterator[Finding]:
