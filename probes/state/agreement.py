@@ -1,7 +1,8 @@
 """Findings where claimed and computed part, one for each thing; what other rules tell already is left out.
 
-A claim of an older generation is no disagreement (GW109, GW210 and GW409 tell it), nor is one that rests on
-what no spec says. FAIL is only said where traffic surely suffers whatever the claim is.
+That something works, said of an older generation, is no disagreement (GW109, GW210 and GW409 tell it); that
+it does not is still set against the spec of now. Nor is a claim a disagreement that rests on what no spec
+says. FAIL is only said where traffic surely suffers whatever the claim is.
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ def _differing(comparisons: Iterable[Comparison], generation: int) -> Iterator[C
     for one in comparisons:
         seen = one.claimed.observed_generation
         stale = seen is not None and seen < generation
-        if one.outcome == "disagree" and not stale:
+        if one.outcome == "disagree" and not (stale and one.computed.status == "False"):
             yield one
 
 
@@ -210,6 +211,8 @@ def _quirk(one: Comparison) -> Quirk | None:
 def _summary(one: Comparison) -> str:
     claimed = f"{clean(one.claimed.type, 80)}={clean(one.claimed.status, 20)}"
     who = clean(one.controller, 120) or "its controller"
+    if one.computed.status == "True" and one.scope == "Route" and one.claimed.type == "Accepted":
+        return f"{claimed} says {who}, but by the specs it attaches"
     if one.computed.status == "True":
         return f"{claimed} says {who}, but by the specs nothing stands against it"
     return f"{claimed} says {who}, but by the specs {_computed_words(one.computed)}"
