@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from .credentials import Credentials
 from .errors import ApiError, UserError
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
-from .pools import Pools
+from .pools import Pools, note_heard
 from .streams import Stream
 from .text import clean
 from .wire_errors import explain, retry_after, status_of, wire_errors
@@ -32,6 +32,7 @@ _CONNECT_S = 5.0
 _CHUNK = 65_536
 _BODY_LIMIT = 512 * 1024 * 1024
 _BEAT_LIMIT = 65_536
+_FROM_A_GATEWAY = frozenset({502, 503, 504})
 # as often as client-go asks again where a server says Retry-After
 _MOST_TRIES = 10
 
@@ -71,8 +72,6 @@ class Connection:
         self._credentials = Credentials(choice)
         self._certificates = self._credentials.certificates
         self._closed = threading.Event()
-        self._lock = threading.Lock()
-        self._streams: set[Stream] = set()
         self._heard_at = float("-inf")
         configuration = self._credentials.configuration
         self._base = str(configuration.host).rstrip("/")
@@ -113,18 +112,15 @@ class Connection:
         self._pools.break_all()
 
     def break_quiet(self, since: float) -> None:
-        """Break the streams that were silent since ``since`` (monotonic seconds), and what lies idle."""
-        with self._lock:
-            quiet = [stream for stream in self._streams if stream.heard_at <= since]
-        self._pools.drop_idle()
-        for stream in quiet:
-            stream.break_off()
+        """The same of those from which nothing came after ``since`` (monotonic seconds)."""
+        self._pools.break_quiet(since)
 
     def beat(self, timeout_s: float, *, fresh: bool = False) -> None:
         """Ask for the version, on a connection of its own, or on a new one. Raises ApiError for no answer.
 
-        Any status below 500 is an answer, a refusal too: somebody is there. The token is sent as it is,
-        because a credential plugin that waits for a login must not make the server look dead.
+        A refusal is an answer too: somebody is there. What a gateway says of a server that does not answer it
+        (502, 503, 504) is none. The token is sent as it is, because a credential plugin that waits for a
+        login must not make the server look dead.
         """
         if fresh:
             self._pools.renew_beat()
@@ -137,7 +133,7 @@ class Connection:
             raise self._no_answer(error) from None
         finally:
             response.release_conn()
-        if response.status >= 500:
+        if response.status in _FROM_A_GATEWAY:
             raise self._refusal("GET", "/version", response, answer)
 
     def request(
@@ -215,19 +211,14 @@ class Connection:
             finally:
                 response.release_conn()
             raise self._refusal("GET", path, response, answer)
-        stream = Stream(response, read_timeout_s, self._note_heard, self._no_answer, self._forget)
-        with self._lock:
-            self._streams.add(stream)
+        stream = Stream(response, read_timeout_s, self._note_heard, self._no_answer)
         if self._closed.is_set():
             stream.break_off()
         return stream
 
-    def _forget(self, stream: Stream) -> None:
-        with self._lock:
-            self._streams.discard(stream)
-
-    def _note_heard(self) -> None:
-        self._heard_at = time.monotonic()
+    def _note_heard(self, status: int = 200) -> None:
+        if status not in _FROM_A_GATEWAY:
+            self._heard_at = time.monotonic()
 
     def _open(
         self,
@@ -293,7 +284,7 @@ class Connection:
             )
         except wire_errors() as error:
             raise self._no_answer(error) from None
-        self._note_heard()
+        self._note_heard(response.status)
         return response
 
     def _adopt_certificates(self) -> None:
@@ -308,7 +299,8 @@ class Connection:
         size = 0
         try:
             for chunk in response.stream(_CHUNK, decode_content=True):
-                self._note_heard()
+                note_heard(response)
+                self._note_heard(response.status)
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > _BODY_LIMIT:

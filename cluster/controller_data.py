@@ -43,8 +43,8 @@ class Controller:
     against. ``unserved`` are kinds that it never serves; ``only`` says it the other way round for one of its
     names. ``ignored`` are fields of HTTPRoute rules that it accepts and does nothing with.
     ``no_certificate`` says what a client meets where a listener has no usable certificate.
-    ``own_reasons`` are reasons that it writes beside the API's, for faults inside objects that only it reads.
-    ``entry_points``: a listener's port must be one that the process itself was told to open.
+    ``entry_points``: a listener's port must be one that the process itself was told to open. ``own_reasons``
+    are reasons that it writes beside the API's, for faults inside objects of its own.
     """
 
     id: str
@@ -57,7 +57,6 @@ class Controller:
     only: tuple[tuple[str, tuple[str, ...]], ...] = ()
     gates: tuple[Gate, ...] = ()
     ignored: tuple[str, ...] = ()
-    own_reasons: frozenset[str] = frozenset()
     no_certificate: str = ""
     entry_points: bool = False
     overlap_drops_http2: bool = False
@@ -65,6 +64,7 @@ class Controller:
     one_layer_per_gateway: bool = False
     # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
     comes_from_no_pod: bool = False
+    own_reasons: frozenset[str] = frozenset()
 
     def serves(self, name: str, kind: str) -> bool:
         """Whether it may serve a kind under one of its controllerNames; True where nothing is known."""
@@ -97,18 +97,6 @@ _CILIUM_NEEDS = tuple(
     )
 )
 _REFUSED = "the TLS handshake is refused"
-
-_ENVOY_GATEWAY_REASONS = frozenset(
-    {
-        "InvalidAddress",
-        "InvalidBackendFilters",
-        "InvalidBackendRef",
-        "InvalidBackendTLS",
-        "PartiallyInvalidCertificateRef",
-        "UnsupportedAddressType",
-        "UnsupportedRefValue",
-    }
-)
 
 CONTROLLERS: tuple[Controller, ...] = (
     Controller(
@@ -167,10 +155,20 @@ CONTROLLERS: tuple[Controller, ...] = (
         ("gateway.envoyproxy.io/gatewayclass-controller",),
         ("envoyproxy/gateway",),
         (("1.5", "1.3.0"), ("1.6", "1.4.0"), ("1.7", "1.4.1"), ("1.8", "1.5.1"), ("1.9", "1.6.1")),
-        own_reasons=_ENVOY_GATEWAY_REASONS,
         no_certificate=_REFUSED,
         # an overlapping listener or certificate takes h2 out of ALPN
         overlap_drops_http2=True,
+        own_reasons=frozenset(
+            {
+                "InvalidAddress",
+                "InvalidBackendFilters",
+                "InvalidBackendRef",
+                "InvalidBackendTLS",
+                "PartiallyInvalidCertificateRef",
+                "UnsupportedAddressType",
+                "UnsupportedRefValue",
+            }
+        ),
     ),
     Controller(
         "traefik",

@@ -34,3 +34,10 @@ class ApiError(UserError):
         self.status = status
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+def told(problem: Exception) -> UserError:
+    """Any error as one that can be told: for threads that must not end without a word."""
+    if isinstance(problem, UserError):
+        return problem
+    return UserError(f"an error of Pointsman's own: {type(problem).__name__}", "please report this")

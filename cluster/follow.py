@@ -14,7 +14,7 @@ from .backoff import Backoff
 from .connect import Connection
 from .decode import decode_event, decode_object
 from .discovery import ServedKind
-from .errors import ApiError, UserError
+from .errors import ApiError, UserError, told
 from .heartbeat import Heartbeat
 from .kinds import KindSpec
 from .listing import Entry, list_kind, list_params, watch_accept
@@ -100,7 +100,8 @@ class Follower:
             began = time.monotonic()
             try:
                 self._follow()
-            except UserError as error:
+            except Exception as problem:  # noqa: BLE001 - a thread that ends leaves a picture that says "live"
+                error = told(problem)
                 if self._stopping.is_set() or (isinstance(error, ApiError) and error.reason == "closed"):
                     return
                 if time.monotonic() - began > _HEALTHY_S:

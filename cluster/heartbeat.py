@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from .connect import Connection
-from .errors import ApiError, UserError
+from .errors import ApiError, UserError, told
 from .timing import Timing
 
 
@@ -67,7 +67,10 @@ class Heartbeat:
         while not self._stopping.wait(self._timing.beat_s if self.up else self._timing.beat_again_s):
             began = time.monotonic()
             since = self._connection.heard or time.time()
-            trouble = self._ask(began)
+            try:
+                trouble = self._ask(began)
+            except Exception as problem:  # noqa: BLE001 - without a heartbeat nobody would notice a dead line
+                trouble = told(problem)
             if self._stopping.is_set():
                 return
             if trouble is None or self._connection.heard_at > began:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .kubernetes_objects import Ingress
 from .objects import Route
 from .refs import ObjectRef
@@ -9,6 +11,7 @@ from .scene import Index, Scene
 from .topology import Topology
 
 
+@lru_cache(maxsize=4_096)
 def host_keys(host: str) -> tuple[str, ...]:
     """The names under which ``host`` may be served, the most specific first; empty stands for any host.
 

@@ -81,6 +81,12 @@ class KindWatch:
         with self._lock:
             return [self._whole.thread, *(one.thread for one in self._others.values())]
 
+    @property
+    def scope(self) -> Scope:
+        """One of the namespaces that are read; None where it is the whole cluster."""
+        with self._lock:
+            return next(iter(self._states), ALL)
+
     def lost(self, why: str, since: float) -> None:
         """The server does not answer: what was live is stale."""
         with self._lock:

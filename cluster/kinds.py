@@ -105,22 +105,20 @@ KINDS: tuple[KindSpec, ...] = (
     KindSpec("ClusterIssuer", _CERT_MANAGER, "clusterissuers", "issuers", Issuer, namespaced=False),
 )
 
+# never listed as a whole: only where a known controller runs, see pods.py
+POD = KindSpec("Pod", "", "pods", "pods", Pod, ("v1",))
 # taken from documents, and never asked of a cluster
 OFFLINE_KINDS: tuple[KindSpec, ...] = (
     KindSpec("ConfigMap", "", "configmaps", "config_maps", ConfigMap, ("v1",)),
 )
-# never listed as a whole: only where a known controller runs, see pods.py
-POD = KindSpec("Pod", "", "pods", "pods", Pod, ("v1",))
 
 ROUTE_KINDS = tuple(spec.kind for spec in KINDS if spec.part == "routes")
 
 # kinds of the core cluster: always served, so "absent" is never an answer for them
-PARTS: tuple[str, ...] = (
-    *dict.fromkeys(spec.part for spec in (*KINDS, POD, *OFFLINE_KINDS)),
-    "undecodable",
-)
+_ALL = (*KINDS, POD, *OFFLINE_KINDS)
+PARTS: tuple[str, ...] = (*dict.fromkeys(spec.part for spec in _ALL), "undecodable")
 
-_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in (*KINDS, POD, *OFFLINE_KINDS)}
+_BY_GROUP_KIND = {(spec.group, spec.kind): spec for spec in _ALL}
 
 
 def kind_spec(group: str, kind: str) -> KindSpec | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,72 @@ def load_context(paths: tuple[Path, ...], named_by: str, context: str | None) ->
     for path in found:
         _merge(merged, _read(path), path)
     return _choose(merged, context, ", ".join(str(path) for path in found), found)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextName:
+    """One context to choose from; ``server`` is empty where its cluster is not there or names none."""
+
+    name: str
+    cluster: str
+    server: str
+    current: bool
+
+
+def list_contexts(
+    kubeconfig: str | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[ContextName, ...]:
+    """Every context of the kubeconfig files by name, broken entries and files left out.
+
+    All of it is safe to show: a name that is not (control characters, a kilobyte) is a broken entry.
+    Raises UserError only where a named file is missing, or none of the files can be read.
+    """
+    paths, named_by = kubeconfig_paths(kubeconfig, os.environ if environ is None else environ)
+    if named_by == "--kubeconfig" and not paths[0].exists():
+        raise UserError(f"kubeconfig {paths[0]} does not exist", "check the path given with --kubeconfig")
+    documents: list[dict[str, Any]] = []
+    trouble: UserError | None = None
+    for path in paths:
+        if path.exists():
+            try:
+                documents.append(_read(path))
+            except UserError as error:
+                trouble = trouble or error
+    if trouble is not None and not documents:
+        raise trouble
+    servers: dict[str, str] = {}
+    contexts: dict[str, dict[str, Any]] = {}
+    current = ""
+    for document in documents:
+        current = current or str(document.get("current-context") or "")
+        for name, cluster in _entries(document, "clusters", "cluster"):
+            servers.setdefault(name, str(cluster.get("server") or ""))
+        for name, context in _entries(document, "contexts", "context"):
+            contexts.setdefault(name, context)
+    return tuple(
+        ContextName(
+            name=name,
+            cluster=clean(context.get("cluster") or "", 200),
+            server=_without_user(servers.get(str(context.get("cluster")), "")),
+            current=name == current,
+        )
+        for name, context in sorted(contexts.items())
+        if clean(name, 1000) == name
+    )
+
+
+def _entries(document: dict[str, Any], section: str, inner: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    entries = document.get(section)
+    for entry in entries if isinstance(entries, list) else ():
+        content = entry.get(inner) if isinstance(entry, dict) else None
+        if isinstance(content, dict) and entry.get("name"):
+            yield str(entry["name"]), content
+
+
+def _without_user(server: str) -> str:
+    # an address may hold a user and a password
+    scheme, separator, rest = server.partition("://")
+    return clean(f"{scheme}{separator}{rest.rpartition('@')[2]}", 200)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from .errors import ApiError
 from .kinds import KindSpec, kind_spec, policy_spec
 from .kubernetes_objects import Crd
 from .objects import Object
+from .snapshot import KindState
+from .text import clean
 
 PAGE = 500
 # enough to fill a screen, and quickly there
@@ -101,6 +103,25 @@ def _decoded(
     if not version:
         raise ApiError(0, "protocol", f"{connection.server} answered the list of {spec.plural} with no list")
     return page, token, version
+
+
+def unserved_state(served: Served, crds: Iterable[Crd], spec: KindSpec) -> KindState:
+    """What is known of a kind that cannot be asked for. It is absent only where nothing speaks against that:
+    no API server that is down, no version that is not understood, no CRD that is not served yet.
+    """
+    trouble = served.failed_groups.get(spec.group, "")
+    other = served.find(spec.group, spec.kind)
+    if not trouble and other is not None:
+        trouble = f"served as {other.version} only, which Pointsman does not understand"
+    if not trouble and any(
+        (crd.spec.group, crd.spec.names.kind) == (spec.group, spec.kind)
+        and any(version.served for version in crd.spec.versions)
+        for crd in crds
+    ):
+        trouble = "its CRD is there, but the API server does not serve it yet"
+    if trouble:
+        return KindState("failed", clean(trouble, 200), time.time())
+    return KindState("absent", "not served by this cluster", time.time())
 
 
 def policy_specs(served: Served, crds: Iterable[Crd]) -> tuple[KindSpec, ...]:

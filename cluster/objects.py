@@ -387,7 +387,8 @@ class Policy(Object, frozen=True):
         """Whom it is for; empty where that part of the spec cannot be read."""
         try:
             return convert(self.fields, PolicySpec, strict=False)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):
+            # the latter where a field's name is half of a character, as YAML or JSON can escape it
             return PolicySpec()
 
     @property

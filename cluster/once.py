@@ -10,7 +10,7 @@ from .connect import Connection
 from .discovery import Served, ServedKind, discover
 from .errors import ApiError, UserError
 from .kinds import KINDS, KindSpec
-from .listing import Entry, list_kind, policy_specs, state_keys
+from .listing import Entry, list_kind, policy_specs, state_keys, unserved_state
 from .parallel import in_parallel
 from .pods import controller_workloads, load_pods
 from .readable import Readable
@@ -37,6 +37,7 @@ def load_once(
     readable = Readable(connection, namespaces)
     first = (*KINDS, *policy_specs(served, ()))
     _load_all(_Loader(connection, served, store, readable, deadline), first)
+    _doubt_absence(served, store)
     found = policy_specs(served, store.snapshot().crds.values())
     known = {(spec.group, spec.kind) for spec in first}
     more = tuple(spec for spec in found if (spec.group, spec.kind) not in known)
@@ -46,6 +47,14 @@ def load_once(
         controller_workloads(store.workloads()),
     )
     return store.snapshot()
+
+
+def _doubt_absence(served: Served, store: Store) -> None:
+    # what seemed absent before the CRDs were read
+    snapshot = store.snapshot()
+    for spec in KINDS:
+        if snapshot.state_of(spec.kind).state == "absent":
+            store.set_state(spec.kind, unserved_state(served, snapshot.crds.values(), spec))
 
 
 class _Loader:
@@ -67,10 +76,7 @@ class _Loader:
         """What discovery has said of a kind that it does not know; None for one that can be listed."""
         if self.served.find(spec.group, spec.kind, spec.versions) is not None:
             return None
-        trouble = self.served.failed_groups.get(spec.group)
-        if trouble:
-            return KindState("failed", trouble, time.time())
-        return KindState("absent", "not served by this cluster", time.time())
+        return unserved_state(self.served, self.store.snapshot().crds.values(), spec)
 
     def load(self, spec: KindSpec) -> tuple[list[Entry], KindState]:
         kind = self.served.find(spec.group, spec.kind, spec.versions)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 import weakref
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from kubernetes.client import Configuration
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
+    from urllib3.response import HTTPResponse
 
 # a line that is dead (no answer to the third probe) breaks after 10 + 3 * 3 s
 _IDLE_S, _INTERVAL_S, _PROBES = 10, 3, 3
@@ -64,6 +66,10 @@ class Pools:
         """Shut every socket that is open now: who waits at one wakes with an error."""
         self._sockets.shut()
 
+    def break_quiet(self, since: float) -> None:
+        """The same of those from which nothing came after ``since`` (monotonic seconds)."""
+        self._sockets.shut(since)
+
     def drop_idle(self) -> None:
         """Close the connections that nobody uses now."""
         self.main.clear()
@@ -105,13 +111,24 @@ class _Sockets:
         with self._lock:
             self._open.add(connection)
 
-    def shut(self) -> None:
+    def shut(self, quiet_since: float = float("inf")) -> None:
         with self._lock:
             for handle in self._beginning:
                 shut_socket(handle)
             connections = list(self._open)
         for connection in connections:
-            shut_socket(connection.sock)
+            if _heard_at(connection) <= quiet_since:
+                shut_socket(connection.sock)
+
+
+def note_heard(response: urllib3.BaseHTTPResponse) -> None:
+    """Something came on the connection of this response."""
+    if response.connection is not None:
+        vars(response.connection)["heard_at"] = time.monotonic()
+
+
+def _heard_at(connection: HTTPConnection) -> float:
+    return float(vars(connection).get("heard_at", 0.0))
 
 
 def shut_socket(sock: socket.socket | None) -> None:
@@ -129,6 +146,7 @@ def _known_to(sockets: _Sockets) -> dict[str, type[HTTPConnectionPool]]:
     from urllib3.connection import HTTPConnection, HTTPSConnection
     from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+    # their parts: heard_at is when something last came, in monotonic seconds
     class Known(HTTPConnection):
         _handle: socket.socket | None = None
 
@@ -144,7 +162,13 @@ def _known_to(sockets: _Sockets) -> dict[str, type[HTTPConnectionPool]]:
                 handle, self._handle = self._handle, None
                 if handle is not None:
                     sockets.end(handle)
+            self.heard_at = time.monotonic()
             sockets.add(self)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            response = super().getresponse()
+            self.heard_at = time.monotonic()
+            return response
 
     class Plain(Known):
         pass

@@ -15,7 +15,7 @@ from .objects import Object
 from .refs import ObjectRef
 from .snapshot import EMPTY, LOADING, KindState, Snapshot
 
-__all__ = ["KindState", "Snapshot", "Store", "read_documents"]
+__all__ = ["KindState", "Snapshot", "Store", "put_document", "read_documents"]
 
 
 class Store:
@@ -168,7 +168,8 @@ class Store:
 
         None where that cannot be said: too much has changed since, or there never was such a version. Holds
         every object that differs between that snapshot and any taken later, before this call; and may hold
-        some that changed and changed back. Costs as much as has changed, not as much as there is.
+        some that changed and changed back. What is said of kinds is not among them: compare ``kinds``. Costs
+        as much as has changed, not as much as there is.
         """
         with self._lock:
             if not self._forgotten <= version <= self._version:
@@ -183,7 +184,7 @@ class Store:
     def _put(self, part: str, obj: Object) -> None:
         ref = obj.ref
         old = self._parts[part].get(ref)
-        if old is not None and _is_same(old, obj):
+        if old is not None and not self._offline and _is_same(old, obj):
             return
         self._forget_elsewhere(part, ref)
         self._parts[part][ref] = obj
@@ -216,10 +217,17 @@ def read_documents(documents: Iterable[Mapping[str, Any]]) -> Snapshot:
     """
     store = Store(offline=True)
     for document in unroll(documents):
-        decoded = decode_document(document)
-        if decoded is not None:
-            part, obj = decoded
-            store.put(part, obj)
-            if part != "undecodable":
-                store.set_state(obj.kind, KindState("live", "from documents"))
+        put_document(store, document)
     return store.snapshot()
+
+
+def put_document(store: Store, document: Mapping[str, Any]) -> ObjectRef | None:
+    """Put one parsed document (no List) into an offline store; its ref, or None for kinds not read."""
+    decoded = decode_document(document)
+    if decoded is None:
+        return None
+    part, obj = decoded
+    store.put(part, obj)
+    if part != "undecodable":
+        store.set_state(obj.kind, KindState("live", "from documents"))
+    return obj.ref

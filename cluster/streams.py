@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .errors import ApiError
-from .pools import shut_socket
+from .pools import note_heard, shut_socket
 from .wire_errors import wire_errors
 
 if TYPE_CHECKING:
@@ -19,8 +18,7 @@ _LINE_LIMIT = 32 * 1024 * 1024
 
 
 class Stream:
-    """Iterate it once, from one thread; ``break_off`` may be called from any. ``heard_at`` is monotonic, in
-    s.
+    """Iterate it once, from one thread; ``break_off`` may be called from any.
 
     ``heard`` is called for each piece that comes; ``translate`` makes the ApiError of what went wrong.
     """
@@ -31,15 +29,13 @@ class Stream:
         read_timeout_s: float,
         heard: Callable[[], None],
         translate: Callable[[Exception], ApiError],
-        ended: Callable[[Stream], None],
     ) -> None:
         self._response = response
-        self._heard, self._translate, self._ended = heard, translate, ended
+        self._heard, self._translate = heard, translate
         self._socket: socket.socket | None = getattr(response.connection, "sock", None)
         if self._socket is not None:
             # what was short enough for the first byte is too short for the news of a quiet cluster
             self._socket.settimeout(read_timeout_s)
-        self.heard_at = time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
         rest = b""
@@ -63,7 +59,6 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the connection. Idempotent."""
-        self._ended(self)
         self._response.close()
 
     def break_off(self) -> None:
@@ -76,6 +71,6 @@ class Stream:
             chunk = self._response.read1(_CHUNK, decode_content=True)
         except wire_errors() as error:
             raise self._translate(error) from None
-        self.heard_at = time.monotonic()
+        note_heard(self._response)
         self._heard()
         return chunk

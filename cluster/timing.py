@@ -17,7 +17,8 @@ class Timing:
     beat_s: float = 5.0
     beat_again_s: float = 2.0
     beat_timeout_s: float = 4.0
-    # a bookmark comes about once a minute; the first byte of a watch at once
+    # a bookmark comes about once a minute, the first byte of a watch at once; one that dies alone behind a
+    # proxy that keeps its connection open is noticed only when its bookmark does not come
     watch_open_s: float = 15.0
     watch_read_s: float = 85.0
     # what the server is asked to end a watch after

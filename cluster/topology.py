@@ -134,6 +134,11 @@ class Topology:
         found: Gateway | None = self._spec_of("gateways", gateway)
         return self.controller_of(found) if found else None
 
+    def class_name_at(self, gateway: ObjectRef) -> str | None:
+        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
+        found = self.gateway_spec(gateway)
+        return found.spec.gateway_class_name if found else None
+
     def _features_of(self, gateway: ObjectRef) -> frozenset[str] | None:
         """The features that the controller of a Gateway claims; None where it does not say."""
         found = self.gateway_spec(gateway)
@@ -153,11 +158,6 @@ class Topology:
     def policies_on(self, target: ObjectRef) -> tuple[Policy, ...]:
         """The policies that name exactly this target, section and all; selectors are not resolved."""
         return self._policies[target]
-
-    def class_name_at(self, gateway: ObjectRef) -> str | None:
-        """The name of the class of the Gateway of that ref; None where there is no such Gateway."""
-        found: Gateway | None = self._spec_of("gateways", gateway)
-        return found.spec.gateway_class_name if found else None
 
     def _gateway_exists(self, gateway: ObjectRef) -> bool:
         return self._spec_of("gateways", gateway) is not None

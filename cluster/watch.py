@@ -8,11 +8,11 @@ import time
 from .backoff import Backoff
 from .connect import Connection
 from .discovery import Served, ServedKind, discover
-from .errors import UserError
+from .errors import ApiError, UserError, told
 from .heartbeat import Heartbeat
 from .kind_watch import KindWatch, Surroundings
 from .kinds import KINDS, KindSpec
-from .listing import policy_specs, state_keys
+from .listing import policy_specs, state_keys, unserved_state
 from .once import load_once
 from .pods import ControllerPods
 from .readable import Readable
@@ -28,6 +28,7 @@ Identity = tuple[str, str]
 
 # listed before it is known what is served: almost every cluster that has the Gateway API serves these at v1
 _GUESSED = ("GatewayClass", "Gateway", "HTTPRoute")
+_CONFIRM_S = 5.0
 _FIRST_PARTS = frozenset({"classes", "gateways", "routes"})
 
 
@@ -57,6 +58,7 @@ class LiveCluster:
         self._head_start = threading.Event()
         self._served: Served | None = None
         self._crds_listed = False
+        self._unsure = False
         self._watches: dict[Identity, KindWatch] = {}
         self._heart = Heartbeat(connection, self._timing, self._lost, self.look_again)
         self._pods = ControllerPods(connection, self._heart, self._timing, self.store)
@@ -124,35 +126,32 @@ class LiveCluster:
     def _manage(self) -> None:
         backoff = Backoff(self._timing.backoff_first_s, self._timing.backoff_most_s)
         soon: list[float] = []
+        ask = True
         while not self._stopping.is_set():
             try:
-                self._served = discover(self.connection)
+                if ask or self._served is None:
+                    self._served = discover(self.connection)
                 self._reconcile(self._served)
                 self.error = None
                 backoff.reset()
                 wait_s = soon.pop(0) if soon else self._pace_s()
-            except UserError as error:
+            except Exception as problem:  # noqa: BLE001 - a thread that ends leaves a picture that says "live"
+                error = told(problem)
                 self._note_failure(error)
-                asked_s = getattr(error, "retry_after_s", None)
-                wait_s = max(backoff.next_s(), asked_s or 0.0)
-            if self._wait(wait_s):
+                wait_s = max(backoff.next_s(), getattr(error, "retry_after_s", None) or 0.0)
+            # woken without the wish to ask, only the policies that became known are seen to
+            woken = self._wake.wait(wait_s)
+            self._wake.clear()
+            ask = not woken or self._look_again.is_set()
+            if self._look_again.is_set():
+                self._look_again.clear()
                 soon = list(self._timing.after_crd_change_s)
                 self._stopping.wait(soon.pop(0))
 
-    def _wait(self, seconds: float) -> bool:
-        """Whether to ask again; policies that became known meanwhile are seen to."""
-        deadline = time.monotonic() + seconds
-        while (left_s := deadline - time.monotonic()) > 0 and self._wake.wait(left_s):
-            self._wake.clear()
-            if self._look_again.is_set() or self._served is None:
-                self._look_again.clear()
-                return True
-            self._reconcile(self._served)
-        return False
-
     def _pace_s(self) -> float:
         watched = self.store.state_of("CustomResourceDefinition").state == "live"
-        return self._timing.rediscover_s if watched else self._timing.rediscover_blind_s
+        sure = watched and not self._unsure
+        return self._timing.rediscover_s if sure else self._timing.rediscover_blind_s
 
     def _note_failure(self, error: UserError) -> None:
         self.error = error
@@ -162,22 +161,40 @@ class LiveCluster:
                 self.store.set_state(spec.kind, failure_state(error))
 
     def _reconcile(self, served: Served) -> None:
-        specs = (*KINDS, *policy_specs(served, self.store.snapshot().crds.values()))
+        crds = tuple(self.store.snapshot().crds.values())
+        specs = (*KINDS, *policy_specs(served, crds))
         keys = state_keys(specs)
+        self._unsure = False
         for spec in specs:
             identity = (spec.group, spec.kind)
             kind = served.find(spec.group, spec.kind, spec.versions)
             running = self._watches.get(identity)
-            if running is not None and not _same(running.served, kind) and not self._unsure(served, spec):
+            if running is not None and not _same(running.served, kind):
+                if kind is None and not self._is_gone(running):
+                    continue
                 running.stop()
                 del self._watches[identity]
                 running = None
             if kind is None:
-                self._without(spec, keys[identity], served)
+                self._without(spec, keys[identity], unserved_state(served, crds, spec))
             elif running is None and not self._stopping.is_set():
                 self._let_routes_go_ahead(spec)
                 self._watch(spec, kind, keys[identity])
         self._drop_policies(set(keys))
+
+    def _is_gone(self, watch: KindWatch) -> bool:
+        """Whether the kind itself says so. Discovery is not enough: an API server that has just begun, or one
+        whose group cannot be asked, leaves out what it will serve a moment later.
+        """
+        try:
+            path = watch.served.path(watch.scope)
+            self.connection.request("GET", path, {"limit": "1"}, timeout_s=_CONFIRM_S)
+        except UserError as error:
+            # who may not ask can only believe discovery
+            if isinstance(error, ApiError) and error.status in (403, 404):
+                return True
+        self._unsure = True
+        return False
 
     def _watch(self, spec: KindSpec, kind: ServedKind, key: str) -> None:
         watch = KindWatch(self._around, spec, kind, key)
@@ -191,22 +208,19 @@ class LiveCluster:
             self._head_start.wait(self._timing.head_start_s)
             self._head_start.set()
 
-    @staticmethod
-    def _unsure(served: Served, spec: KindSpec) -> bool:
-        return spec.group in served.failed_groups
-
-    def _without(self, spec: KindSpec, key: str, served: Served) -> None:
-        trouble = served.failed_groups.get(spec.group)
-        if trouble:
-            if (spec.group, spec.kind) not in self._watches:
-                self.store.set_state(key, KindState("failed", trouble, time.time()))
-            return
-        self.store.replace_kind(spec.part, spec.kind, (), spec.group)
-        self.store.set_state(key, KindState("absent", "not served by this cluster", time.time()))
+    def _without(self, spec: KindSpec, key: str, state: KindState) -> None:
+        if state.state == "absent":
+            self.store.replace_kind(spec.part, spec.kind, (), spec.group)
+        else:
+            self._unsure = True
+        self.store.set_state(key, state)
 
     def _drop_policies(self, wanted: set[Identity]) -> None:
         for identity in [identity for identity in self._watches if identity not in wanted]:
-            watch = self._watches.pop(identity)
+            watch = self._watches[identity]
+            if not self._is_gone(watch):
+                continue
+            del self._watches[identity]
             watch.stop()
             self.store.replace_kind(watch.spec.part, watch.spec.kind, (), watch.spec.group)
             self.store.drop_state(watch.key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -20,10 +20,11 @@ def document(
     findings: Iterable[Finding],
     facts: object,
     elapsed_ms: float,
+    beside: Callable[[Finding], Mapping[str, object]] | None = None,
     **extra: object,
 ) -> dict[str, Any]:
     """The document as plain JSON types. ``extra`` fields (``file`` with ``--each``) stand beside the fixed
-    ones.
+    ones; ``beside`` gives those of a finding (``location``, ``context``).
 
     Raises ValueError where ``extra`` names a fixed field.
     """
@@ -31,7 +32,10 @@ def document(
         "schema": SCHEMA,
         "command": command,
         "verdict": str(verdict),
-        "findings": [finding_document(one) for one in findings],
+        "findings": [
+            {**finding_document(one), **(plain(beside(one)) if beside is not None else {})}
+            for one in findings
+        ],
         "facts": plain(facts),
         "elapsed_ms": round(elapsed_ms, 3),
     }
@@ -70,7 +74,7 @@ def subject_document(subject: Subject) -> dict[str, str]:
 
 def result_document(command: str, result: Result, **extra: object) -> dict[str, Any]:
     """The document of one probe's result."""
-    return document(command, result.verdict, result.findings, result.facts, result.elapsed_ms, **extra)
+    return document(command, result.verdict, result.findings, result.facts, result.elapsed_ms, None, **extra)
 
 
 def plain(value: object) -> Any:

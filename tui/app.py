@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import operator
 import os
+import time
 import traceback
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from ..cluster.errors import UserError
 from ..cluster.refs import ObjectRef
 from ..cluster.text import clean
 from ..probes.state.rows import Picture
-from ..probes.verdict import Verdict
+from . import doors, places
 from .bridge import Bridge
-from .lines import Line, Span, Tone, count, line
+from .changes import Changes
+from .contexts import connector, contexts_of
+from .header import header
+from .host import Aspect
+from .keys import APP_BINDINGS
+from .lines import Line, Tone
+from .probed import Probed, probed_hosts
+from .runs import Runs
 from .screens.browse import BrowseScreen
 from .screens.frame import FrameScreen
+from .screens.table import TableScreen
 from .settings import Settings
 from .signals import leave_on_signals
 from .theme import THEME
@@ -29,9 +40,13 @@ if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
-    from .sessions import CheckSession
+    from ..cluster.fetch import EventLine
+    from ..cluster.kubeconfig import ContextName
 
 _MOST_COMMANDS = 500
+_TICK_S = 0.1
+# in ticks: a mark of a change is a minute old, or an age a minute older
+_SECOND, _MINUTE = 10, 600
 
 
 class PointsmanApp(App[None]):
@@ -40,10 +55,7 @@ class PointsmanApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "pointsman"
     CSS = "Screen { background: ansi_default; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "quit", show=False),
-        Binding("ctrl+c", "leave", "quit", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*APP_BINDINGS]
 
     def __init__(self, settings: Settings, bridge: Bridge, plans: Iterable[Plan] = ()) -> None:
         super().__init__()
@@ -52,10 +64,14 @@ class PointsmanApp(App[None]):
         self.plans = {plan.name: plan for plan in plans}
         self.commands: list[str] = []
         self.exit_line = ""
-        self.unfinished: dict[str, RunInfo] = {}
-        self._runs: dict[str, CutoverRun] = {}
-        self._sessions: dict[str, CheckSession] = {}
+        self._runs = Runs(settings, bridge)
+        self.changes = Changes()
+        self.probed: Mapping[str, Probed] = {}
+        self.shown_namespaces = settings.namespaces
         self._seen: tuple[object, ...] = ()
+        self._answers: tuple[object, ...] = ()
+        self._ticks = 0
+        self._namespaces_of: tuple[object, list[str]] = (None, [])
         self.theme = THEME
 
     @property
@@ -69,7 +85,7 @@ class PointsmanApp(App[None]):
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
         self.call_after_refresh(self.bridge.start)
-        self.set_interval(0.1, self._tick)
+        self.set_interval(_TICK_S, self._tick)
         leave_on_signals(self.exit)
 
     def _tick(self) -> None:
@@ -82,21 +98,39 @@ class PointsmanApp(App[None]):
             self.exit_line = str(bridge.problem)
             self.exit(return_code=2)
             return
+        self._ticks += 1
         seen = (bridge.picture, bridge.problem, bridge.context)
-        if seen != self._seen:
+        # by identity: two pictures are never compared object by object
+        new = len(seen) != len(self._seen) or not all(map(operator.is_, seen, self._seen))
+        if new:
             self._seen = seen
-            screen = self.screen
-            if isinstance(screen, BrowseScreen):
-                screen.picture_changed()
-            elif isinstance(screen, FrameScreen):
-                screen.show_frame()
+            self._note_changes(bridge.picture)
+        marked = self._ticks % _SECOND == 0 and self.changes.any_shown(time.monotonic())
+        probed = self._note_probes()
+        if (new or marked or probed or self._ticks % _MINUTE == 0) and isinstance(self.screen, FrameScreen):
+            self.screen.picture_changed()
+
+    def _note_changes(self, picture: Picture) -> None:
+        snapshot = picture.snapshot
+        if snapshot.version == 0:
+            self.changes.forget()
+            return
+        loading = any(state.state == "loading" for state in snapshot.kinds.values())
+        existing = (*snapshot.routes, *snapshot.gateways)
+        self.changes.note(picture.overview, existing, time.monotonic(), loading=loading)
+
+    def _note_probes(self) -> bool:
+        """Whether a checklist has answered since the last tick."""
+        answers = self._runs.answers()
+        if len(answers) == len(self._answers) and all(map(operator.is_, answers, self._answers)):
+            return False
+        self._answers = answers
+        self.probed = probed_hosts(result for results in answers for result in results.values())
+        return True
 
     def on_unmount(self) -> None:
         """Runs are left as they are: their journals are on disk."""
-        for session in self._sessions.values():
-            session.cancel()
-        for run in self._runs.values():
-            run.stop(timeout_s=5.0)
+        self._runs.stop()
         self.bridge.stop()
 
     def _fatal_error(self) -> None:
@@ -128,41 +162,16 @@ class PointsmanApp(App[None]):
         else:
             self.exit()
 
-    # -- the header
+    # -- what the screens ask for
 
     def header(self, width: int) -> tuple[Line, Line]:
-        """Context, counts and freshness; the word beside every colour."""
-        overview = self.picture.overview
-        context = clean(self.bridge.context or self.settings.context or "no cluster yet", 40)
-        left: list[str | Span] = [" ", Span(context, Tone.STRONG), "  "]
-        if width >= 100:
-            left.append(
-                f" {count(len(overview.gateways), 'gateway')}  {count(len(overview.routes), 'route')}  "
-            )
-        for verdict, tone in (
-            (Verdict.FAIL, Tone.BAD),
-            (Verdict.UNKNOWN, Tone.DOUBT),
-            (Verdict.WARN, Tone.DOUBT),
-        ):
-            found = overview.counts.get(verdict, 0)
-            if found:
-                left.append(Span(f" {found} {verdict.value}", tone))
-        mode = Span("writes on", Tone.DOUBT) if self.settings.writes else Span("read-only", Tone.DIM)
-        return line(*left), line(self._freshness(), Span("  "), mode, Span(" "))
+        """The first line of every screen: left and right part."""
+        return header(self.bridge, self.settings, width)
 
-    def _freshness(self) -> Span:
-        if self.bridge.problem is not None:
-            return Span(self.bridge.trouble, Tone.BAD)
-        if self.picture.snapshot.version == 0:
-            return Span("connecting", Tone.DIM)
-        states = {state.state for state in self.picture.overview.troubled_kinds.values()}
-        for state in ("stale", "failed", "loading", "denied"):
-            if state in states:
-                shown = "no permission for some" if state == "denied" else state
-                return Span(shown, Tone.DIM if state == "loading" else Tone.DOUBT)
-        return Span("live", Tone.DIM)
-
-    # -- what the screens ask for
+    def say(self, text: str, tone: Tone) -> None:
+        """A message on the screen that is in front."""
+        if isinstance(self.screen, FrameScreen):
+            self.screen.say(text, tone)
 
     def remember(self, commands: Iterable[str]) -> None:
         """Keep the commands that reproduce what was seen, each once, the newest last."""
@@ -189,43 +198,88 @@ class PointsmanApp(App[None]):
 
     def run_of(self, plan: Plan) -> CutoverRun | None:
         """The run of a plan that was begun or resumed here."""
-        return self._runs.get(plan.name)
+        return self._runs.of(plan)
+
+    @property
+    def unfinished(self) -> Mapping[str, RunInfo]:
+        """Runs that were left unfinished, by plan name."""
+        return self._runs.unfinished
 
     def adopt(self, plan: Plan, run: CutoverRun) -> None:
         """A run that was resumed before the app began."""
         self.plans[plan.name] = plan
-        self._runs[plan.name] = run
+        self._runs.adopt(plan, run)
+
+    def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
+        """The events about an object, newest first. UserError where they cannot be had."""
+        from ..cluster.fetch import fetch_events
+
+        connection = self.bridge.connection
+        if connection is None:
+            raise UserError("not connected to a cluster yet")
+        return fetch_events(connection, ref)
+
+    # -- from one screen to another
+
+    def open_about(self, aspect: Aspect, ref: ObjectRef) -> None:
+        """One object: all that is known of it, its YAML, its events, or who refers to it."""
+        self.push_screen(doors.about(aspect, ref))
+
+    def about_selected(self, aspect: Aspect) -> None:
+        """The same of the object that is selected on the screen in front."""
+        ref = self.screen.subject() if isinstance(self.screen, TableScreen) else None
+        if ref is not None:
+            self.open_about(aspect, ref.whole)
+        else:
+            self.say("select an object first", Tone.DOUBT)
+
+    def selected_hosts(self) -> tuple[str, ...]:
+        """The hosts of the selected route; none where none is selected."""
+        return self.screen.selected_hosts() if isinstance(self.screen, BrowseScreen) else ()
+
+    def open_list(self, name: str) -> None:
+        """A screen without a subject: findings, kinds, contexts, aliases, commands."""
+        self.push_screen(doors.list_of(name))
 
     def open_help(self) -> None:
-        """The keys and the words."""
-        from .screens.help import HelpScreen
+        """The keys and the words, those of the screen in front first."""
+        self.push_screen(doors.help_for(self.screen))
 
-        self.push_screen(HelpScreen())
+    def open_resources(self, name: str) -> None:
+        """The table of a kind that is no route."""
+        self.push_screen(doors.resources(name))
 
-    def open_commands(self) -> None:
-        """Every command that would reproduce what was done."""
-        from .screens.commands import CommandsScreen
+    def open_routes(self, kind: str = "") -> None:
+        """Back to browse; only the routes of ``kind`` where one is given."""
+        self._browse().show_kind(kind)
 
-        self.push_screen(CommandsScreen())
+    def _browse(self) -> BrowseScreen:
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+        assert isinstance(self.screen, BrowseScreen)
+        return self.screen
 
-    def open_yaml(self, ref: ObjectRef) -> None:
-        """One object."""
-        from .screens.yaml_view import YamlScreen
-
-        self.push_screen(YamlScreen(ref))
+    def jump(self, ref: ObjectRef) -> None:
+        """To where an object stands: on browse, or in the table of its kind."""
+        screen = doors.table_of(ref)
+        if screen is not None:
+            self._browse()
+            self.push_screen(screen)
+        elif not self._browse().show_object(ref):
+            self.open_about("describe", ref.whole)
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
-        from .screens.twin import TwinScreen
+        screen, note = doors.twin(self.picture.snapshot, hosts, ingress)
+        self.push_screen(screen)
+        if note:
+            self.call_after_refresh(self.say, note, Tone.DOUBT)
 
-        wanted = {host.lower() for host in hosts}
-        ingresses = self.picture.snapshot.ingresses
-        found = [ref for ref, one in ingresses.items() if wanted & {host.lower() for host in one.hosts}]
-        if ingress is None and len(found) == 1:
-            ingress = found[0]
-        self.push_screen(TwinScreen(ingress, hosts if found else ()))
-        if hosts and not found and ingress is None:
-            self.call_after_refresh(self._say, f"no Ingress has {clean(hosts[0])}; these are all", Tone.DOUBT)
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
+        from .screens.xray import XrayScreen
+
+        self.push_screen(XrayScreen(request_line))
 
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
@@ -237,7 +291,7 @@ class PointsmanApp(App[None]):
         """The list of plans, with the runs that were left unfinished."""
         from .screens.plans import PlansScreen
 
-        self._find_unfinished()
+        self._runs.find_unfinished()
         self.push_screen(PlansScreen())
 
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
@@ -247,24 +301,15 @@ class PointsmanApp(App[None]):
         for plan in self.plans.values():
             if set(plan.hosts) & set(hosts):
                 try:
-                    session = self._session(plan)
+                    session = self._runs.session(plan)
                 except UserError as error:
-                    self._say(str(error), Tone.BAD)
+                    self.say(str(error), Tone.BAD)
                 else:
                     self.push_screen(ChecklistScreen(plan, session))
                 return
         self.open_plans()
         if hosts:
-            self.call_after_refresh(self._say, f"no plan has {clean(hosts[0])}", Tone.DOUBT)
-
-    def _session(self, plan: Plan) -> CheckSession:
-        from ..checklists.checklist import CheckContext, load_checklist
-        from .sessions import CheckSession
-
-        if plan.name not in self._sessions:
-            context = CheckContext(plan=plan, snapshot=self.bridge.snapshot)
-            self._sessions[plan.name] = CheckSession(load_checklist(plan.checklist), context)
-        return self._sessions[plan.name]
+            self.call_after_refresh(self.say, f"no plan has {clean(hosts[0])}", Tone.DOUBT)
 
     def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
         """The plan's run: the one here, else an unfinished one from its journal, else a new one.
@@ -274,17 +319,11 @@ class PointsmanApp(App[None]):
         from ..checklists.plan import plan_digest
         from .screens.cutover import CutoverScreen
 
-        run = self._runs.get(plan.name)
-        if run is not None and (anew or not run.alive):
-            run.stop()
-            run = None
-        if run is None:
-            try:
-                run = self._begin(plan)
-            except UserError as error:
-                self._say(str(error), Tone.BAD)
-                return
-            self._runs[plan.name] = run
+        try:
+            run = self._runs.run(plan, anew=anew)
+        except UserError as error:
+            self.say(str(error), Tone.BAD)
+            return
         if anew:
             self.pop_screen()
         screen = CutoverScreen(run)
@@ -293,69 +332,69 @@ class PointsmanApp(App[None]):
             changed = "the plan's file has changed since this run began; the run goes by its own copy"
             self.call_after_refresh(screen.say, changed, Tone.DOUBT)
 
-    def _find_unfinished(self) -> None:
-        from ..checklists.journal import list_runs
+    def open_last_journal(self) -> None:
+        """The journal of the run that was begun or resumed here last."""
+        last = self._runs.last
+        if last is not None:
+            self.open_journal(last)
+        else:
+            self.say("no run was begun here; pointsman journal lists all", Tone.DOUBT)
 
-        newest = {run.plan_name: run for run in reversed(list_runs()) if run.unfinished}
-        self.unfinished = {name: run for name, run in newest.items() if name not in self._runs}
-
-    def _begin(self, plan: Plan) -> CutoverRun:
-        from ..checklists.run import CutoverRun
-
-        self._find_unfinished()
-        found = self.unfinished.pop(plan.name, None)
-        if found is not None and found.hosts == plan.hosts:
-            return CutoverRun.resume(
-                found.run_id, snapshots=self.bridge.snapshot, writes_enabled=self.settings.writes
-            )
-        return CutoverRun.start_new(
-            plan,
-            snapshots=self.bridge.snapshot,
-            writes_enabled=self.settings.writes,
-            kubeconfig=self.settings.kubeconfig or "",
-            context=self.bridge.context,
-        )
+    # -- where we look
 
     def go(self, text: str) -> None:
         """The ``:`` line."""
-        words = text.split()
-        if not words:
-            return
-        name = words[0].lower()
-        if name in ("q", "quit"):
-            self.exit()
-        elif name in ("plans", "plan"):
-            self.open_plans()
-        elif name in ("routes", "gateways", "gw", "httproute", "httproutes", "hr"):
-            while len(self.screen_stack) > 2:
-                self.pop_screen()
-            if isinstance(self.screen, BrowseScreen) and name in ("gateways", "gw"):
-                self.screen.action_other_side()
-        elif name in ("twin", "ingresses", "ingress", "ing"):
-            self.open_twin()
-        elif name in ("ns", "namespace"):
-            self._narrow(words[1:])
-        elif name == "help":
-            if isinstance(self.screen, FrameScreen):
-                self.screen.action_help()
-        else:
-            known = ":routes :gateways :twin :plans :ns NAME :help :q"
-            self._say(f"no such place: {clean(name, 30)}; try {known}", Tone.DOUBT)
+        places.go(self, text)
 
-    def _narrow(self, names: list[str]) -> None:
-        """``:ns NAME ...`` shows these namespaces only; ``:ns`` or ``:ns all`` shows all."""
-        everything = not names or names == ["all"]
-        unknown = set() if everything else set(names) - self._namespaces()
+    def complete(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """What the ``:`` line may become, and what may be meant."""
+        return places.complete(self, text)
+
+    def leave(self) -> None:
+        """Quit."""
+        self.exit()
+
+    def narrow(self, names: Sequence[str]) -> bool:
+        """Show only these namespaces; none, or ``all``, for all. False where one of them is not there."""
+        everything = not names or list(names) == ["all"]
+        unknown = set() if everything else set(names) - set(self.namespaces(all_of_them=True))
         if unknown:
-            self._say(f"no namespace {clean(', '.join(sorted(unknown)), 60)} here", Tone.DOUBT)
-            return
-        self.bridge.narrow(None if everything else tuple(names))
-        self._say("all namespaces" if everything else f"only {clean(', '.join(names), 60)}", Tone.PLAIN)
+            self.say(f"no namespace {clean(', '.join(sorted(unknown)), 60)} here", Tone.DOUBT)
+            return False
+        self.shown_namespaces = None if everything else tuple(names)
+        self.bridge.narrow(self.shown_namespaces)
+        self.say("all namespaces" if everything else "", Tone.PLAIN)
+        return True
 
-    def _namespaces(self) -> set[str]:
+    def namespaces(self, *, all_of_them: bool = False) -> list[str]:
+        """The namespaces with routes, the fullest first; then the others, where they are asked for."""
         snapshot = self.picture.snapshot
-        return {ref.name for ref in snapshot.namespaces} | {ref.namespace for ref in snapshot.routes}
+        if self._namespaces_of[0] is not snapshot:
+            counts = Counter(ref.namespace for ref in snapshot.routes)
+            self._namespaces_of = snapshot, sorted(counts, key=lambda name: (-counts[name], name))
+        full = self._namespaces_of[1]
+        if not all_of_them:
+            return full
+        return [*full, *sorted({ref.name for ref in snapshot.namespaces} - set(full))]
 
-    def _say(self, text: str, tone: Tone) -> None:
-        if isinstance(self.screen, FrameScreen):
-            self.screen.say(text, tone)
+    def list_contexts(self) -> tuple[ContextName, ...]:
+        """The kubeconfig's contexts. UserError where it cannot be read."""
+        return contexts_of(self.settings)
+
+    def contexts(self) -> list[str]:
+        """The names of the kubeconfig's contexts; none where it cannot be read."""
+        try:
+            return [context.name for context in self.list_contexts()]
+        except UserError:
+            return []
+
+    def switch_context(self, name: str) -> None:
+        """Leave this cluster for that of another context, with all that was known of it."""
+        if self._runs.any_alive:
+            # its gates would be asked of another cluster
+            self.say("a cutover runs on this cluster; it must come to its end first", Tone.DOUBT)
+            return
+        self._runs.forget_checks()
+        self.shown_namespaces = self.settings.namespaces
+        self._browse()
+        self.bridge.switch(connector(self.settings, name), self.settings.namespaces, name)

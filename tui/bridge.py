@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,7 @@ class Bridge:
         self._namespaces = namespaces
         self._stop = threading.Event()
         self._again = threading.Event()
+        self._next: deque[tuple[Callable[[], Connection], tuple[str, ...] | None, str]] = deque()
         self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
         self._live: LiveCluster | None = None
         self._judged = 0
@@ -66,6 +68,7 @@ class Bridge:
         self.trouble = ""
         self.fatal = False
         self.context = ""
+        self._switched = False
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -87,6 +90,28 @@ class Bridge:
         """Show only ``namespaces`` (None: all) from the next picture on; what is read stays the same."""
         self._namespaces = namespaces
 
+    def switch(
+        self, connect: Callable[[], Connection], namespaces: tuple[str, ...] | None, context: str
+    ) -> None:
+        """Leave this cluster for another one, named ``context`` until it has told its own name.
+
+        Returns at once. Until the bridge's thread turns, the old picture stays under the old name; then the
+        picture is empty until the new cluster has given one.
+        """
+        self._next.append((connect, namespaces, context))
+        self._again.set()
+
+    def _turn(self) -> None:
+        """Forget the old cluster whole before anything of the new one is known."""
+        context = ""
+        while self._next:
+            self._connect, self._namespaces, context = self._next.popleft()
+        self._live, self.connection = None, None
+        self.picture = Picture()
+        self.problem, self.trouble, self.fatal = None, "", False
+        self.context = context
+        self._switched = True
+
     def snapshot(self) -> Snapshot:
         """The newest snapshot, judged or not: what a checklist asks."""
         return self._live.snapshot() if self._live is not None else self.picture.snapshot
@@ -94,12 +119,14 @@ class Bridge:
     def _work(self) -> None:
         wait_s = 1.0
         while not self._stop.is_set():
+            if self._next:
+                self._turn()
             try:
                 self._watch()
             except UserError as error:
                 self.problem, self.trouble = error, "no connection"
                 # before anything was ever shown, a wrong argument is for the operator's shell to tell
-                self.fatal = getattr(error, "status", None) is None
+                self.fatal = getattr(error, "status", None) is None and not self._switched
                 self._again.wait(wait_s)
                 self._again.clear()
                 wait_s = min(wait_s * 2, 15.0)
@@ -119,7 +146,7 @@ class Bridge:
         seen: tuple[object, ...] = ()
         pace, any_route = Pace(), False
         judge, self._judged = LiveJudge(), 0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._next:
             began = time.monotonic()
             snapshot = live.snapshot()
             loading = any(state.state == "loading" for state in snapshot.kinds.values())
@@ -131,6 +158,9 @@ class Bridge:
                 self._judge(judge, live, snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
             self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
+        if self._next:
+            # before the old threads end, which may take seconds
+            self._turn()
         live.stop()
         connection.close()
 

@@ -12,6 +12,7 @@ from typing import ClassVar
 import click
 
 from ..cluster.errors import UserError
+from ..cluster.text import clean
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
 from .settings import Settings
 
@@ -25,9 +26,11 @@ class _Commands(click.Group):
         "check": "commands.check",
         "cutover": "commands.cutover",
         "demo": "demo",
+        "diagnose": "commands.diagnose",
         "explain": "commands.explain",
         "journal": "commands.journal",
         "resume": "commands.cutover",
+        "route": "commands.route",
         "status": "commands.status",
         "twin": "commands.twin",
     }
@@ -119,13 +122,18 @@ def browse(settings: Settings) -> int:
     app = PointsmanApp(settings, Bridge(connect_now, settings.namespaces), plans)  # type: ignore[arg-type]
     app.run()
     if app.exit_line:
-        click.echo(f"pointsman: {app.exit_line}", err=True)
+        _complain(app.exit_line)
     return app.return_code or 0
 
 
 def _own_name() -> str:
     plugin = Path(sys.argv[0]).name.startswith("kubectl-")
     return "kubectl pointsman" if plugin else "pointsman"
+
+
+def _complain(text: str) -> None:
+    # it may quote a file's name or a server's words, which are anybody's
+    click.echo(f"pointsman: {clean(text, 4000)}", err=True)
 
 
 def main() -> None:
@@ -139,10 +147,10 @@ def main() -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         see = f"; see: {context.command_path} --help" if context is not None else ""
-        click.echo(f"pointsman: {error.format_message().rstrip('.')}{see}", err=True)
+        _complain(f"{error.format_message().rstrip('.')}{see}")
         code = USAGE
     except UserError as error:
-        click.echo(f"pointsman: {error}", err=True)
+        _complain(str(error))
         # a server that did not answer is no wrong usage: nothing could be told
         code = USAGE if getattr(error, "status", None) is None else INCONCLUSIVE
     except BrokenPipeError:

@@ -136,7 +136,7 @@ def short(ref: ObjectRef) -> str:
     return clean(f"{path}/{ref.section}" if ref.section else path)
 
 
-def _all_findings(findings: Sequence[Finding], width: int, *, with_subject: bool) -> list[Line]:
+def all_findings(findings: Sequence[Finding], width: int, *, with_subject: bool) -> list[Line]:
     """Every finding with an empty line behind it, or that there is none."""
     if not findings:
         return [line(" ", verdict_span(Verdict.PASS), "nothing wrong found"), EMPTY]
@@ -146,7 +146,7 @@ def _all_findings(findings: Sequence[Finding], width: int, *, with_subject: bool
 
 def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, width: int) -> list[Line]:
     """A route: its findings, then what every controller says for every parent."""
-    lines = _all_findings(findings, width, with_subject=False)
+    lines = all_findings(findings, width, with_subject=False)
     lines.append(
         line(" ", Span("hosts  ", Tone.DIM), clean(", ".join(row.hostnames) or "any host of its listeners"))
     )
@@ -173,7 +173,7 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
 
 def gateway_lines(row: GatewayRow, findings: Sequence[Finding], generation: int, width: int) -> list[Line]:
     """A Gateway: findings, addresses, its conditions, and each listener's."""
-    lines = _all_findings(findings, width, with_subject=True)
+    lines = all_findings(findings, width, with_subject=True)
     addresses = ", ".join(clean(address) for address in row.addresses) or "none"
     lines.append(line(" ", Span("class  ", Tone.DIM), f"{clean(row.class_name)}, {clean(row.controller)}"))
     lines.append(line(" ", Span("addresses ", Tone.DIM), addresses))
@@ -198,6 +198,6 @@ def listener_block(listener: ListenerRow, generation: int, width: int) -> list[L
 
 def class_lines(row: ClassRow, findings: Sequence[Finding], width: int) -> list[Line]:
     """A GatewayClass and who claims it."""
-    lines = _all_findings(findings, width, with_subject=True)
+    lines = all_findings(findings, width, with_subject=True)
     lines.append(line(" ", Span("controller ", Tone.DIM), clean(row.controller)))
     return lines + conditions_block(line(" ", Span("class", Tone.STRONG)), row.conditions, 0, width)

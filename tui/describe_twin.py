@@ -12,8 +12,11 @@ from .describe import finding_lines, mark, short
 from .lines import EMPTY, Line, Span, Tone, fit, labelled, line, wrapped
 
 if TYPE_CHECKING:
+    from ..cluster.refs import ObjectRef
+    from ..cluster.snapshot import Snapshot
     from ..probes.state.twin import Twin
     from ..probes.state.twin_annotations import AnnotationTwin
+    from ..probes.state.twin_answers import Answer
     from ..probes.state.twin_paths import PathTwin
 
 # below this the two sides stand one above the other
@@ -126,7 +129,7 @@ def _path_lines(path: PathTwin, columns: _Columns) -> list[Line]:
     return lines + columns.note(path.reason)
 
 
-def _answer(answer: Any) -> str:
+def _answer(answer: Answer) -> str:
     from ..probes.state.twin_findings import answer_words
 
     return answer_words(answer)
@@ -144,6 +147,16 @@ def _annotation_block(annotations: Sequence[AnnotationTwin], columns: _Columns) 
         )
         lines += columns.note(one.words)
     return lines
+
+
+def ingresses_of(snapshot: Snapshot, hosts: Sequence[str]) -> tuple[ObjectRef, ...]:
+    """The Ingresses that have a rule for one of ``hosts``; case does not matter."""
+    wanted = {host.lower() for host in hosts}
+    return tuple(
+        ref
+        for ref, one in sorted(snapshot.ingresses.items())
+        if wanted & {host.lower() for host in one.hosts}
+    )
 
 
 def list_line(twin: Twin, findings: Sequence[Finding], width: int) -> Line:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..cluster.refs import ObjectRef
 from ..probes.state.rows import Picture
 from .bridge import Bridge
-from .lines import Line
+from .changes import Changes
+from .lines import Line, Tone
+from .probed import Probed
 from .settings import Settings
 
 if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
+    from ..cluster.fetch import EventLine
+    from ..cluster.kubeconfig import ContextName
+
+Aspect = Literal["describe", "yaml", "events", "used-by"]
 
 
 class Host(Protocol):
@@ -24,6 +30,9 @@ class Host(Protocol):
     bridge: Bridge
     plans: dict[str, Plan]
     commands: list[str]
+    changes: Changes
+    probed: Mapping[str, Probed]
+    shown_namespaces: tuple[str, ...] | None
 
     @property
     def picture(self) -> Picture:
@@ -36,26 +45,56 @@ class Host(Protocol):
     def header(self, width: int) -> tuple[Line, Line]:
         """The first line of every screen: left and right part."""
 
+    def say(self, text: str, tone: Tone) -> None:
+        """A message on the screen that is in front."""
+
     def remember(self, commands: Iterable[str]) -> None:
         """Keep commands that reproduce what was seen."""
+
+    # -- one object
 
     def fetch_yaml(self, ref: ObjectRef) -> str:
         """The whole object as YAML. UserError where it cannot be had."""
 
-    def run_of(self, plan: Plan) -> CutoverRun | None:
-        """The run of a plan that was begun or resumed here."""
+    def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
+        """The events about an object, newest first. UserError where they cannot be had."""
+
+    def open_about(self, aspect: Aspect, ref: ObjectRef) -> None:
+        """One object: all that is known of it, its YAML, its events, or who refers to it."""
+
+    def about_selected(self, aspect: Aspect) -> None:
+        """The same of the object that is selected on the screen in front."""
+
+    def selected_hosts(self) -> tuple[str, ...]:
+        """The hosts of the selected route; none where none is selected."""
+
+    def jump(self, ref: ObjectRef) -> None:
+        """To where an object stands: on browse, or in the table of its kind."""
+
+    # -- lists
+
+    def open_list(self, name: str) -> None:
+        """A screen without a subject: findings, kinds, contexts, aliases, commands."""
+
+    def open_resources(self, name: str) -> None:
+        """The table of a kind that is no route."""
+
+    def open_routes(self, kind: str = "") -> None:
+        """Back to browse; only the routes of ``kind`` where one is given."""
 
     def open_help(self) -> None:
         """The keys and the words."""
 
-    def open_commands(self) -> None:
-        """Every command that would reproduce what was done."""
+    # -- plans and runs
 
-    def open_yaml(self, ref: ObjectRef) -> None:
-        """One object."""
+    def run_of(self, plan: Plan) -> CutoverRun | None:
+        """The run of a plan that was begun or resumed here."""
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
+
+    def open_xray(self, request_line: str = "") -> None:
+        """The way of a request; without one the screen asks for it."""
 
     def open_plans(self) -> None:
         """The list of plans."""
@@ -69,5 +108,31 @@ class Host(Protocol):
     def open_journal(self, run: CutoverRun) -> None:
         """The journal of a run."""
 
+    def open_last_journal(self) -> None:
+        """The journal of the run that was begun or resumed here last."""
+
+    # -- where we look
+
+    def narrow(self, names: Sequence[str]) -> bool:
+        """Show only these namespaces; none, or ``all``, for all. False where one of them is not there."""
+
+    def namespaces(self) -> list[str]:
+        """The names of all namespaces, the one with most routes first."""
+
+    def contexts(self) -> list[str]:
+        """The names of the kubeconfig's contexts; none where it cannot be read."""
+
+    def list_contexts(self) -> tuple[ContextName, ...]:
+        """The kubeconfig's contexts. UserError where it cannot be read."""
+
+    def switch_context(self, name: str) -> None:
+        """Leave this cluster for that of another context."""
+
+    def leave(self) -> None:
+        """Quit."""
+
     def go(self, text: str) -> None:
         """The ``:`` line."""
+
+    def complete(self, text: str) -> tuple[str, tuple[str, ...]]:
+        """What the ``:`` line may become, and what may be meant."""

@@ -11,6 +11,7 @@ from .dns import DNS_RULES
 from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
 from .migration import MIGRATION_RULES
+from .request import REQUEST_RULES
 from .rule import Rule
 from .tls import TLS_RULES
 from .watch import WATCH_RULES
@@ -28,7 +29,16 @@ def _index(*families: tuple[Rule, ...]) -> dict[str, Rule]:
     return index
 
 
-RULES = _index(GATEWAY_RULES, MIGRATION_RULES, TLS_RULES, DNS_RULES, HTTP_RULES, WATCH_RULES, CUTOVER_RULES)
+RULES = _index(
+    GATEWAY_RULES,
+    MIGRATION_RULES,
+    REQUEST_RULES,
+    TLS_RULES,
+    DNS_RULES,
+    HTTP_RULES,
+    WATCH_RULES,
+    CUTOVER_RULES,
+)
 
 
 def rule(rule_id: str) -> Rule:

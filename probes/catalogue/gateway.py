@@ -43,6 +43,36 @@ READING_RULES: tuple[Rule, ...] = (
         "Nothing can be said of it; a controller may ignore it or fail on it.",
         "Look at it as YAML, and apply it again with `kubectl apply --server-side`, which validates it.",
     ),
+    Rule(
+        "GW005",
+        "file-unreadable",
+        "A file of manifests cannot be read",
+        "Whatever it holds is not judged, and what depends on it may be judged wrongly.",
+        "Mend the named line, or render the template first (`helm template`, `kustomize build`).",
+        "https://yaml.org/spec/1.2.2/",
+    ),
+    Rule(
+        "GW006",
+        "cluster-not-reached",
+        "A cluster could not be asked",
+        "Nothing can be said of any Gateway or Route in it.",
+        "Do what the line says; the other clusters are told of all the same.",
+    ),
+    Rule(
+        "GW007",
+        "kind-not-served",
+        "The cluster does not serve the kind of a document",
+        "The API server refuses it, so nothing of it ever takes effect.",
+        "Install the CRD of that kind, from the release and channel that the controller supports.",
+        "https://gateway-api.sigs.k8s.io/guides/",
+    ),
+    Rule(
+        "GW008",
+        "object-twice",
+        "An object stands twice in the files",
+        "Which one is in force depends on the order in which they are applied; the one read last is judged.",
+        "Remove one, or read the output of `kustomize build` instead of its parts.",
+    ),
 )
 
 GATEWAY_RULES: tuple[Rule, ...] = (

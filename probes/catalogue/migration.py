@@ -185,6 +185,14 @@ _SURROUNDING_RULES: tuple[Rule, ...] = (
         "GatewaySpec.listeners, MaxItems 64; GEP-1713",
     ),
     Rule(
+        "MIG025",
+        "plain-http-unanswered",
+        "The Ingress serves plain HTTP, and the new side answers over TLS only",
+        "Clients that ask http:// are refused after the cutover.",
+        "Attach the route to an HTTP listener too, or a route there that redirects to https.",
+        "HTTPRoute.spec.parentRefs",
+    ),
+    Rule(
         "MIG030",
         "external-dns-moves-names",
         "external-dns writes the records of hosts that both sides serve",

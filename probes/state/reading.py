@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from ...cluster.refs import ObjectRef
@@ -58,6 +59,42 @@ def reading_findings(world: World) -> Iterator[Finding]:
             "the cluster serves no Gateway API",
             reproduce="kubectl api-resources --api-group=gateway.networking.k8s.io",
         )
+
+
+def file_finding(file: str, what: str, mend: str = "") -> Finding:
+    """A file of which nothing can be said. ``file`` is its name, safe to show."""
+    plain_name = file.isprintable() and file not in ("", "-") and "·" not in file
+    command = ["kubectl", "create", "--dry-run=client", f"--filename={file}"]
+    return finding(
+        "GW005",
+        Verdict.UNKNOWN,
+        ObjectRef("File", "", file),
+        clean(what, 1000),
+        mend=clean(mend, 400),
+        reproduce=shlex.join(command) if plain_name else "",
+    )
+
+
+def twice_finding(ref: ObjectRef, here: str, before: tuple[str, ...]) -> Finding:
+    """An object that stands at ``before`` and again ``here`` (file and line), where it is judged."""
+    others = ", ".join(clean(place, 400) for place in before[:5])
+    return finding("GW008", Verdict.WARN, ref, f"{clean(here, 400)} replaces {others}")
+
+
+def unreached_finding(context: str, what: str, mend: str = "") -> Finding:
+    """A context of the kubeconfig whose cluster could not be asked."""
+    safe = clean(context, 200)
+    reproduce = (
+        shlex.join(["kubectl", f"--context={safe}", "get", "--raw", "/readyz"]) if safe == context else ""
+    )
+    return finding(
+        "GW006",
+        Verdict.UNKNOWN,
+        ObjectRef("Context", "", safe),
+        clean(what, 1000),
+        mend=clean(mend, 400),
+        reproduce=reproduce,
+    )
 
 
 def _detail(state: KindState) -> tuple[str, ...]:

@@ -113,7 +113,15 @@ def host_twin(world: World, ingress: Ingress, host: str, *, nginx: bool) -> Host
         return _redirects_too(ingress, request)
 
     paths = compare_paths(old, new, own, expected, redirects)
-    return HostTwin(host, old, new, has_twin=True, paths=paths)
+    return HostTwin(host, old, new, has_twin=True, paths=paths, plain_ends=_plain_ends(world, old, new))
+
+
+def _plain_ends(world: World, old: OldSide, new: NewSide) -> bool:
+    """Whether plain HTTP is answered by nothing any more, not even by a redirect."""
+    if old.has_tls or not new.tls:
+        return False
+    plain = NewSide(world, old.host, tls=False)
+    return not plain.unsure and not plain.answers
 
 
 def _new_side(world: World, old: OldSide, forced: bool) -> NewSide:

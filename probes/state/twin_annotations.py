@@ -108,6 +108,8 @@ def _nginx_twin(ctx: Context, key: str, value: str) -> AnnotationTwin:
 def _outcome(ctx: Context, family: Family, key: str, value: str) -> Outcome:
     if is_canary(ctx.ingress) and not key.startswith(_OF_CANARIES):
         return Outcome(Carried.NO_EFFECT, "a canary takes it from the main Ingress")
+    if not is_canary(ctx.ingress) and not any(twin.paths for twin in ctx.hosts):
+        return Outcome(Carried.NO_EFFECT, "older Ingresses have all of its paths")
     if value.strip() in ("false", "off") and key.startswith(_SWITCHES) and key not in _ON_BY_DEFAULT:
         return NO_EFFECT
     if key in _STREAMED and value.strip() == "off":

@@ -7,11 +7,15 @@ the rest asks; a ``Side`` is the same for many paths of one host.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 from ...cluster.objects import RouteRule
 from ...cluster.refs import ObjectRef
+
+T = TypeVar("T")
 
 PatternKind = Literal["exact", "element", "string", "regex"]
 
@@ -39,6 +43,30 @@ class Pattern:
                 return path.startswith(self.value)
             case _:
                 return self.regex is not None and self.regex.match(path) is not None
+
+
+class Covering(Generic[T]):
+    """Which of many patterns cover a path, without asking each: hosts have hundreds of paths."""
+
+    def __init__(self, entries: Iterable[tuple[Pattern, T]]) -> None:
+        self._exact: dict[str, list[T]] = defaultdict(list)
+        self._element: dict[str, list[T]] = defaultdict(list)
+        self._others: list[tuple[Pattern, T]] = []
+        for pattern, entry in entries:
+            if pattern.kind == "exact":
+                self._exact[pattern.value].append(entry)
+            elif pattern.kind == "element":
+                self._element[pattern.value.rstrip("/")].append(entry)
+            else:
+                self._others.append((pattern, entry))
+
+    def at(self, path: str) -> list[T]:
+        """The entries whose pattern covers ``path``, in no particular order."""
+        found = list(self._exact.get(path, ()))
+        bases = [path, *(path[:at] for at, sign in enumerate(path) if sign == "/")]
+        for base in dict.fromkeys(bases):
+            found += self._element.get(base, ())
+        return found + [entry for pattern, entry in self._others if pattern.covers(path)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,17 @@ SAME = Outcome(Carried.SAME)
 
 @dataclass(frozen=True, slots=True)
 class HostTwin:
-    """One host on both sides. ``has_twin``: some route is meant for it, whether or not it answers."""
+    """One host on both sides. ``has_twin``: some route is meant for it, whether or not it answers.
+
+    ``plain_ends``: the old side answers it in the clear, and only over TLS does the new one answer at all.
+    """
 
     host: str
     old: OldSide
     new: NewSide
     has_twin: bool
     paths: tuple[PathTwin, ...] = ()
+    plain_ends: bool = False
 
     @property
     def detached(self) -> tuple[ObjectRef, ...]:

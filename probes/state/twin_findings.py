@@ -225,51 +225,61 @@ def annotation_line(one: AnnotationTwin) -> str:
 
 
 def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
-    ref = twin.ingress.ref
-    for tls in twin.tls:
-        if tls.listener is None:
-            yield finding(
-                "MIG020",
-                Verdict.FAIL,
-                ref,
-                f"no listener takes TLS for {host_words(tls.host)}; the Ingress has {tls.old}",
-                reproduce=kubectl_get(twin.gateways[0]) if twin.gateways else "",
-            )
+    yield from _listener_findings(twin)
     for unknown in (False, True):
-        solvers = [one for one in twin.solvers if one.unknown is unknown]
-        if solvers:
-            issuer = safe_ref(solvers[0].issuer)
-            hosts = ", ".join(dict.fromkeys(host_words(one.host) for one in solvers[:5]))
-            yield finding(
-                "MIG021",
-                Verdict.UNKNOWN if unknown else Verdict.WARN,
-                ref,
-                f"{issuer} renews {hosts}: {clean(solvers[0].words, 200)}",
-                evidence=_few(f"{host_words(one.host)}: {clean(one.words, 200)}" for one in solvers),
-                reproduce=kubectl_get(solvers[0].issuer),
-            )
-        shut = [one for one in twin.shut if one.unknown is unknown]
-        if shut:
-            yield finding(
-                "MIG022",
-                Verdict.UNKNOWN if unknown else Verdict.FAIL,
-                ref,
-                f"{policies_words(shut[0])} before {safe_ref(shut[0].service)}: {clean(shut[0].words, 200)}",
-                evidence=_few(f"{safe_ref(one.service)}: {clean(one.words, 200)}" for one in shut),
-                reproduce=kubectl_list("networkpolicies.networking.k8s.io", shut[0].service.namespace),
-            )
+        yield from _solver_findings(twin, unknown)
+        yield from _network_findings(twin, unknown)
     if twin.settings:
+        keys = ", ".join(clean(one.key, 60) for one in twin.settings[:5])
         yield finding(
             "MIG032",
             Verdict.WARN,
-            ref,
-            "for external-dns the Ingress alone says "
-            + ", ".join(clean(one.key, 60) for one in twin.settings[:5]),
+            twin.ingress.ref,
+            f"for external-dns the Ingress alone says {keys}",
             evidence=_few(
                 f"{clean(one.key, 80)}: {clean(one.value, 120)} is not on the {one.holder}"
                 for one in twin.settings
             ),
-            reproduce=kubectl_get(ref),
+            reproduce=kubectl_get(twin.ingress.ref),
+        )
+
+
+def _listener_findings(twin: Twin) -> Iterator[Finding]:
+    reproduce = kubectl_get(twin.gateways[0]) if twin.gateways else ""
+    for tls in twin.tls:
+        if tls.listener is None:
+            summary = f"no listener takes TLS for {host_words(tls.host)}; the Ingress has {tls.old}"
+            yield finding("MIG020", Verdict.FAIL, twin.ingress.ref, summary, reproduce=reproduce)
+    plain = [host_words(host.host) for host in twin.twinned if host.plain_ends]
+    if plain:
+        summary = f"nothing answers plain HTTP of {', '.join(plain[:3])}, not even by a redirect"
+        yield finding("MIG025", Verdict.WARN, twin.ingress.ref, summary, reproduce=reproduce)
+
+
+def _solver_findings(twin: Twin, unknown: bool) -> Iterator[Finding]:
+    solvers = [one for one in twin.solvers if one.unknown is unknown]
+    if solvers:
+        hosts = ", ".join(dict.fromkeys(host_words(one.host) for one in solvers[:5]))
+        yield finding(
+            "MIG021",
+            Verdict.UNKNOWN if unknown else Verdict.WARN,
+            twin.ingress.ref,
+            f"{safe_ref(solvers[0].issuer)} renews {hosts}: {clean(solvers[0].words, 200)}",
+            evidence=_few(f"{host_words(one.host)}: {clean(one.words, 200)}" for one in solvers),
+            reproduce=kubectl_get(solvers[0].issuer),
+        )
+
+
+def _network_findings(twin: Twin, unknown: bool) -> Iterator[Finding]:
+    shut = [one for one in twin.shut if one.unknown is unknown]
+    if shut:
+        yield finding(
+            "MIG022",
+            Verdict.UNKNOWN if unknown else Verdict.FAIL,
+            twin.ingress.ref,
+            f"{policies_words(shut[0])} before {safe_ref(shut[0].service)}: {clean(shut[0].words, 200)}",
+            evidence=_few(f"{safe_ref(one.service)}: {clean(one.words, 200)}" for one in shut),
+            reproduce=kubectl_list("networkpolicies.networking.k8s.io", shut[0].service.namespace),
         )
 
 

@@ -17,7 +17,7 @@ from ...cluster.objects import Route, RouteMatch, RouteRule
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...cluster.topology import BoundListener
-from .twin_answers import Answer, Pattern, Target
+from .twin_answers import Answer, Covering, Pattern, Target
 from .twin_old import compiled
 from .world import World
 
@@ -45,6 +45,7 @@ class NewSide:
         self.host = host.lower()
         self.unsure = ""
         self._world = world
+        self._answers: dict[str, Answer | None] = {}
         found = list(self._attached())
         self.secure_listeners = self._secure({bound.gateway for bound, _ in found})
         secure = any(bound.listener.protocol in _TLS_PROTOCOLS for bound, _ in found)
@@ -130,7 +131,14 @@ class NewSide:
 
     def answer(self, path: str) -> Answer | None:
         """The rule that answers ``path``."""
-        return next((one.answer for one in self._candidates if one.pattern.covers(path)), None)
+        if path not in self._answers:
+            first = min(self._covering.at(path), default=None)
+            self._answers[path] = None if first is None else self._candidates[first].answer
+        return self._answers[path]
+
+    @cached_property
+    def _covering(self) -> Covering[int]:
+        return Covering((one.pattern, place) for place, one in enumerate(self._candidates))
 
     @cached_property
     def _candidates(self) -> tuple[_Candidate, ...]:

@@ -7,14 +7,14 @@ whole host case-insensitive expressions, rewrite-target implies them, nginx redi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ...cluster.annotations import NGINX_PREFIX
 from ...cluster.hosts import host_keys
 from ...cluster.kubernetes_objects import Ingress, IngressBackend, IngressPath
 from ...cluster.refs import ObjectRef
-from .twin_answers import Answer, Pattern, Target
+from .twin_answers import Answer, Covering, Pattern, Target
 from .world import World
 
 _NGINX_CONTROLLER = "k8s.io/ingress-nginx"
@@ -103,6 +103,7 @@ class OldSide:
         self.host = host.lower()
         self._world = world
         self._nginx = nginx
+        self._answers: dict[str, Answer | None] = {}
         of_class = [
             ingress
             for ref in world.hosts.ingresses_for(host)
@@ -161,21 +162,37 @@ class OldSide:
 
     def answer(self, path: str) -> Answer | None:
         """The Ingress that answers ``path``; a redirect where nginx adds the trailing slash itself."""
+        if path not in self._answers:
+            self._answers[path] = self._answer(path)
+        return self._answers[path]
+
+    def _answer(self, path: str) -> Answer | None:
         best = self.winner(path)
         slashed = f"{path}/"
         if self._nginx and not self.is_regex and (best is None or best.path != path):
-            for one in self.paths:
-                if one.path == slashed and one.pattern.kind in ("exact", "string"):
-                    answer = one.answer()
-                    return Answer(
-                        answer.owner, 0, answer.path, answer.path_type, answer.targets, redirect=slashed
-                    )
+            ending = self._slashed.get(slashed)
+            if ending is not None:
+                return replace(ending.answer(), redirect=slashed)
         return best.answer() if best else None
+
+    @cached_property
+    def _slashed(self) -> dict[str, OldPath]:
+        """The paths to which nginx itself adds a missing slash."""
+        return {one.path: one for one in reversed(self.paths) if one.pattern.kind in ("exact", "string")}
+
+    @cached_property
+    def _covering(self) -> Covering[int]:
+        return Covering((one.pattern, place) for place, one in enumerate(self.paths))
 
     def winner(self, path: str) -> OldPath | None:
         """The path that takes a request, before nginx's own redirect."""
-        covering = [one for one in self.paths if one.pattern.covers(path)]
-        return max(covering, key=lambda one: self._rank(one, path), default=None)
+        # of equals the first: that of the older Ingress
+        best = max(
+            self._covering.at(path),
+            key=lambda place: (self._rank(self.paths[place], path), -place),
+            default=None,
+        )
+        return None if best is None else self.paths[best]
 
     def _rank(self, one: OldPath, path: str) -> tuple[int, int, int]:
         if one.path_type == "default":

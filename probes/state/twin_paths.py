@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from .twin_answers import Answer, Pattern, Side, Target
 from .twin_old import OldPath, OldSide
 from .twin_samples import expression_samples, samples
 
-# patterns of a host beyond which only those near a path are asked about
-_NEAR = 40
+# patterns around a path that are asked about too: the root of a host with thousands touches them all
+_MOST_NEAR = 400
 _MOST_EXAMPLES = 6
 
 
@@ -75,13 +76,13 @@ def requests_of(pattern: Pattern, others: Iterable[Pattern]) -> tuple[str, ...]:
 
 
 def _requests(pattern: Pattern, others: tuple[Pattern, ...]) -> tuple[str, ...]:
-    near = [other for other in others if len(others) <= _NEAR or _touches(pattern, other)]
     asked = dict.fromkeys(samples(pattern))
-    for other in near[: 4 * _NEAR]:
+    for other in [other for other in others if _touches(pattern, other)][:_MOST_NEAR]:
         asked.update(dict.fromkeys(samples(other)))
     return tuple(asked)
 
 
+@lru_cache(maxsize=65_536)
 def _touches(one: Pattern, other: Pattern) -> bool:
     if "regex" in (one.kind, other.kind):
         return True

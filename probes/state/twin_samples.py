@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from .twin_answers import Pattern
 
@@ -13,6 +14,7 @@ _LONGEST = 120
 _CLASS_SAMPLES = ("x", "7", "a", "Z", "-", "_", "/")
 
 
+@lru_cache(maxsize=4_096)
 def samples(pattern: Pattern) -> tuple[str, ...]:
     """Paths on both sides of every edge of ``pattern``; for an expression, of some that it matches."""
     bases = expression_samples(pattern) if pattern.kind == "regex" else (pattern.value or "/",)

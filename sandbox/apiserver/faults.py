@@ -28,13 +28,14 @@ class Faults:
 
     `latency_s`: every answer comes that many seconds late. `legacy_discovery`: what is served is told group
     by group, as before Kubernetes 1.26. `broken_groups`: their API server is down, so discovery of them
-    fails.
+    fails. `hidden_groups`: discovery leaves them out, as for a moment after an API server has begun.
     """
 
     def __init__(self) -> None:
         self.latency_s = 0.0
         self.legacy_discovery = False
         self.broken_groups: frozenset[str] = frozenset()
+        self.hidden_groups: frozenset[str] = frozenset()
         self._planned: list[_Planned] = []
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -72,6 +73,7 @@ class Faults:
         self.latency_s = 0.0
         self.legacy_discovery = False
         self.broken_groups = frozenset()
+        self.hidden_groups = frozenset()
         self.stall_watches = False
         self._planned.clear()
 

@@ -219,6 +219,12 @@ class ApiServer:
             if request.method != "GET":
                 raise method_not_allowed()
             body, content_type = document
+            hidden = self.faults.hidden_groups
+            if hidden and "items" in body:
+                body = {
+                    **body,
+                    "items": [one for one in body["items"] if one["metadata"].get("name") not in hidden],
+                }
             return await respond(request, msgspec.json.encode(body), content_type)
         target = parse_target(request.path, self.storage.registry)
         watching = request.query.get("watch", "") in ("1", "true", "True")

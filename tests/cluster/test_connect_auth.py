@@ -459,3 +459,14 @@ async def test_the_kernel_is_asked_to_notice_dead_lines(practice: Practice) -> N
             await asyncio.to_thread(stream.close)
     names = {option for _, option, _ in keepalive_options()}
     assert len(names) >= 4, f"too little for {os.uname().sysname}"
+
+
+def test_the_same_is_asked_for_by_the_names_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = keepalive_options()
+    for name in ("TCP_KEEPIDLE", "TCP_USER_TIMEOUT"):
+        monkeypatch.delattr(socket, name, raising=False)
+    monkeypatch.setattr(socket, "TCP_KEEPALIVE", 0x10, raising=False)
+    there = keepalive_options()
+    assert (socket.IPPROTO_TCP, 0x10, 10) in there
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in there
+    assert len(there) >= len(here) - 1

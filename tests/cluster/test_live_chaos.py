@@ -6,10 +6,11 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from time import monotonic
 
 import pytest
-from chaos_kit import Rig, a_service, behind_a_proxy
+from chaos_kit import QUICK, Rig, a_service, behind_a_proxy
 from live_helpers import TOKEN, Practice, a_gateway, a_route, eventually
 from pointsman.cluster.timing import Timing
 from pointsman.sandbox.apiserver.server import ApiServer
@@ -158,6 +159,22 @@ async def test_a_history_that_is_gone_is_stale_until_it_is_listed(rig: Rig) -> N
     assert "stale" in seen
 
 
+async def test_a_gateway_that_answers_for_a_dead_server_is_no_sign_of_life(rig: Rig) -> None:
+    rig.practice.server.faults.fail_next(10_000, 503)
+    await rig.all_stale()
+    assert "503" in rig.cluster.snapshot().state_of("Gateway").detail
+    rig.practice.storage.apply(a_route("meanwhile"))
+    rig.practice.server.faults.clear()
+    await rig.in_step()
+
+
+async def test_a_refused_heartbeat_is_a_sign_of_life(rig: Rig) -> None:
+    rig.practice.server.faults.fail_next(10_000, 403, matches=lambda method, path: path == "/version")
+    asked = version_questions(rig)
+    await eventually(lambda: version_questions(rig) > asked + 3)
+    assert rig.all_in("live")
+
+
 async def test_retry_after_is_obeyed(rig: Rig) -> None:
     rig.practice.server.faults.fail_next(1, 429, retry_after_s=2, matches=on_routes)
     rig.practice.server.cut_watches()
@@ -194,7 +211,14 @@ def version_questions(rig: Rig) -> int:
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_any_sequence_of_faults_and_writes_ends_in_the_truth(rig: Rig, seed: int) -> None:
+async def test_any_sequence_of_faults_and_writes_ends_in_the_truth(practice: Practice, seed: int) -> None:
+    # a watch that died alone and without a word, while the heartbeat's connection lives, is found out by its
+    # bookmark that does not come
+    async with behind_a_proxy(practice, replace(QUICK, watch_read_s=3.0)) as rig:
+        await any_sequence(rig, seed)
+
+
+async def any_sequence(rig: Rig, seed: int) -> None:
     dice = random.Random(seed)
     proxy, server, storage = rig.proxy, rig.practice.server, rig.practice.storage
     matches: Path = lambda method, path: path != "/version"  # noqa: E731

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -193,6 +194,55 @@ async def test_a_kind_that_comes_is_seen_without_the_right_to_watch_crds(practic
         await eventually(lambda: cluster.snapshot().issuers)
 
 
+async def test_what_discovery_leaves_out_for_a_moment_is_not_gone(practice: Practice) -> None:
+    practice.storage.apply(a_gateway())
+    practice.storage.apply(a_route())
+    grpc = {**a_route("calls"), "kind": "GRPCRoute"}
+    practice.storage.apply(grpc)
+    group = "gateway.networking.k8s.io"
+    async with reading(practice) as cluster:
+        await eventually(lambda: len(cluster.snapshot().routes) == 2)
+        await eventually(lambda: cluster.snapshot().state_of("CustomResourceDefinition").state == "live")
+        practice.server.faults.hidden_groups = frozenset({group})
+        asked = discoveries(practice)
+        cluster.look_again()
+        await eventually(lambda: discoveries(practice) > asked + 1)
+        snapshot = cluster.snapshot()
+        assert (len(snapshot.gateways), len(snapshot.routes)) == (1, 2)
+        assert {snapshot.state_of(kind).state for kind in ("Gateway", "HTTPRoute", "GRPCRoute")} == {"live"}
+    # and where it is left out from the beginning, nobody knows yet
+    snapshot = await once(practice)
+    assert snapshot.state_of("Gateway").state == "failed"
+    assert "does not serve it yet" in snapshot.state_of("Gateway").detail
+    async with reading(practice) as cluster:
+        await eventually(lambda: cluster.snapshot().state_of("GRPCRoute").state == "failed")
+        practice.server.faults.hidden_groups = frozenset()
+        await eventually(lambda: cluster.snapshot().state_of("GRPCRoute").state == "live")
+        assert len(cluster.snapshot().routes) == 2
+
+
+def discoveries(practice: Practice) -> int:
+    return sum(one.path == "/apis" for one in practice.server.requests)
+
+
+async def test_a_version_that_is_not_understood_is_not_none(practice: Practice) -> None:
+    practice.storage.apply(
+        {
+            "apiVersion": "gateway.networking.k8s.io/v9",
+            "kind": "ListenerSet",
+            "metadata": {"name": "new", "namespace": "infra"},
+            "spec": {},
+        }
+    )
+    registry = practice.storage.registry
+    served = registry.by_plural("gateway.networking.k8s.io", "listenersets")
+    assert served is not None
+    registry.add(dataclasses.replace(served, versions=("v9",)))
+    assert "served as v9 only" in (await once(practice)).state_of("ListenerSet").detail
+    async with reading(practice) as cluster:
+        await eventually(lambda: cluster.snapshot().state_of("ListenerSet").state == "failed")
+
+
 # -- pods --
 
 
@@ -279,3 +329,22 @@ async def test_pods_that_may_not_be_read_are_denied_and_the_rest_works(practice:
         assert "Pod" not in cluster.snapshot().kinds
         allow()
         await eventually(lambda: pod_names(cluster) == {"envoy-gateway-1"})
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning",
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning",
+)
+async def test_pods_grow_stale_with_their_server_and_live_with_it(practice: Practice) -> None:
+    practice.storage.apply(a_controller())
+    practice.storage.apply(a_pod("envoy-gateway-1", "envoy-gateway"))
+    port = practice.port
+    async with reading(practice) as cluster:
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"live"})
+        await practice.server.stop()
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"stale"})
+        assert pod_names(cluster) == {"envoy-gateway-1"}
+        practice.storage.apply(a_pod("envoy-gateway-2", "envoy-gateway"))
+        await practice.restart(port)
+        await eventually(lambda: pod_names(cluster) == {"envoy-gateway-1", "envoy-gateway-2"})
+        await eventually(lambda: {one.state for one in cluster.snapshot().pod_states.values()} == {"live"})

@@ -152,7 +152,7 @@ def test_a_token_that_is_not_accepted(world: WorldFacts, tmp_path: Path) -> None
 def test_all_of_it_forbidden(tmp_path: Path, serve: Callable[[Callable[[str], Answer]], str]) -> None:
     kubeconfig = write_kubeconfig(tmp_path / "kc", serve(forbidden))
     ended = run("status", "--kubeconfig", kubeconfig)
-    one_line(ended, COULD_NOT_TELL, "not allowed on http://127.0.0.1:", '"/api"', "kubectl auth can-i")
+    one_line(ended, COULD_NOT_TELL, "not allowed on http://127.0.0.1:", '"/api', "kubectl auth can-i")
 
 
 def test_every_list_forbidden_is_unknown(
@@ -173,13 +173,21 @@ def test_every_list_forbidden_is_unknown(
             200,
             {
                 "kind": "APIGroupList",
-                "groups": [{"name": group, "versions": [{"groupVersion": f"{group}/v1", "version": "v1"}]}],
+                "groups": [
+                    {"name": name, "versions": [{"groupVersion": f"{name}/v1", "version": "v1"}]}
+                    for name in (group, "networking.k8s.io")
+                ],
             },
         ),
         f"/apis/{group}/v1": resources(f"{group}/v1", gateways="Gateway", httproutes="HTTPRoute"),
+        "/apis/networking.k8s.io/v1": resources("networking.k8s.io/v1", ingresses="Ingress"),
     }
     server = serve(lambda path: answers.get(path) or forbidden(path))
-    ended = run("status", "-o", "json", "--kubeconfig", write_kubeconfig(tmp_path / "kc", server))
+    kubeconfig = write_kubeconfig(tmp_path / "kc", server)
+    for arguments in ((), ("shop/web",)):
+        twin = run("twin", *arguments, "--kubeconfig", kubeconfig)
+        one_line(twin, COULD_NOT_TELL, "Ingresses could not be read (denied)")
+    ended = run("status", "-o", "json", "--kubeconfig", kubeconfig)
     assert (ended.returncode, ended.stderr) == (COULD_NOT_TELL, "")
     document = json.loads(ended.stdout)
     assert document["verdict"] == "UNKNOWN"
@@ -234,12 +242,25 @@ def test_a_plan_that_is_not_there_or_no_yaml(tmp_path: Path) -> None:
         (("resume", "none0000"), "`pointsman journal` lists all runs"),
         (("resume",), "no unfinished run"),
         (("explain", "XYZ"), "`pointsman explain` lists all"),
+        (("diagnose",), "Missing option '-f' / '--filename'; see: pointsman diagnose --help"),
+        (
+            ("diagnose", "-f", "/nowhere"),
+            "-f /nowhere: No such file or directory; name a file",
+        ),
+        (("diagnose", "-f", "/dev/zero"), "/dev/zero is no regular file"),
+        (("status", "--context", "a", "--context", "b"), "there is no context a; known contexts are: none"),
         (("demo", "--scenario", "shops"), "there is no scenario 'shops'; there are: shop, "),
         (("demo", "--load", "/nowhere.yaml"), "cannot load /nowhere.yaml: there is no such file or folder"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
     one_line(run_inside(*arguments), USAGE, said)
+
+
+def test_diagnose_reads_no_broken_yaml(tmp_path: Path) -> None:
+    broken = tmp_path / "manifests.yaml"
+    broken.write_text("kind: Gateway\nmetadata: {name: [a\n")
+    one_line(run("diagnose", "-f", str(broken)), USAGE, f"{broken}:3:1: not YAML: ", "mend that line")
 
 
 def test_demo_loads_no_broken_yaml(tmp_path: Path) -> None:

@@ -341,7 +341,9 @@ def test_version_and_help() -> None:
     commands = [
         row.split()[0] for row in overview.stdout.partition("Commands:")[2].splitlines() if row.strip()
     ]
-    assert set(commands) == {"status", "check", "cutover", "resume", "journal", "explain", "demo", "twin"}
+    assert set(commands) == {
+        *("check", "cutover", "demo", "diagnose", "explain", "journal", "resume", "route", "status", "twin")
+    }
     for command in commands:
         shown = runner.invoke(cli, [command, "--help"], prog_name="pointsman")
         assert shown.exit_code == 0

@@ -14,6 +14,8 @@ from pointsman.cluster.connect import connect
 from pty_kit import CURSOR_ON, LEFT_ALTERNATE_SCREEN, Pty
 
 ONE_ROW, CURSOR_MOVE = 300, 6000
+# two lines of a table, or the line where one types; the table where rows move
+CURSOR_IN_TABLE, TYPED, OPEN_PROMPT, SORTED = 400, 450, 800, 3000
 Patch = Callable[[str, str, dict[str, object]], None]
 
 
@@ -87,6 +89,40 @@ def test_what_a_look_costs(world: WorldFacts, patch: Patch) -> None:
         terminal.send(b"j")
         terminal.read_until_quiet(0.4)
         assert 0 < len(terminal.seen) - before < CURSOR_MOVE
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+def test_what_typing_and_sorting_cost(world: WorldFacts, size: tuple[int, int]) -> None:
+    columns, lines = size
+    with Pty("--kubeconfig", world["kubeconfig"], columns=columns, lines=lines) as terminal:
+        terminal.until_loaded()
+
+        def cost(keys: bytes) -> int:
+            before = len(terminal.seen)
+            terminal.send(keys)
+            terminal.read_until_quiet(0.5)
+            return len(terminal.seen) - before
+
+        # the line where one types takes the place of another: nothing above it moves or is painted anew
+        assert 0 < cost(b"/") < OPEN_PROMPT
+        assert 0 < cost(b"zqx") < CURSOR_MOVE
+        assert "nothing matches" in terminal.display()
+        # nothing is left to hide
+        assert 0 < cost(b"y") < TYPED
+        cost(b"\x1b")
+        # a cursor that was put somewhere stays on its route, and so do the details
+        cost(b"j")
+        assert 0 < cost(b"N") < SORTED
+        assert "by name" in terminal.display()
+        assert 0 < cost(b"S") < SORTED
+        # keys that come all at once, as over a slow line, are typed and not taken one by one
+        terminal.send(b":ingresses\r")
+        terminal.until_shown("INGRESSES 15")
+        terminal.read_until_quiet(0.5)
+        assert 0 < cost(b"j") < CURSOR_IN_TABLE
+        before = len(terminal.seen)
+        terminal.read_for(2.5)
+        assert terminal.seen[before:] == b""
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGINT", "ctrl-c", "q"])

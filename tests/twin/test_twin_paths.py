@@ -266,3 +266,23 @@ def test_the_samples_find_what_brute_force_finds(old: list[OldEntry], new: list[
         for path in host.paths
     }
     assert compared == {one[:2]: by_brute_force(old, new, one) for one in old}
+
+
+def test_a_route_through_a_listener_set() -> None:
+    new_class, gate = gateway(http={"port": 80, "protocol": "HTTP", "hostname": "elsewhere.test"})
+    gate["spec"]["allowedListeners"] = {"namespaces": {"from": "All"}}
+    listener_set: Json = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "ListenerSet",
+        "metadata": {"name": "own", "namespace": "shop"},
+        "spec": {
+            "parentRef": {"name": "main", "namespace": "infra"},
+            "listeners": [{"name": "own", "port": 80, "protocol": "HTTP", "hostname": HOST}],
+        },
+    }
+    new = route(rule("/", "PathPrefix", "a"))
+    new["spec"]["parentRefs"] = [{"kind": "ListenerSet", "name": "own"}]
+    old = ingress(("/", "Prefix", "a"))
+    assert likeness(new_class, gate, listener_set, old, new) == {"/": "same"}
+    # no ListenerSet among the documents says nothing of the cluster
+    assert likeness(new_class, gate, old, new) == {"/": "unknown"}

@@ -107,6 +107,22 @@ def test_a_host_with_a_certificate_needs_a_tls_listener() -> None:
     assert "MIG020" not in findings(*GATEWAY, old, ROUTE)
 
 
+def test_plain_http_that_only_tls_answers_is_told() -> None:
+    old = ingress(ROOT)
+    secure = route(rule("/", "PathPrefix", "a"), section="https")
+    assert set(findings(*GATEWAY, old, secure)) == {"MIG001", "MIG025"}
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}
+    plain = route(rule("/", "PathPrefix", filters=[redirect]), name="plain", host="", section="http")
+    assert set(findings(*GATEWAY, old, secure, plain)) == {"MIG001"}
+
+
+def test_an_ingress_whose_paths_an_older_one_has_changes_nothing() -> None:
+    old = ingress(ROOT, annotations=nginx(whitelist_source_range="10.0.0.0/8"))
+    first = ingress(ROOT, name="first")
+    assert "MIG012" in findings(*GATEWAY, old, ROUTE)
+    assert set(findings(*GATEWAY, old, first, ROUTE)) == {"MIG001"}
+
+
 def test_the_certificates_are_set_side_by_side() -> None:
     old = ingress(ROOT, tls="cert")
     (copied,) = twin(*GATEWAY, old, ROUTE).tls

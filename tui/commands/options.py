@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ...cluster.errors import UserError
 from ..settings import Settings
 
 USAGE = 2
@@ -22,16 +23,51 @@ def cluster_options(function: Callable[..., None]) -> Callable[..., None]:
 
     They may stand before or behind the command's name.
     """
-    options = (
-        click.option(
-            "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
-        ),
+    return _cluster_options(
+        function,
         click.option(
             "--context",
             "context_name",
             metavar="NAME",
+            shell_complete=_context_names,
             help="Context of the kubeconfig; else its current one.",
         ),
+    )
+
+
+def clusters_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The same, with ``--context`` as often as wanted: handed on as ``contexts``, in order, maybe empty."""
+    return _cluster_options(
+        function,
+        click.option(
+            "--context",
+            "contexts",
+            metavar="NAME",
+            multiple=True,
+            shell_complete=_context_names,
+            help="Context of the kubeconfig, else its current one; repeatable: all are told together.",
+        ),
+    )
+
+
+def _context_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What the shell offers behind ``--context``; nothing where no kubeconfig can be read."""
+    from ...cluster.kubeconfig import list_contexts
+
+    base = context.find_object(Settings) or Settings()
+    try:
+        known = list_contexts(context.params.get("kubeconfig") or base.kubeconfig)
+    except UserError:
+        return []
+    return [entry.name for entry in known if entry.name.startswith(incomplete)]
+
+
+def _cluster_options(function: Callable[..., None], context: Callable[[F], F]) -> Callable[..., None]:
+    options = (
+        click.option(
+            "--kubeconfig", metavar="FILE", help="Kubeconfig; else $KUBECONFIG, else ~/.kube/config."
+        ),
+        context,
         click.option(
             "-n", "--namespace", "namespaces", metavar="NS", multiple=True, help="Only this namespace."
         ),
@@ -48,7 +84,7 @@ def _with_settings(function: Callable[..., None]) -> Callable[..., None]:
     def with_settings(
         *arguments: Any,
         kubeconfig: str | None,
-        context_name: str | None,
+        context_name: str | None = None,
         namespaces: tuple[str, ...],
         all_namespaces: bool,
         **rest: Any,

@@ -91,9 +91,11 @@ def _chosen(snapshot: Snapshot, settings: Settings, name: str | None, host: str 
     if settings.namespaces is not None:
         refs = [ref for ref in refs if ref.namespace in settings.namespaces]
     if name is not None:
-        refs = [ref for ref in refs if _is_named(ref, name, settings)]
+        refs = [ref for ref in refs if _is_named(ref, name)]
     if host is not None:
-        refs = [ref for ref in refs if host.lower() in {one.lower() for one in snapshot.ingresses[ref].hosts}]
+        from ..describe_twin import ingresses_of
+
+        refs = [ref for ref in refs if ref in ingresses_of(snapshot, (host,))]
     if refs or (name is None and host is None and _known(snapshot)):
         return refs
     if not _known(snapshot):
@@ -110,7 +112,7 @@ def _known(snapshot: Snapshot) -> bool:
     return snapshot.state_of("Ingress").state in ("live", "stale", "absent", "unseen")
 
 
-def _is_named(ref: ObjectRef, name: str, settings: Settings) -> bool:
+def _is_named(ref: ObjectRef, name: str) -> bool:
     namespace, slash, own = name.removeprefix("ingress/").rpartition("/")
     return ref.name == own and (ref.namespace == namespace if slash else True)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,45 +15,59 @@ from textual.widget import Widget
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...probes.state.rows import RouteRow
-from ...probes.verdict import Finding, Verdict
-from ..describe import class_lines, gateway_lines, route_lines, short
+from ..arrange import History, Lens
+from ..describe import short
+from ..describe_object import NOTHING, details_of, lately_lines
+from ..filters import Haystacks, parse_filter
 from ..lines import Line, Span, Tone, count, line
-from ..route_rows import ALL_ROUTES, attached, route_header, route_rows, tree_rows
+from ..route_rows import ALL_ROUTES, Looks, attached, route_header, route_rows, route_text, tree_rows
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
-from .frame import FrameScreen
+from .table import TableScreen
 
 _NARROW = 100
 
 
-class BrowseScreen(FrameScreen):
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where somebody was on this screen."""
+
+    place: Hashable
+    kind: str
+    filter_text: str
+    faults: bool
+    namespaces: tuple[str, ...] | None
+
+
+class BrowseScreen(TableScreen):
     """The tree on the left, the routes on the right, the details below; the cursor stays on its object."""
 
     DEFAULT_CSS = """
     BrowseScreen #upper { height: 1fr; }
-    BrowseScreen #tree-side { width: 40; }
+    BrowseScreen #tree-side { width: 36; }
     BrowseScreen #route-side { width: 1fr; }
     BrowseScreen #details { height: 1fr; }
     BrowseScreen.narrow #tree-side { display: none; width: 1fr; }
     BrowseScreen.narrow.in-tree #tree-side { display: block; }
     BrowseScreen.narrow.in-tree #route-side { display: none; }
     """
+    NAME = "browse"
+    ENTER = "from a gateway to its routes; from a route into its details, to scroll them"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "other_side", "gateways or routes", show=False, priority=True),
-        Binding("slash", "filter", "filter", show=False),
-        Binding("z", "faults", "faults only", show=False),
-        Binding("y", "yaml", "yaml", show=False),
-        Binding("t", "twin", "twin", show=False),
-        Binding("c", "checklist", "checklist", show=False),
-        Binding("p", "plans", "plans", show=False),
-        Binding("d", "details", "details", show=False),
+        Binding("tab", "other_side", "between the gateways and the routes", show=False, priority=True),
+        Binding("c", "checklist", "the checklist of the host's plan", show=False),
+        Binding("p", "plans", "all plans and runs", show=False),
+        Binding("x", "xray", "where a request to this route ends, and why others lose", show=False),
+        Binding("left_square_bracket", "history(-1)", "back to the place and filter before", show=False),
+        Binding("right_square_bracket", "history(1)", "forth again", show=False),
     ]
 
     def __init__(self) -> None:
         super().__init__()
-        self._filter = ""
-        self._faults_only = False
-        self._place: object = ALL_ROUTES
+        self._place: Hashable = ALL_ROUTES
+        self._kind = ""
+        self._haystacks: Haystacks[RouteRow] = Haystacks(route_text, lambda row: row.ref)
+        self._history = History(Visit(ALL_ROUTES, "", "", False, None))
 
     # -- the frame
 
@@ -65,22 +81,23 @@ class BrowseScreen(FrameScreen):
         """The most used; the rest stands in the help."""
         return (
             ("tab", "side"),
-            ("enter", "read"),
             ("/", "filter"),
             ("z", "faults"),
-            ("y", "yaml"),
-            ("t", "twin"),
+            (":", "go"),
+            ("?", "help"),
             ("c", "checklist"),
             ("p", "plans"),
-            ("?", "help"),
+            ("F", "findings"),
+            ("y", "yaml"),
+            ("x", "x-ray"),
+            ("t", "twin"),
             ("q", "quit"),
         )
 
     def where(self) -> str:
         """Where, and what hides rows."""
         place = short(self._place) if isinstance(self._place, ObjectRef) else "all routes"
-        hidden = [f"filter {self._filter!r}"] if self._filter else []
-        hidden += ["faults only"] if self._faults_only else []
+        hidden = self.hidden_words()
         note = self.pointsman.settings.practice_note
         # at 80 columns the note is only of use if all of it is there
         here = place if note and self.size.width < _NARROW else f"browse > {place}"
@@ -93,8 +110,7 @@ class BrowseScreen(FrameScreen):
 
     def on_resize(self) -> None:
         """At 80 columns the tree folds away behind the tab key."""
-        self.set_class(self.size.width < _NARROW, "narrow")
-        self.call_after_refresh(self.draw)
+        self._fold()
 
     # -- drawing
 
@@ -104,34 +120,60 @@ class BrowseScreen(FrameScreen):
             return
         overview = self.pointsman.picture.overview
         tree = self.query_one("#tree", RowView)
-        tree.set_rows(tree_rows(overview, max(tree.size.width, 30)))
-        self._draw_routes()
+        tree.set_rows(tree_rows(overview, max(tree.size.width, 30), self.pointsman.changes))
+        self.draw_table()
         self._draw_details()
         self.show_frame()
 
-    def _draw_routes(self) -> None:
+    def draw_table(self) -> None:
+        """The routes of the place, as they are asked for."""
         view = self.query_one("#routes", RowView)
         width = max(view.size.width, 40)
-        chosen = self._visible()
-        total = len(self.pointsman.picture.overview.routes)
-        count = f"{len(chosen)} of {total}" if len(chosen) != total else str(total)
-        title = line("  ", Span(f"ROUTES {count}", Tone.STRONG))
-        self.query_one("#routes-title", Bar).show(title, line(Span(self._loading(), Tone.DOUBT), " "))
-        self.query_one("#routes-header", Bar).show(route_header(width))
+        picture = self.pointsman.picture
+        looks = Looks(
+            picture.snapshot,
+            self.pointsman.changes,
+            self.pointsman.probed,
+            time.time(),
+            self.arrangement.wide,
+        )
+        routes = self._of_kind()
+        chosen = self.arranged(attached(routes, self._place), self._lens(looks))
+        heading = f"{self._kind.upper()}S" if self._kind else "ROUTES"
+        title = line("  ", Span(f"{heading} {self.counted(len(chosen), len(routes))}", Tone.STRONG))
+        self.query_one("#routes-title", Bar).show(title, self._beside_title(width - len(title[1].text) - 6))
+        self.query_one("#routes-header", Bar).show(route_header(width, wide=looks.wide))
         if chosen:
-            view.set_rows(route_rows(chosen, width))
+            view.set_rows(route_rows(chosen, width, looks))
         else:
             view.set_rows(Rows.text([line("  ", Span(self._nothing(), Tone.DIM))]))
 
-    def _visible(self) -> Sequence[RouteRow]:
-        routes = attached(self.pointsman.picture.overview.routes, self._place)
-        if self._faults_only:
-            routes = [row for row in routes if row.worst.badness >= Verdict.WARN.badness]
-        wanted = self._filter.lstrip("!").lower()
-        if wanted:
-            inverse = self._filter.startswith("!")
-            routes = [row for row in routes if (wanted in _haystack(row)) != inverse]
-        return routes
+    def _of_kind(self) -> Sequence[RouteRow]:
+        routes = self.pointsman.picture.overview.routes
+        return [row for row in routes if row.ref.kind == self._kind] if self._kind else routes
+
+    def _lens(self, looks: Looks) -> Lens[RouteRow]:
+        return Lens(
+            worst=lambda row: row.worst,
+            text=self._haystacks,
+            labels=looks.labels,
+            name=lambda row: (row.ref.name, row.ref.namespace, row.ref.kind),
+            created=looks.created,
+            host=lambda row: row.hostnames[0] if row.hostnames else "",
+        )
+
+    def _beside_title(self, room: int) -> Line:
+        """What is missing; where all is there, the namespaces that the digits choose."""
+        loading = self._loading()
+        if loading:
+            return line(Span(loading, Tone.DOUBT), " ")
+        text = "0 all"
+        for number, name in enumerate(self.pointsman.namespaces()[:9], start=1):
+            more = f"  {number} {clean(name, 20)}"
+            if len(text) + len(more) > room:
+                break
+            text += more
+        return line(Span(text, Tone.DIM), " ") if len(text) > len("0 all") else ()
 
     def _loading(self) -> str:
         troubled = self.pointsman.picture.overview.troubled_kinds
@@ -153,52 +195,96 @@ class BrowseScreen(FrameScreen):
             return clean(refused[0], 300)
         if states:
             return "loading: what is not shown yet may exist"
-        return "no route here" if not (self._filter or self._faults_only) else "nothing matches; esc clears"
+        return "nothing matches; esc clears" if self.arrangement.hides else "no route here"
 
     def _draw_details(self) -> None:
         view = self.query_one("#details", RowView)
         width = max(view.size.width, 40)
-        title, lines, findings = self._details_of(self._subject(), width)
+        subject = self.subject()
+        details = NOTHING if subject is None else details_of(self.pointsman.picture, subject, width)
+        findings = details.findings
         right = f" {count(len(findings), 'finding')} " if findings else " "
-        heading = line(" ", Span(title, Tone.STRONG), Span(right, Tone.BAD if findings else Tone.DIM))
+        heading = line(" ", Span(details.title, Tone.STRONG), Span(right, Tone.BAD if findings else Tone.DIM))
         self.query_one("#details-title", Rule).show(heading)
-        view.set_rows(Rows.text(lines))
+        lately: list[Line] = []
+        if subject is not None:
+            told = self.pointsman.changes.told(subject.whole, time.monotonic())
+            lately = lately_lines(told, self.selected_hosts(), self.pointsman.probed, width)
+        view.set_rows(Rows.text([*lately, *details.lines]))
         self.pointsman.remember([finding.reproduce for finding in findings])
 
-    def _subject(self) -> object:
+    def subject(self) -> ObjectRef | None:
+        """The place in the tree, or the route, whichever side has the focus."""
         in_tree = self.query_one("#tree", RowView).has_focus
-        return self._place if in_tree else self.query_one("#routes", RowView).cursor_key
+        key = self._place if in_tree else self.query_one("#routes", RowView).cursor_key
+        return key if isinstance(key, ObjectRef) else None
 
-    def _details_of(self, subject: object, width: int) -> tuple[str, list[Line], Sequence[Finding]]:
-        picture = self.pointsman.picture
-        if not isinstance(subject, ObjectRef):
-            return "nothing selected", [], ()
-        ref = subject.whole
-        findings = picture.by_object.get(ref, ())
-        for route in picture.overview.routes:
-            if route.ref == ref:
-                generation = (
-                    picture.snapshot.routes[ref].meta.generation if ref in picture.snapshot.routes else 0
-                )
-                title = f"{route.ref.kind} {short(ref)}"
-                return title, route_lines(route, findings, generation, width), findings
-        for gateway in picture.overview.gateways:
-            if gateway.ref == ref or any(listener.ref == subject for listener in gateway.listeners):
-                found = picture.snapshot.gateways.get(gateway.ref)
-                generation = found.meta.generation if found else 0
-                if subject.section:
-                    findings = tuple(entry for entry in findings if entry.subject == subject)
-                return short(subject), gateway_lines(gateway, findings, generation, width), findings
-        for row in picture.overview.classes:
-            if row.ref == ref:
-                return f"GatewayClass {short(ref)}", class_lines(row, findings, width), findings
-        return f"{short(ref)} is gone", [], findings
+    def selected_hosts(self) -> tuple[str, ...]:
+        """The hosts of the selected route."""
+        subject = self.subject()
+        for row in self.pointsman.picture.overview.routes:
+            if row.ref == subject:
+                return row.hostnames
+        return ()
+
+    # -- going somewhere
+
+    def settled(self) -> None:
+        """Where we are now can be come back to."""
+        self._history.visit(self._visit())
+
+    def _visit(self) -> Visit:
+        filter_text, faults = self.arrangement.filter.text, self.arrangement.faults
+        return Visit(self._place, self._kind, filter_text, faults, self.pointsman.shown_namespaces)
+
+    def action_history(self, by: int) -> None:
+        """Back to where we were, or forth again."""
+        visit = self._history.step(by)
+        if visit is None:
+            self.say("that is the first" if by < 0 else "that is the last", Tone.DIM)
+            return
+        self.say("")
+        self._place, self._kind = visit.place, visit.kind
+        self.arrangement = replace(
+            self.arrangement, filter=parse_filter(visit.filter_text), faults=visit.faults
+        )
+        if visit.namespaces != self.pointsman.shown_namespaces:
+            self.pointsman.narrow(visit.namespaces or ())
+        self.query_one("#tree", RowView).select(visit.place)
+        self.draw()
+
+    def show_kind(self, kind: str) -> None:
+        """Only the routes of one kind; of all where it is empty."""
+        self._kind = kind
+        self._place = ALL_ROUTES
+        self.query_one("#tree", RowView).select(ALL_ROUTES)
+        self._to_side(tree=False)
+        self.settled()
+
+    def show_object(self, ref: ObjectRef) -> bool:
+        """Put the cursor on a route, a gateway, a class or a listener; False where it is not there.
+
+        What would hide it is cleared.
+        """
+        overview = self.pointsman.picture.overview
+        if any(row.ref == ref.whole for row in overview.routes):
+            self._kind, self._place = "", ALL_ROUTES
+            if self.arrangement.hides:
+                self.arrangement = replace(self.arrangement, filter=parse_filter(""), faults=False)
+            self.query_one("#tree", RowView).select(ALL_ROUTES)
+            self._to_side(tree=False)
+            self.draw()
+            self.settled()
+            return self.query_one("#routes", RowView).select(ref.whole)
+        tree = self.query_one("#tree", RowView)
+        if not (tree.select(ref) or tree.select(ref.whole)):
+            return False
+        self._place = tree.cursor_key
+        self._to_side(tree=True)
+        self.settled()
+        return True
 
     # -- what happens
-
-    def picture_changed(self) -> None:
-        """The cluster changed."""
-        self.draw()
 
     def on_row_view_moved(self, event: RowView.Moved) -> None:
         """The details follow the cursor; a place in the tree chooses the routes."""
@@ -206,7 +292,7 @@ class BrowseScreen(FrameScreen):
             return
         if event.view.id == "tree" and event.key is not None:
             self._place = event.key
-            self._draw_routes()
+            self.draw_table()
         self._draw_details()
         self.show_frame()
 
@@ -224,68 +310,50 @@ class BrowseScreen(FrameScreen):
 
     def action_other_side(self) -> None:
         """Between the gateways and the routes; at 80 columns one hides the other."""
-        to_tree = not self.query_one("#tree", RowView).has_focus
-        self.set_class(to_tree, "in-tree")
-        self.query_one("#tree" if to_tree else "#routes", RowView).focus()
+        self._to_side(tree=not self.query_one("#tree", RowView).has_focus)
+        self.settled()
+
+    def _to_side(self, *, tree: bool) -> None:
+        self.set_class(tree, "in-tree")
+        self.query_one("#tree" if tree else "#routes", RowView).focus()
         self.call_after_refresh(self.draw)
 
-    def action_details(self) -> None:
-        """Into the details, to scroll them."""
-        self.query_one("#details", RowView).focus()
+    def action_wide(self) -> None:
+        """The wide table takes the place of the tree, which is then behind the tab key."""
+        super().action_wide()
+        self._fold()
+
+    def _fold(self) -> None:
+        self.set_class(self.size.width < _NARROW or self.arrangement.wide, "narrow")
+        self.call_after_refresh(self.draw)
 
     def action_back(self) -> None:
-        """Escape: out of the details, then the message, then the filter."""
+        """Escape: out of the details, then the message, then what hides rows."""
         if self.query_one("#details", RowView).has_focus:
             self.query_one("#routes", RowView).focus()
-        elif self._filter or self._faults_only:
-            self._filter, self._faults_only = "", False
-            self.draw()
+        elif self._kind and not self.arrangement.hides:
+            self.show_kind("")
         else:
             super().action_back()
 
-    def action_filter(self) -> None:
-        """Rows are hidden while the words are typed."""
-        before = self._filter
-
-        def change(text: str) -> None:
-            self._filter = text.strip()
-            self._draw_routes()
-
-        def gave_up() -> None:
-            change(before)
-            self.draw()
-
-        self.ask("/", lambda text: self.draw(), value=before, change=change, gave_up=gave_up)
-
-    def action_faults(self) -> None:
-        """Only what is wrong."""
-        self._faults_only = not self._faults_only
-        self.draw()
-
-    def action_yaml(self) -> None:
-        """The whole object, as the API server has it now."""
-        subject = self._subject()
-        if isinstance(subject, ObjectRef):
-            self.pointsman.open_yaml(subject.whole)
-
-    def action_twin(self) -> None:
-        """The Ingresses of this route's hosts beside it; without any the list of all."""
-        subject = self._subject()
-        rows = self.pointsman.picture.overview.routes
-        self.pointsman.open_twin(next((row.hostnames for row in rows if row.ref == subject), ()))
-
     def action_checklist(self) -> None:
         """The checklist of the plan that has this route's host."""
-        subject = self._subject()
-        hosts: tuple[str, ...] = ()
-        for row in self.pointsman.picture.overview.routes:
-            if row.ref == subject:
-                hosts = row.hostnames
-        self.pointsman.open_checklist(hosts)
+        self.pointsman.open_checklist(self.selected_hosts())
 
     def action_plans(self) -> None:
         """All plans and their runs."""
         self.pointsman.open_plans()
+
+    def action_xray(self) -> None:
+        """The way of a request to this route's first host and path."""
+        subject = self.subject()
+        snapshot = self.pointsman.picture.snapshot
+        request_line = ""
+        if subject is not None and subject in snapshot.routes:
+            from ..xray_start import request_for
+
+            request_line = request_for(snapshot, subject)
+        self.pointsman.open_xray(request_line)
 
 
 class _Upper(Container):
@@ -302,7 +370,3 @@ class _Upper(Container):
                 yield Bar(id="routes-title")
                 yield Bar(id="routes-header")
                 yield RowView(id="routes")
-
-
-def _haystack(row: RouteRow) -> str:
-    return f"{row.ref.namespace} {row.ref.name} {row.ref.kind} {' '.join(row.hostnames)}".lower()

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.plan import Plan
 from ...checklists.view import Check, CheckResult, Waive
 from ...probes.verdict import Verdict
 from ..describe_run import check_details, check_line, tally
 from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
-from ..sessions import CheckSession
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
+
+if TYPE_CHECKING:
+    from ...checklists.plan import Plan
+    from ..sessions import CheckSession
 
 
 class ChecklistScreen(FrameScreen):
@@ -27,13 +29,15 @@ class ChecklistScreen(FrameScreen):
     ChecklistScreen #checks { height: auto; max-height: 50%; min-height: 7; }
     ChecklistScreen #check-details { height: 1fr; }
     """
+    NAME = "checklist"
+    ENTER = "run just this one again"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r,ctrl+r", "run_all", "run all", show=False),
-        Binding("x", "cancel", "cancel", show=False),
-        Binding("w", "waive", "waive", show=False),
-        Binding("y", "copy", "copy", show=False),
-        Binding("s", "cutover", "cutover", show=False),
-        Binding("tab", "other_side", "details", show=False, priority=True),
+        Binding("r,ctrl+r", "run_all", "run all again", show=False),
+        Binding("x", "cancel", "cancel what runs", show=False),
+        Binding("w", "waive", "waive a WARN by name, with a reason that goes into the journal", show=False),
+        Binding("y", "copy", "copy the reproducing command", show=False),
+        Binding("s", "cutover", "go on to the cutover", show=False),
+        Binding("tab", "other_side", "into the details and back", show=False, priority=True),
     ]
 
     def __init__(self, plan: Plan, session: CheckSession) -> None:

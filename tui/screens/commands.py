@@ -16,7 +16,9 @@ from .frame import FrameScreen
 class CommandsScreen(FrameScreen):
     """The newest first; ``y`` copies one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("y,enter", "copy", "copy", show=False)]
+    NAME = "commands"
+    ENTER = "copy the command"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("y,Y,ctrl+y", "copy", "copy the command", show=False)]
 
     def body(self) -> Iterable[Widget]:
         """One row a command."""
@@ -37,6 +39,10 @@ class CommandsScreen(FrameScreen):
         rows = [(command, _command_line(command)) for command in commands]
         view.set_rows(Rows.of(rows or [(None, line(" none yet: run a checklist, or open a finding"))]))
         view.focus()
+
+    def on_row_view_chosen(self, event: RowView.Chosen) -> None:
+        """Enter."""
+        self.action_copy()
 
     def action_copy(self) -> None:
         """To the terminal's own clipboard (OSC 52), through SSH too."""

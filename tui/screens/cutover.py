@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.run import CutoverRun
 from ...checklists.view import (
     Confirm,
     Confirmation,
@@ -34,6 +33,9 @@ from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
+if TYPE_CHECKING:
+    from ...checklists.run import CutoverRun
+
 _TITLES = {
     "lower-ttl": "this lowers the TTL, and changes no address",
     "switch": "this moves the traffic",
@@ -56,14 +58,17 @@ class CutoverScreen(FrameScreen):
     CutoverScreen #steps { height: auto; max-height: 55%; }
     CutoverScreen #now { height: 1fr; }
     """
+    NAME = "cutover"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer", "answer", show=False, priority=False),
-        Binding("z", "roll_back", "roll back", show=False),
-        Binding("p", "postpone", "postpone", show=False),
+        Binding(
+            "enter", "answer", "answer what is asked; the change and its undo stand above it", show=False
+        ),
+        Binding("z", "roll_back", "roll back: asks for the host name", show=False),
+        Binding("p", "postpone", "postpone, and go on", show=False),
         Binding("r", "again", "check again", show=False),
-        Binding("w", "waive", "waive", show=False),
-        Binding("n", "new_run", "new run", show=False),
-        Binding("J", "journal", "journal", show=False),
+        Binding("w", "waive", "waive a WARN by name, with a reason", show=False),
+        Binding("n", "new_run", "a new run, after one that has come to its end", show=False),
+        Binding("J", "journal", "the journal, as it is on disk", show=False),
     ]
 
     def __init__(self, run: CutoverRun) -> None:

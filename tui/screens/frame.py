@@ -7,6 +7,7 @@ from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -14,7 +15,7 @@ from ...cluster.text import clean
 from ..host import Host
 from ..lines import Line, Span, Tone, line
 from ..widgets.bars import Bar, key_line
-from ..widgets.prompt import Prompt
+from ..widgets.prompt import Completer, Prompt
 
 
 class FrameScreen(Screen[None]):
@@ -24,12 +25,23 @@ class FrameScreen(Screen[None]):
     FrameScreen { background: ansi_default; layout: vertical; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", show=False),
-        Binding("question_mark", "help", "help", show=False),
-        Binding("at", "commands", "commands run", show=False),
-        Binding("colon", "go", "go to", show=False),
-        Binding("ctrl+r", "ask_again", "ask again", show=False),
+        Binding("escape", "back", "back; a running cutover goes on", show=False),
+        Binding("question_mark", "help", "this page", show=False),
+        # with priority: a key of a quick typist that follows must find the question open
+        Binding("colon", "go", "go to a place (below); tab completes it", show=False, priority=True),
+        Binding("ctrl+a", "aliases", "all places with their short names", show=False),
+        Binding("F", "findings", "everything found, worst first", show=False),
+        Binding("i", "kinds", "how fresh each kind is, and what may not be read", show=False),
+        Binding("at", "commands", "every command that would reproduce what was seen and done", show=False),
+        Binding("ctrl+r", "ask_again", "ask again now", show=False),
     ]
+    # the stock one repaints the whole screen at every change of focus: 8 kB each time somebody types a filter
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+
+    NAME: ClassVar[str] = "everywhere"
+    """What the help page calls this screen."""
+    ENTER: ClassVar[str] = ""
+    """What enter does here, where rows take it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +56,7 @@ class FrameScreen(Screen[None]):
         """Header, body, prompt, and the last two lines."""
         yield Bar(id="header")
         yield from self.body()
-        yield Prompt(id="prompt")
+        yield Prompt(id="prompt", on_asking=self._make_room)
         yield Bar(id="where")
         yield Bar(id="keys")
 
@@ -62,6 +74,10 @@ class FrameScreen(Screen[None]):
 
     # -- the frame's own lines
 
+    def _make_room(self, asking: bool) -> None:
+        # the question takes the place of this line: were it one line more, all above would move
+        self.query_one("#where").display = not asking
+
     @property
     def standing(self) -> bool:
         """False once the screen is being taken down: its widgets then go one by one, and timers still run."""
@@ -73,7 +89,8 @@ class FrameScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Something may have changed while another screen was in front."""
-        self.show_frame()
+        if self.query("#where"):
+            self.picture_changed()
 
     def show_frame(self) -> None:
         """Repaint the bars; those that did not change send nothing."""
@@ -88,6 +105,16 @@ class FrameScreen(Screen[None]):
         # the way out stands at the right edge, and stays where the line is too short for all
         *most, way_out = self.keys()
         self.query_one("#keys", Bar).show(key_line(most), key_line([way_out]))
+
+    def picture_changed(self) -> None:
+        """The cluster changed, or a change of it is no longer new."""
+        self.show_frame()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is asked, the keys that go before all others are part of the answer."""
+        if action in ("other_side", "go", "filter") and self.query("#prompt"):
+            return not self.prompt.asking
+        return True
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """A message in the line above the keys; it stays until the next one, or escape."""
@@ -107,6 +134,7 @@ class FrameScreen(Screen[None]):
         value: str = "",
         change: Callable[[str], None] | None = None,
         gave_up: Callable[[], None] | None = None,
+        completer: Completer | None = None,
     ) -> None:
         """Ask in place, and give the focus back to where it was."""
         focused = self.focused
@@ -124,7 +152,7 @@ class FrameScreen(Screen[None]):
             if gave_up is not None:
                 gave_up()
 
-        self.prompt.ask(question, answered, value=value, change=change, gave_up=left)
+        self.prompt.ask(question, answered, value=value, change=change, gave_up=left, completer=completer)
 
     # -- keys of every screen
 
@@ -137,11 +165,29 @@ class FrameScreen(Screen[None]):
 
     def action_help(self) -> None:
         """What every key does here, and the words used."""
-        self.pointsman.open_help()
+        if self.NAME != "help":
+            self.pointsman.open_help()
 
     def action_commands(self) -> None:
         """Every command that would reproduce what was done."""
-        self.pointsman.open_commands()
+        self._open("commands")
+
+    def action_findings(self) -> None:
+        """Everything that was found."""
+        self._open("findings")
+
+    def action_kinds(self) -> None:
+        """How far each kind can be trusted."""
+        self._open("kinds")
+
+    def action_aliases(self) -> None:
+        """Every place that ``:`` goes to."""
+        self._open("aliases")
+
+    def _open(self, name: str) -> None:
+        # the same key again must not stack a screen on itself
+        if name not in type(self).__name__.lower():
+            self.pointsman.open_list(name)
 
     def action_ask_again(self) -> None:
         """Try the cluster again now, where it could not be reached."""
@@ -149,4 +195,4 @@ class FrameScreen(Screen[None]):
 
     def action_go(self) -> None:
         """A command line, as in k9s."""
-        self.ask(":", self.pointsman.go)
+        self.ask(":", self.pointsman.go, completer=self.pointsman.complete)

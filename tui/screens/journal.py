@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
-from ...checklists.run import CutoverRun
 from ...cluster.text import clean
 from ..lines import count, line
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
+if TYPE_CHECKING:
+    from ...checklists.run import CutoverRun
+
 
 class JournalScreen(FrameScreen):
     """One line an entry, the newest last."""
+
+    NAME = "journal"
 
     def __init__(self, run: CutoverRun) -> None:
         super().__init__()

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.plan import Plan
 from ..lines import Line, Span, Tone, fit, line
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
+if TYPE_CHECKING:
+    from ...checklists.plan import Plan
+
 
 class PlansScreen(FrameScreen):
     """Choose one: enter opens its checklist, ``s`` its cutover."""
 
+    NAME = "plans"
+    ENTER = "the plan's checklist"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "cutover", "cutover", show=False),
-        Binding("c", "checklist", "checklist", show=False),
+        Binding("s", "cutover", "the plan's cutover", show=False),
+        Binding("c", "checklist", "the plan's checklist", show=False),
     ]
 
     def body(self) -> Iterable[Widget]:

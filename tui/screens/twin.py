@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 class TwinScreen(FrameScreen):
     """The Ingress ``ingress``; without one a list to choose from, of ``hosts`` or of all."""
 
+    NAME = "twin"
+    ENTER = "the Ingress beside what replaces it"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "yaml", "yaml", show=False),
-        Binding("c", "checklist", "checklist", show=False),
+        Binding("y", "yaml", "the Ingress as YAML, fetched now", show=False),
+        Binding("c", "checklist", "the checklist of its host's plan", show=False),
     ]
 
     def __init__(self, ingress: ObjectRef | None = None, hosts: tuple[str, ...] = ()) -> None:
@@ -124,21 +126,15 @@ class TwinScreen(FrameScreen):
         return list_line(twin_of(self._world_of(snapshot), snapshot.ingresses[ref]), findings, width)
 
     def _listed(self, snapshot: Snapshot) -> list[ObjectRef]:
+        from ..describe_twin import ingresses_of
+
         by_object = self.pointsman.picture.by_object
 
         def order(ref: ObjectRef) -> tuple[int, ObjectRef]:
             verdicts = [one.verdict.badness for one in by_object.get(ref, ())]
             return -max(verdicts, default=Verdict.SKIP.badness), ref
 
-        return sorted(self._of_hosts(snapshot) or snapshot.ingresses, key=order)
-
-    def _of_hosts(self, snapshot: Snapshot) -> list[ObjectRef]:
-        wanted = {host.lower() for host in self._hosts}
-        return [
-            ref
-            for ref, ingress in snapshot.ingresses.items()
-            if wanted & {host.lower() for host in ingress.hosts}
-        ]
+        return sorted(ingresses_of(snapshot, self._hosts) or snapshot.ingresses, key=order)
 
     def _nothing(self, snapshot: Snapshot) -> str:
         state = snapshot.state_of("Ingress")
@@ -162,7 +158,7 @@ class TwinScreen(FrameScreen):
         """The Ingress itself, as the API server has it now."""
         subject = self._subject()
         if subject is not None:
-            self.pointsman.open_yaml(subject)
+            self.pointsman.open_about("yaml", subject)
 
     def action_checklist(self) -> None:
         """The checklist of the plan that has one of its hosts."""

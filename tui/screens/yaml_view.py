@@ -9,24 +9,20 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from ...cluster.errors import UserError
-from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..describe import short
 from ..lines import Span, Tone, line
 from ..widgets.row_view import Rows, RowView
-from .frame import FrameScreen
+from .about import AboutScreen
 
 _LONGEST = 20_000
 
 
-class YamlScreen(FrameScreen):
+class YamlScreen(AboutScreen):
     """The object without its managedFields; every line is cleaned, because any of it may be hostile."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "fetch", "again", show=False)]
-
-    def __init__(self, ref: ObjectRef) -> None:
-        super().__init__()
-        self._ref = ref
+    NAME = "yaml"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+r", "fetch", "fetch again", show=False)]
 
     def body(self) -> Iterable[Widget]:
         """One view."""
@@ -34,11 +30,11 @@ class YamlScreen(FrameScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """Scroll, again, out."""
-        return (("j k", "scroll"), ("ctrl-r", "fetch again"), ("esc", "back"))
+        return (("ctrl-r", "fetch again"), *super().keys())
 
     def where(self) -> str:
         """Which object."""
-        return f"{self._ref.kind} {short(self._ref)}"
+        return f"{self.ref.kind} {short(self.ref)}"
 
     def on_mount(self) -> None:
         """Ask the API server, off the screen's loop."""
@@ -52,7 +48,7 @@ class YamlScreen(FrameScreen):
 
     def _fetch(self) -> None:
         try:
-            text = self.pointsman.fetch_yaml(self._ref)
+            text = self.pointsman.fetch_yaml(self.ref)
         except UserError as error:
             lines = [line(" ", Span(clean(str(error)), Tone.BAD))]
         else:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
-from textual.events import Click
+from textual.events import Blur, Click, DescendantBlur, DescendantFocus, Focus
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -67,13 +67,13 @@ class RowView(ScrollView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "cursor(1)", "down", show=False),
-        Binding("up,k", "cursor(-1)", "up", show=False),
+        Binding("down,j", "cursor(1)", "down a row", show=False),
+        Binding("up,k", "cursor(-1)", "up a row", show=False),
         Binding("pagedown,ctrl+f", "page(1)", "page down", show=False),
         Binding("pageup,ctrl+b", "page(-1)", "page up", show=False),
-        Binding("home,g", "edge(-1)", "first", show=False),
-        Binding("end,G", "edge(1)", "last", show=False),
-        Binding("enter", "choose", "open", show=False),
+        Binding("home,g", "edge(-1)", "to the first row", show=False),
+        Binding("end,G", "edge(1)", "to the last row", show=False),
+        Binding("enter", "choose", "open what the cursor is on", show=False),
     ]
 
     @dataclass
@@ -177,7 +177,8 @@ class RowView(ScrollView, can_focus=True):
         on_cursor = index == self._cursor
         focused = self.has_focus
         strip = Strip([Segment(span.text, style_of(span.tone, on_cursor, focused)) for span in content])
-        return strip.adjust_cell_length(width, style_of(Tone.PLAIN, on_cursor, focused))
+        # neighbours in one style are one run: each change of style costs ten bytes
+        return strip.adjust_cell_length(width, style_of(Tone.PLAIN, on_cursor, focused)).simplify()
 
     def _refresh_row(self, index: int) -> None:
         y = index - self.scroll_offset.y
@@ -190,12 +191,22 @@ class RowView(ScrollView, can_focus=True):
         if 0 <= self._cursor < len(self._rows):
             self._scroll_into_view(self._cursor)
 
-    def on_focus(self) -> None:
-        """Only the cursor's row looks different with the focus."""
-        self._refresh_row(self._cursor)
+    def on_focus(self, event: Focus) -> None:
+        """Only the cursor's row looks different with the focus: the stock handler repaints all of them."""
+        event.prevent_default()
+        self._show_focus(True)
+        if self.parent is not None:
+            self.parent.post_message(DescendantFocus(self))
 
-    def on_blur(self) -> None:
+    def on_blur(self, event: Blur) -> None:
         """Only the cursor's row looks different without the focus."""
+        event.prevent_default()
+        self._show_focus(False)
+        if self.parent is not None:
+            self.parent.post_message(DescendantBlur(self))
+
+    def _show_focus(self, focused: bool) -> None:
+        self.has_focus = focused
         self._refresh_row(self._cursor)
 
     # -- moving

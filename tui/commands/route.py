@@ -1,0 +1,125 @@
+"""``pointsman route``: what a request would meet, worked out from the specs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...cluster.errors import UserError
+from ...cluster.text import clean
+from ..settings import Settings
+from .common import EXIT_CODES, show, width
+from .options import cluster_options, output_option
+
+if TYPE_CHECKING:
+    from ...cluster.routing import Sides
+    from ...cluster.snapshot import Snapshot
+
+
+@click.command()
+@click.argument("words", metavar="[METHOD] URL", nargs=-1, required=True)
+@click.option(
+    "-H", "--header", "headers", metavar="'NAME: VALUE'", multiple=True, help="A header; repeatable."
+)
+@click.option("--gateway", metavar="NS/NAME", help="Only this Gateway; else all of them.")
+@click.option("--side", "sides", type=click.Choice(("both", "gateway", "ingress")), default="both",
+              show_default=True, help="Which side to ask.")  # fmt: skip
+@click.option("-f", "--file", "files", metavar="FILE|DIR", multiple=True,
+              help="Manifests instead of a cluster; repeatable.")  # fmt: skip
+@click.option("--all", "everything", is_flag=True, help="List every candidate that lost.")
+@cluster_options
+@output_option("text", "json")
+@click.option("--timeout", "deadline_s", type=click.FloatRange(1, 600), default=30.0, show_default=True,
+              help="Seconds to wait for the cluster.")  # fmt: skip
+@click.pass_context
+def route(
+    context: click.Context,
+    settings: Settings,
+    words: tuple[str, ...],
+    headers: tuple[str, ...],
+    gateway: str | None,
+    sides: Sides,
+    files: tuple[str, ...],
+    everything: bool,
+    output: str,
+    deadline_s: float,
+) -> None:
+    """Say which listener, route, rule and backend a request ends at, on both sides, and why the others lose.
+
+    Nothing is sent: it is worked out from the objects. Policies of vendors are not part of it.
+
+    Exit code: 0 a backend that is well answers (or a redirect), 1 it would fail, 2 wrong usage, 3 could not
+    tell.
+    """
+    from ...cluster.routing import find_gateway, parse_request, trace
+    from ...probes.output import document, encode
+    from ...probes.state.request import request_findings
+    from ..describe_xray import overall, xray_facts, xray_lines
+
+    started = time.monotonic()
+    if len(words) > 2:
+        raise UserError(
+            f"a request is a method and a URL, not {len(words)} words", "quote what belongs together"
+        )
+    method, url = words if len(words) == 2 else ("GET", words[0])
+    request = parse_request(method, url, headers)
+    snapshot = _read_files(files) if files else _read_cluster(settings, deadline_s)
+    chosen = find_gateway(snapshot, gateway) if gateway else None
+    traces = trace(snapshot, request, gateway=chosen, sides=sides)
+    findings = request_findings(snapshot, request, traces)
+    verdict = overall(traces)
+    if output == "json":
+        elapsed_ms = (time.monotonic() - started) * 1000
+        click.echo(encode(document("route", verdict, findings, xray_facts(request, traces), elapsed_ms)))
+    else:
+        show(xray_lines(snapshot, request, traces, width(), everything=everything))
+    context.exit(EXIT_CODES[verdict])
+
+
+def _read_cluster(settings: Settings, deadline_s: float) -> Snapshot:
+    from ...cluster.connect import connect
+    from ...cluster.watch import load_once
+
+    connection = connect(settings.kubeconfig, settings.context)
+    try:
+        return load_once(connection, settings.namespaces, deadline_s=deadline_s)
+    finally:
+        connection.close()
+
+
+def _read_files(names: tuple[str, ...]) -> Snapshot:
+    from ...cluster.store import read_documents
+
+    return read_documents([one for name in names for path in _paths(name) for one in _documents(path)])
+
+
+def _paths(name: str) -> list[Path]:
+    path = Path(name)
+    if not path.is_dir():
+        return [path]
+    found = sorted(one for pattern in ("*.yaml", "*.yml", "*.json") for one in path.rglob(pattern))
+    if not found:
+        raise UserError(
+            f"-f {clean(name, 200)}: no *.yaml or *.json in this folder", "name a file with manifests"
+        )
+    return found
+
+
+def _documents(path: Path) -> Iterator[dict[str, Any]]:
+    import yaml
+
+    try:
+        with path.open("rb") as stream:
+            for one in yaml.load_all(stream, Loader=yaml.CSafeLoader):
+                if isinstance(one, dict):
+                    yield one
+    except OSError as error:
+        raise UserError(f"-f {clean(path, 200)}: {error.strerror}", "name a file that can be read") from None
+    except yaml.YAMLError as error:
+        raise UserError(
+            f"-f {clean(path, 200)}: no proper YAML ({clean(error, 200)})", "correct it"
+        ) from None
