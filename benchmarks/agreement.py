@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
+from pointsman.cluster.claim_quirks import Quirk, quirk_of
 from pointsman.cluster.computed_listeners import attached_routes
-from pointsman.cluster.quirks import Quirk, quirk_of
 from pointsman.cluster.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.comparing import Comparison, all_comparisons
@@ -231,8 +231,8 @@ says. This is how often both say the same of the statuses that three controllers
 """
 
 _DIFFER = """
-Each class of disagreement is an entry of `cluster/quirks.py`. Where a cluster shows one, the finding (GW117,
-GW220, GW221, GW311 or GW420) says what is known of it, and is a warning at most.
+Each class of disagreement is an entry of `cluster/claim_quirks.py`. Where a cluster shows one, the finding
+(GW117, GW220, GW221, GW311 or GW420) says what is known of it, and is a warning at most.
 """
 
 _CONFORMANCE = """## Against the conformance tests

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ...cluster.claim_quirks import Quirk, quirk_of
 from ...cluster.computed import Computed
 from ...cluster.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, Policy, Route
-from ...cluster.quirks import Quirk, quirk_of
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...cluster.topology import BoundListener
@@ -49,16 +49,12 @@ def route_agreement(world: World, route: Route) -> Iterator[Finding]:
 
 
 def _unspoken_route(world: World, route: Route) -> Iterator[Finding]:
-    broken: dict[str, Computed] = {}
-    for state in world.computed_route(route):
-        own, _foreign = entries_for(world, route, state.attachment)
-        if any(entry.conditions for entry in own):
-            return
-        for one in state.conditions:
-            filters = one.type == "Accepted" and "IncompatibleFilters" in one.reasons
-            kinds = one.type == "ResolvedRefs" and not set(one.reasons) <= _TOLD_OF_ROUTES
-            if one.status == "False" and (filters or kinds):
-                broken[one.type] = one
+    states = world.computed_route(route)
+    broken = {one.type: one for state in states for one in state.conditions if _breaks_a_rule(one)}
+    if not broken:
+        return
+    if any(entry.conditions for state in states for entry in entries_for(world, route, state.attachment)[0]):
+        return
     for one in broken.values():
         yield finding(
             "GW126",
@@ -67,6 +63,15 @@ def _unspoken_route(world: World, route: Route) -> Iterator[Finding]:
             f"by the specs {_computed_words(one)}",
             reproduce=kubectl_get(route.ref),
         )
+
+
+def _breaks_a_rule(one: Computed) -> bool:
+    """Whether it is the route's own rules that are at fault, in a way that no other rule tells."""
+    if one.status != "False":
+        return False
+    if one.type == "Accepted":
+        return "IncompatibleFilters" in one.reasons
+    return not set(one.reasons) <= _TOLD_OF_ROUTES
 
 
 def listener_agreement(world: World, bound: BoundListener) -> Iterator[Finding]:
@@ -205,6 +210,8 @@ def _quirk(one: Comparison) -> Quirk | None:
 def _summary(one: Comparison) -> str:
     claimed = f"{clean(one.claimed.type, 80)}={clean(one.claimed.status, 20)}"
     who = clean(one.controller, 120) or "its controller"
+    if one.computed.status == "True" and one.scope == "Route" and one.claimed.type == "Accepted":
+        return f"{claimed} says {who}, but by the specs it attaches"
     if one.computed.status == "True":
         return f"{claimed} says {who}, but by the specs nothing stands against it"
     return f"{claimed} says {who}, but by the specs {_computed_words(one.computed)}"

@@ -101,7 +101,8 @@ def compared(
         return
     parent = attachment.parent if attachment else None
     offline = world.snapshot.offline
-    known = controller_of(controller)
+    refused = any(one.status == "False" for one in claimed)
+    known = controller_of(controller) if refused else None
     own_reasons = known.own_reasons if known else frozenset()
     by_type = {one.type: one for one in claimed}
     wanted = {one.type: one for one in computed}

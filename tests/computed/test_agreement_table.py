@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from corpus_truth import needs_corpus
+from pointsman.cluster.claim_quirks import QUIRKS, quirk_of
 from pointsman.cluster.controllers import CONTROLLERS
-from pointsman.cluster.quirks import QUIRKS, quirk_of
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = needs_corpus
