@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from pointsman.cluster.claim_quirks import Quirk, quirk_of
-from pointsman.cluster.computed_listeners import attached_routes
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.knowledge.claim_quirks import Quirk, quirk_of
+from pointsman.cluster.rules.computed_listeners import attached_routes
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.comparing import Comparison, all_comparisons
 from pointsman.probes.state.world import World

@@ -219,7 +219,7 @@ def many_routes(count: int) -> Iterator[Cluster]:
 def change_hostname(kubeconfig: str, namespace: str, name: str, hostname: str) -> None:
     """Give one route another hostname, by a merge patch in a process of its own."""
     patch = f"""
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 connection = connect({kubeconfig!r})
 path = "/apis/{_GATEWAY_API}/namespaces/{namespace}/httproutes/{name}"
 body = b'{{"spec": {{"hostnames": ["{hostname}"]}}}}'

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from .kinds import EXPERIMENTAL_GROUP, KindSpec, kind_spec, policy_spec
+from .knowledge.policy_kinds import policy_kind
 from .kubernetes_objects import Crd, CrdVersion
 from .objects import Meta, Object, Undecodable
-from .policy_kinds import policy_kind
 from .refs import GATEWAY_GROUP
 from .text import clean
 from .typed import LEARNING, convert

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pointsman.checklists.plan import load_plan
 from pointsman.checklists.view import RunView
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pointsman.sandbox.scenario import Pace
 from pointsman.sandbox.world import World, WorldInfo
 from pointsman.tui.app import PointsmanApp

@@ -20,7 +20,6 @@ from ..cluster.text import clean
 from ..probes.state.rows import Picture
 from . import doors, places
 from .bridge import Bridge
-from .changes import Changes
 from .contexts import connector, contexts_of
 from .header import header
 from .host import Aspect
@@ -33,6 +32,7 @@ from .screens.frame import FrameScreen
 from .screens.table import TableScreen
 from .settings import Settings
 from .signals import leave_on_signals
+from .tables.changes import Changes
 from .theme import THEME
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
-    from ..cluster.fetch import EventLine
-    from ..cluster.kubeconfig import ContextName
+    from ..cluster.client.fetch import EventLine
+    from ..cluster.client.kubeconfig import ContextName
 
 _MOST_COMMANDS = 500
 _TICK_S = 0.1
@@ -184,7 +184,7 @@ class PointsmanApp(App[None]):
         """The whole object as YAML. UserError where it cannot be had."""
         import yaml
 
-        from ..cluster.fetch import fetch_object
+        from ..cluster.client.fetch import fetch_object
 
         connection = self.bridge.connection
         if connection is None:
@@ -212,7 +212,7 @@ class PointsmanApp(App[None]):
 
     def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
         """The events about an object, newest first. UserError where they cannot be had."""
-        from ..cluster.fetch import fetch_events
+        from ..cluster.client.fetch import fetch_events
 
         connection = self.bridge.connection
         if connection is None:

@@ -18,8 +18,8 @@ from ..probes.state.rows import Picture
 from ..probes.state.scope import within
 
 if TYPE_CHECKING:
-    from ..cluster.connect import Connection
-    from ..cluster.watch import LiveCluster
+    from ..cluster.client.connect import Connection
+    from ..cluster.client.watch import LiveCluster
     from ..probes.state.live import LiveJudge
 
 _INTERVAL_S = 0.1
@@ -133,7 +133,7 @@ class Bridge:
 
     def _watch(self) -> None:
         # imported here: the client costs 200 ms that the first paint must not wait for
-        from ..cluster.watch import LiveCluster
+        from ..cluster.client.watch import LiveCluster
         from ..probes.state.live import LiveJudge
 
         connection = self._connect()

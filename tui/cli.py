@@ -115,7 +115,7 @@ def browse(settings: Settings) -> int:
     plans = [load_plan(file) for file in settings.plans]
 
     def connect_now() -> object:
-        from ..cluster.connect import connect
+        from ..cluster.client.connect import connect
 
         return connect(settings.kubeconfig, settings.context)
 

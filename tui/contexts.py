@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from ..cluster.connect import Connection
-    from ..cluster.kubeconfig import ContextName
+    from ..cluster.client.connect import Connection
+    from ..cluster.client.kubeconfig import ContextName
 
 
 def contexts_of(settings: Settings) -> tuple[ContextName, ...]:
     """All of them, by name. UserError where the kubeconfig cannot be read."""
-    from ..cluster.kubeconfig import list_contexts
+    from ..cluster.client.kubeconfig import list_contexts
 
     return list_contexts(settings.kubeconfig)
 
@@ -23,7 +23,7 @@ def connector(settings: Settings, context: str) -> Callable[[], Connection]:
     """What connects to ``context``, when it is called."""
 
     def connect_now() -> Connection:
-        from ..cluster.connect import connect
+        from ..cluster.client.connect import connect
 
         return connect(settings.kubeconfig, context)
 

@@ -57,8 +57,8 @@ def help_for(screen: object) -> FrameScreen:
 
 def resources(name: str) -> ResourceScreen:
     """The table of a kind, by one of its names. KeyError for a name that none has."""
-    from .resources import resource_kind
     from .screens.resources import ResourceScreen
+    from .tables.resources import resource_kind
 
     kind = resource_kind(name)
     if kind is None:
@@ -68,8 +68,8 @@ def resources(name: str) -> ResourceScreen:
 
 def table_of(ref: ObjectRef) -> ResourceScreen | None:
     """The table in which an object stands, with the cursor on it; None where that is browse, or none."""
-    from .resources import RESOURCES
     from .screens.resources import ResourceScreen
+    from .tables.resources import RESOURCES
 
     if ref.kind in _ON_BROWSE or ref.kind.endswith("Route"):
         return None

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ..cluster.refs import ObjectRef
 from ..probes.state.rows import Picture
 from .bridge import Bridge
-from .changes import Changes
 from .lines import Line, Tone
 from .probed import Probed
 from .settings import Settings
+from .tables.changes import Changes
 
 if TYPE_CHECKING:
     from ..checklists.journal import RunInfo
     from ..checklists.plan import Plan
     from ..checklists.run import CutoverRun
-    from ..cluster.fetch import EventLine
-    from ..cluster.kubeconfig import ContextName
+    from ..cluster.client.fetch import EventLine
+    from ..cluster.client.kubeconfig import ContextName
 
 Aspect = Literal["describe", "yaml", "events", "used-by"]
 

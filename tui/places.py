@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ..cluster.text import clean
 from .host import Host
 from .lines import Tone
-from .resources import RESOURCES
+from .tables.resources import RESOURCES
 
 ROUTE_PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("HTTPRoute", ("httproutes", "httproute", "hr")),

@@ -12,11 +12,11 @@ from pathlib import Path
 from ..checklists.plan import Plan, load_plan
 from ..checklists.run import CutoverRun, SnapshotSource
 from ..checklists.view import Confirm, RunView
-from ..cluster.connect import connect
-from ..cluster.watch import LiveCluster
+from ..cluster.client.connect import connect
+from ..cluster.client.watch import LiveCluster
 from .commands.common import show, width
 from .lines import EMPTY, Span, Tone, line, seconds
-from .narrate import Narrator
+from .telling.narrate import Narrator
 
 _TITLES = {
     "done": "a healthy cutover",

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from ..cluster.objects import Listener, Route, RouteMatch
 from ..cluster.refs import ObjectRef
-from ..cluster.routing_request import TOKEN
-from ..cluster.scene import Scene
+from ..cluster.routing.request import TOKEN
+from ..cluster.rules.scene import Scene
+from ..cluster.rules.topology import Topology
 from ..cluster.snapshot import Snapshot
-from ..cluster.topology import Topology
 
 
 def request_for(snapshot: Snapshot, ref: ObjectRef) -> str:

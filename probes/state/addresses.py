@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from ...cluster.objects import Gateway
 from ...cluster.refs import ObjectRef
-from ...cluster.semantics import listeners_conflict
+from ...cluster.rules.semantics import listeners_conflict
+from ...cluster.rules.topology import BoundListener
 from ...cluster.text import clean
-from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, finding
 from .words import kubectl_get
 from .world import World

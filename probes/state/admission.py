@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.kubernetes_objects import NetworkPolicy, Service
 from ...cluster.objects import Route
 from ...cluster.refs import ObjectRef
-from ...cluster.semantics import selector_matches
+from ...cluster.rules.semantics import selector_matches
 from ..verdict import Finding, Verdict, finding
 from .routes import route_of_rule
 from .words import kubectl_list, safe_ref

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...cluster.claim_quirks import Quirk, quirk_of
-from ...cluster.computed import Computed
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.claim_quirks import Quirk, quirk_of
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, Policy, Route
 from ...cluster.refs import ObjectRef
+from ...cluster.rules.computed import Computed
+from ...cluster.rules.topology import BoundListener
 from ...cluster.text import clean
-from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, finding
 from .comparing import (
     Comparison,

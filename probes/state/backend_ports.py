@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ...cluster.kubernetes_objects import Service, ServicePort, Workload
 from ...cluster.objects import BackendRef, Route
-from ...cluster.references import BackendFault
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
+from ...cluster.rules.references import BackendFault
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
 from .routes import route_of_rule

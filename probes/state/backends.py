@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...cluster.objects import Route
-from ...cluster.references import BackendFault
+from ...cluster.rules.references import BackendFault
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
 from .backend_ports import endpoint_words

@@ -10,8 +10,8 @@ from ...cluster.text import clean
 from .rows import Overview
 
 if TYPE_CHECKING:
-    from ...cluster.computed import Computed
     from ...cluster.objects import Condition
+    from ...cluster.rules.computed import Computed
 
 
 def claims(rows: Overview) -> list[dict[str, Any]]:

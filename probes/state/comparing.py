@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ...cluster.computed import Computed
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.objects import Condition, Gateway, ListenerSet, Policy, Route
 from ...cluster.refs import ObjectRef
-from ...cluster.topology import Attachment, BoundListener
+from ...cluster.rules.computed import Computed
+from ...cluster.rules.topology import Attachment, BoundListener
 from .conditions import is_unclaimed, reasons_of
 from .routes import entries_for
 from .world import World

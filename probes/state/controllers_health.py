@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.kubernetes_objects import Workload
 from ...cluster.objects import GatewayClass
 from ..verdict import Finding, Verdict, finding

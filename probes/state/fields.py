@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ...cluster.controllers import controller_of, expected_api, release_of
+from ...cluster.knowledge.controllers import controller_of, expected_api, release_of
 from ...cluster.objects import Gateway, Route, RouteRule
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.text import clean

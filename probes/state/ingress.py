@@ -9,9 +9,9 @@ from ...cluster.objects import Gateway
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
-from .twin import twin_of
-from .twin_dns import Flags, flags_of
-from .twin_findings import twin_findings
+from .twin.dns import Flags, flags_of
+from .twin.findings import twin_findings
+from .twin.twin import twin_of
 from .words import kubectl_get, kubectl_list
 from .world import World
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, ListenerStatus
-from ...cluster.references import CertificateFault
-from ...cluster.semantics import listeners_conflict
+from ...cluster.rules.references import CertificateFault
+from ...cluster.rules.semantics import listeners_conflict
+from ...cluster.rules.topology import BoundListener
 from ...cluster.text import clean
-from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, finding
 from .conditions import LISTENER, judge_conditions, status_of
 from .grants import Wanted, mend_words, near_miss

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from ...cluster.ledger import Query
 from ...cluster.refs import ObjectRef
-from ...cluster.scene import MovingScene
+from ...cluster.rules.ledger import Query
+from ...cluster.rules.scene import MovingScene
 from ...cluster.snapshot import Snapshot
 from ..verdict import Finding
 from .diagnose import PER_OBJECT, WHOLE, finding_order, judge_of

@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from ...cluster.computed import of_type, status_in
-from ...cluster.computed_routes import ParentState
 from ...cluster.objects import Condition, Gateway, GatewayClass, Route, RouteParentStatus
 from ...cluster.refs import ObjectRef
+from ...cluster.rules.computed import of_type, status_in
+from ...cluster.rules.computed_routes import ParentState
+from ...cluster.rules.topology import BoundListener
 from ...cluster.snapshot import KindState, Snapshot
 from ...cluster.text import clean
-from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, worst
 from .conditions import CLASS, GATEWAY, LISTENER, ROUTE, Scope, claimed_verdict
 from .routes import entries_for

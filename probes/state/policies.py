@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...cluster.knowledge.policy_kinds import (
+    DNS_WRITERS,
+    WAYPOINT_GROUPS,
+    Across,
+    PolicyKind,
+    Together,
+    policy_kind,
+)
 from ...cluster.objects import Gateway, ListenerSet, Policy, Route, TargetSelector
-from ...cluster.policy_kinds import DNS_WRITERS, WAYPOINT_GROUPS, Across, PolicyKind, Together, policy_kind
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
-from ...cluster.semantics import policy_order
+from ...cluster.rules.semantics import policy_order
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
 from .conditions import BACKEND, POLICY, judge_conditions, status_of

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from ...cluster.objects import Policy, Route
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
+from ...cluster.rules.topology import BoundListener
 from ...cluster.text import clean
-from ...cluster.topology import BoundListener
 from ..verdict import Finding, Verdict, finding
 from .policies import rules_of
 from .policy_levels import Layer, effective

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...cluster.policy_kinds import Across, Together
+from ...cluster.knowledge.policy_kinds import Across, Together
 from ...cluster.refs import ObjectRef
-from ...cluster.semantics import policy_order
+from ...cluster.rules.semantics import policy_order
 
 Path = tuple[str, ...]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...cluster.controller_data import Controller
-from ...cluster.controllers import controller_of
+from ...cluster.knowledge.controller_data import Controller
+from ...cluster.knowledge.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, Route
+from ...cluster.rules.topology import Attachment, BoundListener
 from ...cluster.text import clean
-from ...cluster.topology import Attachment, BoundListener
 from ..verdict import Finding, Verdict, finding
 from .conditions import status_of
 from .routes import entries_for, parent_words, route_of_rule

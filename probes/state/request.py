@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from ...cluster.refs import ObjectRef
-from ...cluster.routing import Request, Trace, same_end
+from ...cluster.routing.trace import Request, Trace, same_end
 from ...cluster.snapshot import Snapshot
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Subject, Verdict, finding

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from ...cluster.objects import ParentRef, Route, RouteParentStatus
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
+from ...cluster.rules.topology import Attachment
 from ...cluster.text import clean
-from ...cluster.topology import Attachment
 from ..verdict import Finding, Verdict, finding
 from .conditions import ROUTE, is_unclaimed, judge_conditions, status_of
 from .words import condition_line, kubectl_get, safe_ref

@@ -12,8 +12,8 @@ from ...cluster.snapshot import KindState, Snapshot
 from ..verdict import Finding, Verdict
 
 if TYPE_CHECKING:
-    from ...cluster.computed import Computed
     from ...cluster.objects import Condition
+    from ...cluster.rules.computed import Computed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from ...cluster.controller_data import Controller, Need
-from ...cluster.controllers import controller_of, expected_api, release_of
+from ...cluster.knowledge.controller_data import Controller, Need
+from ...cluster.knowledge.controllers import controller_of, expected_api, release_of
 from ...cluster.kubernetes_objects import Crd, Workload
 from ...cluster.objects import GatewayClass
 from ...cluster.refs import GATEWAY_GROUP

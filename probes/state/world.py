@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from ...cluster.computed import Computed
-from ...cluster.computed_gateways import compute_gateway, compute_listener_set
-from ...cluster.computed_listeners import ListenerState, compute_listener
-from ...cluster.computed_policies import compute_backend_tls
-from ...cluster.computed_routes import ParentState, compute_route
-from ...cluster.hosts import Hosts
-from ...cluster.indexes import Indexes
 from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Policy, Route
-from ...cluster.references import (
+from ...cluster.refs import GATEWAY_GROUP, ObjectRef
+from ...cluster.rules.computed import Computed
+from ...cluster.rules.computed_gateways import compute_gateway, compute_listener_set
+from ...cluster.rules.computed_listeners import ListenerState, compute_listener
+from ...cluster.rules.computed_policies import compute_backend_tls
+from ...cluster.rules.computed_routes import ParentState, compute_route
+from ...cluster.rules.hosts import Hosts
+from ...cluster.rules.indexes import Indexes
+from ...cluster.rules.references import (
     BackendFault,
     CertificateFault,
     Endpoints,
     backend_faults,
     certificate_faults,
 )
-from ...cluster.refs import GATEWAY_GROUP, ObjectRef
-from ...cluster.scene import Scene
+from ...cluster.rules.scene import Scene
+from ...cluster.rules.topology import BoundListener, Topology
 from ...cluster.snapshot import Snapshot
-from ...cluster.topology import BoundListener, Topology
 from .conditions import status_of
 
 # a listener that waits for an address is not broken by itself

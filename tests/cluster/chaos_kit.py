@@ -10,9 +10,9 @@ from typing import Any
 
 from fault_proxy import FaultProxy
 from live_helpers import Practice, a_gateway, a_route, eventually
-from pointsman.cluster.connect import connect
-from pointsman.cluster.timing import Timing
-from pointsman.cluster.watch import LiveCluster
+from pointsman.cluster.client.connect import connect
+from pointsman.cluster.client.timing import Timing
+from pointsman.cluster.client.watch import LiveCluster
 
 QUICK = Timing(
     beat_s=0.25,

@@ -19,12 +19,12 @@ import pytest
 import yaml
 from chaos_kit import QUICK
 from live_helpers import TOKEN, Practice, a_gateway, a_route, eventually
-from pointsman.cluster.connect import ApiError, Connection, connect
-from pointsman.cluster.discovery import discover
+from pointsman.cluster.client.connect import ApiError, Connection, connect
+from pointsman.cluster.client.discovery import discover
+from pointsman.cluster.client.pools import keepalive_options
+from pointsman.cluster.client.watch import LiveCluster
+from pointsman.cluster.client.wire_errors import retry_after
 from pointsman.cluster.errors import UserError
-from pointsman.cluster.pools import keepalive_options
-from pointsman.cluster.watch import LiveCluster
-from pointsman.cluster.wire_errors import retry_after
 from pointsman.sandbox.apiserver.access import ADMINISTRATOR
 from pointsman.sandbox.pki import PracticeCa
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 from live_helpers import Practice, a_gateway
-from pointsman.cluster.connect import ApiError, connect
-from pointsman.cluster.credentials import impersonation_headers
-from pointsman.cluster.discovery import discover
+from pointsman.cluster.client.connect import ApiError, connect
+from pointsman.cluster.client.credentials import impersonation_headers
+from pointsman.cluster.client.discovery import discover
+from pointsman.cluster.client.kubeconfig import load_context
+from pointsman.cluster.client.once import load_once
 from pointsman.cluster.errors import UserError
-from pointsman.cluster.kubeconfig import load_context
-from pointsman.cluster.once import load_once
 from pointsman.sandbox.pki import PracticeCa
 
 SECRET = "s3cr3t-t0ken-value"

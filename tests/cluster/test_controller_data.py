@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from corpus_truth import SHARED
-from pointsman.cluster.controllers import (
+from pointsman.cluster.kinds import KINDS
+from pointsman.cluster.knowledge.controllers import (
     CONTROLLERS,
     controller_of,
     expected_api,
@@ -16,8 +17,7 @@ from pointsman.cluster.controllers import (
     release_of,
     runs,
 )
-from pointsman.cluster.kinds import KINDS
-from pointsman.cluster.policy_kinds import POLICY_KINDS, policy_kind
+from pointsman.cluster.knowledge.policy_kinds import POLICY_KINDS, policy_kind
 from pointsman.probes.state.fields import DEFAULT_GATEWAYS, GATEWAY_FIELDS, RULE_FIELDS, Field
 from pointsman.probes.state.versions import minor_of
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from live_helpers import Practice, a_gateway
-from pointsman.cluster.connect import ApiError, Connection, connect
-from pointsman.cluster.fetch import EventLine, fetch_events
+from pointsman.cluster.client.connect import ApiError, Connection, connect
+from pointsman.cluster.client.fetch import EventLine, fetch_events
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
 
 GATEWAY = ObjectRef("Gateway", "infra", "main", group=GATEWAY_GROUP)

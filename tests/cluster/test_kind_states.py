@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pointsman.cluster.client.states import after_failure, combined_state, stale_state
 from pointsman.cluster.errors import ApiError, UserError
 from pointsman.cluster.snapshot import KindState
-from pointsman.cluster.states import after_failure, combined_state, stale_state
 
 STATES = st.builds(
     KindState,

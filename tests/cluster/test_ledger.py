@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.cluster.ledger import Ledger, Query
+from pointsman.cluster.rules.ledger import Ledger, Query
 
 
 class Cells:

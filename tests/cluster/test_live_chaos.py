@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 from chaos_kit import QUICK, Rig, a_service, behind_a_proxy
 from live_helpers import TOKEN, Practice, a_gateway, a_route, eventually
-from pointsman.cluster.timing import Timing
+from pointsman.cluster.client.timing import Timing
 from pointsman.sandbox.apiserver.server import ApiServer
 from pointsman.sandbox.pki import PracticeCa
 

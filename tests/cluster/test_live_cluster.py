@@ -10,9 +10,9 @@ from time import monotonic
 import pytest
 import yaml
 from live_helpers import Practice, a_gateway, a_route, eventually
-from pointsman.cluster.connect import ApiError, connect
+from pointsman.cluster.client.connect import ApiError, connect
+from pointsman.cluster.client.watch import LiveCluster, load_once
 from pointsman.cluster.store import read_documents
-from pointsman.cluster.watch import LiveCluster, load_once
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Verdict

@@ -12,10 +12,10 @@ import pytest
 from chaos_kit import QUICK
 from live_helpers import Practice, a_gateway, a_route, eventually
 from pointsman.cluster import kind_watch, readable
-from pointsman.cluster.connect import connect
-from pointsman.cluster.once import load_once
+from pointsman.cluster.client.connect import connect
+from pointsman.cluster.client.once import load_once
+from pointsman.cluster.client.watch import LiveCluster
 from pointsman.cluster.snapshot import Snapshot
-from pointsman.cluster.watch import LiveCluster
 from pointsman.sandbox.apiserver.access import READ_VERBS, Rule, User
 
 READER_TOKEN = "a-reader-token-0123456789"

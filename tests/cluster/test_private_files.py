@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from pointsman.cluster.private_files import private_directory
+from pointsman.cluster.client.private_files import private_directory
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pointsman.cluster.objects import (
     ReferenceGrantSpec,
     SelectorRequirement,
 )
-from pointsman.cluster.semantics import (
+from pointsman.cluster.rules.semantics import (
     grant_allows,
     hostnames_intersect,
     kind_allowed,

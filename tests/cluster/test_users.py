@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
+from pointsman.cluster.rules.users import users_of
 from pointsman.cluster.snapshot import Snapshot
 from pointsman.cluster.store import read_documents
-from pointsman.cluster.users import users_of
 
 _WORLD = """
 apiVersion: gateway.networking.k8s.io/v1

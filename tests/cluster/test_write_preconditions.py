@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 from live_helpers import Practice, a_route
-from pointsman.cluster.connect import ApiError, connect
-from pointsman.cluster.discovery import discover
-from pointsman.cluster.write import acquire_lease, annotate, release_lease, renew_lease
+from pointsman.cluster.client.connect import ApiError, connect
+from pointsman.cluster.client.discovery import discover
+from pointsman.cluster.client.write import acquire_lease, annotate, release_lease, renew_lease
 
 
 async def test_a_lease_is_held_by_one(practice: Practice) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 from corpus_truth import CORPUS
-from pointsman.cluster.computed import Computed
 from pointsman.cluster.kinds import KINDS
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.rules.computed import Computed
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.world import World
 

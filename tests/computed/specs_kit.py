@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from pointsman.cluster.computed import Computed
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.rules.computed import Computed
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import KindState, Store, read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.world import World

@@ -12,8 +12,8 @@ from pointsman.probes.state.comparing import compare
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import overview
 from pointsman.probes.verdict import Verdict
-from pointsman.tui.describe import gateway_lines, route_lines
 from pointsman.tui.lines import Line
+from pointsman.tui.telling.findings import gateway_lines, route_lines
 from specs_kit import (
     CONTROLLER,
     Documents,

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from corpus_truth import needs_corpus
-from pointsman.cluster.claim_quirks import QUIRKS, quirk_of
-from pointsman.cluster.controllers import CONTROLLERS
+from pointsman.cluster.knowledge.claim_quirks import QUIRKS, quirk_of
+from pointsman.cluster.knowledge.controllers import CONTROLLERS
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = needs_corpus

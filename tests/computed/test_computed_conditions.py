@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pointsman.cluster.computed import Computed
 from pointsman.cluster.refs import ObjectRef
+from pointsman.cluster.rules.computed import Computed
 from specs_kit import (
     GROUP,
     Documents,

@@ -7,9 +7,6 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.computed import Computed, Doubt, settle, status_in
-from pointsman.cluster.computed_listeners import attached_routes, compute_listener
-from pointsman.cluster.computed_routes import compute_route
 from pointsman.cluster.objects import (
     AllowedRoutes,
     FromNamespaces,
@@ -22,10 +19,13 @@ from pointsman.cluster.objects import (
     ReferenceGrant,
     ReferenceGrantSpec,
 )
-from pointsman.cluster.references import Endpoints, backend_faults
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
-from pointsman.cluster.semantics import (
+from pointsman.cluster.rules.computed import Computed, Doubt, settle, status_in
+from pointsman.cluster.rules.computed_listeners import attached_routes, compute_listener
+from pointsman.cluster.rules.computed_routes import compute_route
+from pointsman.cluster.rules.references import Endpoints, backend_faults
+from pointsman.cluster.rules.scene import Scene
+from pointsman.cluster.rules.semantics import (
     carried_kinds,
     grant_allows,
     hostnames_intersect,
@@ -36,8 +36,8 @@ from pointsman.cluster.semantics import (
     tls_modes_mixed,
     unsupported_kinds,
 )
+from pointsman.cluster.rules.topology import Topology
 from pointsman.cluster.store import read_documents
-from pointsman.cluster.topology import Topology
 
 GROUP = "gateway.networking.k8s.io"
 NAME = st.lists(st.text("ab", min_size=1, max_size=2), min_size=1, max_size=3).map(".".join)

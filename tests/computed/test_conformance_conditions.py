@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from conformance_kit import Expectation, computed, expected, subjects
 from corpus_truth import needs_corpus
-from pointsman.cluster.computed import Computed, of_type
+from pointsman.cluster.rules.computed import Computed, of_type
 
 pytestmark = needs_corpus
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from corpus_truth import CORPUS, bad_subjects, documents, nasty_cases, needs_corpus
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pointsman.cluster.refs import ObjectRef
 from pointsman.sandbox.world import World
 from pointsman.tui.app import PointsmanApp

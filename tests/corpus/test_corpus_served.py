@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from corpus_truth import CORPUS, bad_conditions, cases, documents, nasty_cases, needs_corpus, tellers
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
+from pointsman.cluster.client.watch import load_once
 from pointsman.cluster.refs import ObjectRef
 from pointsman.cluster.store import Snapshot
-from pointsman.cluster.watch import load_once
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.overview import Overview, overview
 from pointsman.probes.verdict import Finding, Verdict

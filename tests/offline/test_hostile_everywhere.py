@@ -36,8 +36,8 @@ from pointsman.probes.state.reading import file_finding, unreached_finding
 from pointsman.probes.verdict import Finding
 from pointsman.tui.commands.status import _json, _section
 from pointsman.tui.commands.triage import Triage
-from pointsman.tui.describe import class_lines, finding_lines, gateway_lines, route_lines
 from pointsman.tui.lines import Line, plain
+from pointsman.tui.telling.findings import class_lines, finding_lines, gateway_lines, route_lines
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 # the only options that a reproducing command of a state finding has

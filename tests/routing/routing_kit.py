@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
-from pointsman.cluster.routing import Trace, parse_line, trace
+from pointsman.cluster.routing.trace import Trace, parse_line, trace
 from pointsman.cluster.snapshot import Snapshot
 from pointsman.cluster.store import read_documents
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.bounded_regex import evaluate
+from pointsman.cluster.routing.bounded_regex import evaluate
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pointsman.cluster.routing import Trace
+from pointsman.cluster.routing.trace import Trace
 from pointsman.cluster.snapshot import Snapshot
 from routing_kit import backends, gateway_trace, world_of
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 from pointsman.cluster.errors import UserError
-from pointsman.cluster.routing import parse_line, trace
+from pointsman.cluster.routing.trace import parse_line, trace
 from pointsman.cluster.snapshot import Snapshot
 from pointsman.cluster.store import read_documents
 from pointsman.probes.output import encode
 from pointsman.probes.state.request import request_findings
-from pointsman.tui.describe_xray import xray_facts, xray_lines
 from pointsman.tui.lines import plain
+from pointsman.tui.telling.xray import xray_facts, xray_lines
 from pointsman.tui.xray_start import request_for
 
 

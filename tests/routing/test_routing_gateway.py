@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pointsman.cluster.errors import UserError
-from pointsman.cluster.routing import find_gateway, parse_line, same_end, trace
+from pointsman.cluster.routing.trace import find_gateway, parse_line, same_end, trace
 from pointsman.probes.state.request import request_findings, trace_verdict
 from pointsman.probes.verdict import Verdict
 from routing_kit import (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.routing_nginx import normal_path
+from pointsman.cluster.routing.nginx import normal_path
 from routing_kit import (
     Document,
     backends,

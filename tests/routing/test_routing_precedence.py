@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.routing import parse_line, trace
-from pointsman.cluster.routing_match import best_hostname, host_matches, prefix_matches
+from pointsman.cluster.routing.match import best_hostname, host_matches, prefix_matches
+from pointsman.cluster.routing.trace import parse_line, trace
 from routing_kit import (
     Document,
     backends,

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from pointsman.cluster.objects import RouteMatch
-from pointsman.cluster.routing import Request, parse_line
-from pointsman.cluster.routing_match import match_http
+from pointsman.cluster.routing.match import match_http
+from pointsman.cluster.routing.trace import Request, parse_line
 from pointsman.cluster.typed import convert
 from routing_kit import Document, exact, header, prefix, regex
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pointsman.cluster.routing import Trace
+from pointsman.cluster.routing.trace import Trace
 from routing_kit import Document, ingress, ingress_class, ingress_trace, service, world
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.world import World

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.cluster.objects import GrantFrom, GrantTo, Meta, ReferenceGrant, ReferenceGrantSpec
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
-from pointsman.cluster.semantics import grant_allows
+from pointsman.cluster.rules.scene import Scene
+from pointsman.cluster.rules.semantics import grant_allows
 from pointsman.cluster.store import KindState, Store, read_documents
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.grants import Wanted, near_miss

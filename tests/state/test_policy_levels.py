@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.policy_kinds import Across, Together
+from pointsman.cluster.knowledge.policy_kinds import Across, Together
 from pointsman.cluster.refs import ObjectRef
 from pointsman.probes.state.policy_levels import Layer, Setting, effective
 

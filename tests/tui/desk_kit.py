@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pointsman.checklists.plan import load_plan
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pointsman.tui.app import PointsmanApp
 from pointsman.tui.bridge import Bridge
 from pointsman.tui.settings import Settings

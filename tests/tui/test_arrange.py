@@ -10,8 +10,8 @@ from pointsman.cluster.refs import ObjectRef
 from pointsman.probes.state.rows import Overview, RouteRow
 from pointsman.probes.verdict import Verdict
 from pointsman.tui.ages import age, short_span
-from pointsman.tui.arrange import Arrangement, History, Lens, Sort
-from pointsman.tui.changes import SHOWN_S, Changes
+from pointsman.tui.tables.arrange import Arrangement, History, Lens, Sort
+from pointsman.tui.tables.changes import SHOWN_S, Changes
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pointsman.cluster.kinds import ROUTE_KINDS
 from pointsman.probes.state.rows import Picture
 from pointsman.sandbox.world import World

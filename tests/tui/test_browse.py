@@ -6,7 +6,7 @@ import json
 
 import pytest
 from desk_kit import WorldFacts, open_desk
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pointsman.tui.screens.browse import BrowseScreen
 from pointsman.tui.widgets.row_view import RowView
 from syrupy.assertion import SnapshotAssertion

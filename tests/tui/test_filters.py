@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.cluster.semantics import selector_matches
-from pointsman.tui.filters import LONGEST_S, Haystacks, haystack, label_selector, parse_filter
-from pointsman.tui.patience import within
+from pointsman.cluster.rules.semantics import selector_matches
+from pointsman.tui.tables.filters import LONGEST_S, Haystacks, haystack, label_selector, parse_filter
+from pointsman.tui.tables.patience import within
 
 
 @dataclass(frozen=True)

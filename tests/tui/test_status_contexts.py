@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 import yaml
 from desk_kit import WorldFacts, end_world, start_world
+from pointsman.cluster.client.kubeconfig import list_contexts
 from pointsman.cluster.errors import UserError
-from pointsman.cluster.kubeconfig import list_contexts
 from pointsman.cluster.snapshot import KindState
 from pointsman.tui.commands.status import _trust_lines
 from pointsman.tui.lines import plain

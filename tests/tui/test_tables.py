@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from desk_kit import Desk, WorldFacts, open_desk
-from pointsman.cluster.connect import Connection, connect
+from pointsman.cluster.client.connect import Connection, connect
 from pointsman.sandbox.world import World
 from pointsman.tui.screens.about import DescribeScreen
 from pointsman.tui.screens.browse import BrowseScreen

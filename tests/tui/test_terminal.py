@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from desk_kit import WorldFacts, end_world, start_world
-from pointsman.cluster.connect import connect
+from pointsman.cluster.client.connect import connect
 from pty_kit import CURSOR_ON, LEFT_ALTERNATE_SCREEN, Pty
 
 ONE_ROW, CURSOR_MOVE = 300, 6000

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 from corpus_truth import SHARED
-from pointsman.cluster.annotation_table import FAMILIES, family_of
-from pointsman.cluster.annotations import FOREIGN_PREFIXES, foreign_controller
-from pointsman.cluster.controllers import CONTROLLERS
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.knowledge.annotation_table import FAMILIES, family_of
+from pointsman.cluster.knowledge.annotations import FOREIGN_PREFIXES, foreign_controller
+from pointsman.cluster.knowledge.controllers import CONTROLLERS
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import KindState, Store, read_documents
-from pointsman.probes.state.twin import twin_of
-from pointsman.probes.state.twin_durations import nginx_seconds, route_seconds
-from pointsman.probes.state.twin_hosts import CHECKS
+from pointsman.probes.state.twin.twin import twin_of
+from pointsman.probes.state.twin.twin.durations import nginx_seconds, route_seconds
+from pointsman.probes.state.twin.twin.hosts import CHECKS
 from pointsman.probes.state.world import World
 from twin_kit import (
     GROUP,

@@ -8,14 +8,14 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pointsman.cluster.annotation_table import FAMILIES
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.knowledge.annotation_table import FAMILIES
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.output import plain
 from pointsman.probes.state.diagnose import diagnose
-from pointsman.probes.state.twin import twin_of
+from pointsman.probes.state.twin.twin import twin_of
 from pointsman.probes.state.world import World
-from pointsman.tui.describe_twin import list_line, twin_facts, twin_lines
+from pointsman.tui.telling.twin import list_line, twin_facts, twin_lines
 from twin_kit import NGINX, Json, gateway, ingress, policy, route, rule
 
 KEYS = [key for family in FAMILIES for key in family.keys]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
-from pointsman.probes.state.twin_answers import Pattern
-from pointsman.probes.state.twin_old import compiled
-from pointsman.probes.state.twin_samples import expression_samples
+from pointsman.probes.state.twin.twin.answers import Pattern
+from pointsman.probes.state.twin.twin.old import compiled
+from pointsman.probes.state.twin.twin.samples import expression_samples
 from twin_kit import HOST, Json, findings, gateway, ingress, likeness, nginx, route, rule, twin
 
 GATEWAY = gateway(http={"port": 80, "protocol": "HTTP"})

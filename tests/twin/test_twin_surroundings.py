@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from corpus_truth import SHARED
-from pointsman.cluster.hosts import host_keys
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.rules.hosts import host_keys
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import KindState, Store, read_documents
 from pointsman.probes.state.diagnose import diagnose
-from pointsman.probes.state.twin import twin_of
+from pointsman.probes.state.twin.twin import twin_of
 from pointsman.probes.state.world import World
 from pointsman.probes.verdict import Verdict
 from twin_kit import GROUP, HOST, INGRESS, Json, findings, gateway, ingress, nginx, route, rule, twin

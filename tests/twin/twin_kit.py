@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pointsman.cluster.refs import ObjectRef
-from pointsman.cluster.scene import Scene
+from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
-from pointsman.probes.state.twin import Twin, twin_of
+from pointsman.probes.state.twin.twin import Twin, twin_of
 from pointsman.probes.state.world import World
 from pointsman.probes.verdict import Finding
 

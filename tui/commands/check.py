@@ -9,9 +9,9 @@ import click
 
 from ...cluster.errors import UserError
 from ...probes.verdict import Verdict
-from ..describe_run import check_details, check_line, overall, tally
 from ..lines import EMPTY, Line, Span, Tone, line, verdict_span
 from ..settings import Settings
+from ..telling.run import check_details, check_line, overall, tally
 from .common import EXIT_CODES, note, show, snapshot_or_reason, width
 from .options import cluster_options, output_option
 

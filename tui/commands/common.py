@@ -16,7 +16,7 @@ from ..settings import Settings
 from .options import INCONCLUSIVE
 
 if TYPE_CHECKING:
-    from ...cluster.connect import Connection
+    from ...cluster.client.connect import Connection
     from ...cluster.snapshot import Snapshot
 
 EXIT_CODES = {
@@ -54,8 +54,8 @@ def note(text: str) -> None:
 
 def snapshot_or_reason(settings: Settings) -> tuple[Snapshot | None, Connection | None, str]:
     """The cluster's state once, or why it cannot be had: a check that needs none must still run."""
-    from ...cluster.connect import connect
-    from ...cluster.watch import load_once
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import load_once
 
     try:
         connection = connect(settings.kubeconfig, settings.context)

@@ -96,8 +96,8 @@ def resume(
 @contextmanager
 def live_snapshots(settings: Settings) -> Iterator[tuple[Callable[[], Snapshot] | None, str]]:
     """The cluster, watched while the run goes on, and its context; without one the run says what it lacks."""
-    from ...cluster.connect import connect
-    from ...cluster.watch import LiveCluster
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import LiveCluster
 
     try:
         connection = connect(settings.kubeconfig, settings.context)

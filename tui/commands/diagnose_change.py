@@ -66,8 +66,8 @@ def change_of(
 
 
 def _live(context: str, settings: Settings) -> tuple[Snapshot, str, str]:
-    from ...cluster.connect import connect
-    from ...cluster.watch import load_once
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import load_once
 
     connection = connect(settings.kubeconfig, settings.context if context == CURRENT else context)
     try:

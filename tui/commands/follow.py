@@ -13,7 +13,7 @@ import click
 
 from ...probes.verdict import Verdict
 from ..lines import Line, to_terminal
-from ..narrate import Narrator
+from ..telling.narrate import Narrator
 from .common import colour, note, width
 from .options import INCONCLUSIVE
 

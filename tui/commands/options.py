@@ -58,7 +58,7 @@ def _one_context() -> Callable[[F], F]:
 
 def _context_names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """What the shell offers behind ``--context``; nothing where no kubeconfig can be read."""
-    from ...cluster.kubeconfig import list_contexts
+    from ...cluster.client.kubeconfig import list_contexts
 
     base = context.find_object(Settings) or Settings()
     try:

@@ -16,7 +16,7 @@ from .common import EXIT_CODES, show, width
 from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
-    from ...cluster.routing import Sides
+    from ...cluster.routing.trace import Sides
     from ...cluster.snapshot import Snapshot
 
 
@@ -55,10 +55,10 @@ def route(
     Exit code: 0 a backend that is well answers (or a redirect), 1 it would fail, 2 wrong usage, 3 could not
     tell.
     """
-    from ...cluster.routing import find_gateway, parse_request, trace
+    from ...cluster.routing.trace import find_gateway, parse_request, trace
     from ...probes.output import document, encode
     from ...probes.state.request import request_findings
-    from ..describe_xray import overall, xray_facts, xray_lines
+    from ..telling.xray import overall, xray_facts, xray_lines
 
     started = time.monotonic()
     if len(words) > 2:
@@ -81,8 +81,8 @@ def route(
 
 
 def _read_cluster(settings: Settings, deadline_s: float) -> Snapshot:
-    from ...cluster.connect import connect
-    from ...cluster.watch import load_once
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import load_once
 
     connection = connect(settings.kubeconfig, settings.context)
     try:

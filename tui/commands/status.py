@@ -11,9 +11,9 @@ import click
 
 from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
-from ..describe import finding_lines
 from ..lines import EMPTY, Line, Span, Tone, count, line, verdict_span, wrapped
 from ..settings import Settings
+from ..telling.findings import finding_lines
 from .common import EXIT_CODES, show, width
 from .options import clusters_options, output_option
 from .triage import Triage, triage, triage_several

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ...probes.verdict import Finding, Verdict
-from ..describe import finding_lines
 from ..lines import Line, Span, Tone, count, line
 from ..settings import Settings
+from ..telling.findings import finding_lines
 from .common import width
 from .manifests import Reading
 

@@ -14,7 +14,7 @@ from ...probes.verdict import Finding, Verdict, worst
 from ..settings import Settings
 
 if TYPE_CHECKING:
-    from ...cluster.connect import Connection
+    from ...cluster.client.connect import Connection
     from ...cluster.snapshot import Snapshot
     from ...probes.state.rows import Overview
 
@@ -38,7 +38,7 @@ class Triage:
 
 def triage(settings: Settings, deadline_s: float) -> Triage:
     """Ask and judge the cluster of ``settings``. Raises UserError where it cannot be asked."""
-    from ...cluster.connect import connect
+    from ...cluster.client.connect import connect
 
     return _ask(connect(settings.kubeconfig, settings.context), settings, deadline_s)
 
@@ -81,7 +81,7 @@ class _Asked:
             self._answers.put(error)
 
     def _triage(self, context: str) -> Triage:
-        from ...cluster.connect import connect
+        from ...cluster.client.connect import connect
 
         connection = connect(self._settings.kubeconfig, context)
         with self._lock:
@@ -115,7 +115,7 @@ class _Asked:
 
 
 def _ask(connection: Connection, settings: Settings, deadline_s: float) -> Triage:
-    from ...cluster.watch import load_once
+    from ...cluster.client.watch import load_once
     from ...probes.state.diagnose import diagnose
     from ...probes.state.overview import overview
     from ...probes.state.scope import findings_within, rows_within
@@ -136,7 +136,7 @@ def _unreached(context: str, what: str, mend: str = "") -> Triage:
 
 
 def _check_names(settings: Settings, contexts: Sequence[str]) -> None:
-    from ...cluster.kubeconfig import list_contexts
+    from ...cluster.client.kubeconfig import list_contexts
     from ...cluster.text import clean
 
     known = [entry.name for entry in list_contexts(settings.kubeconfig)]

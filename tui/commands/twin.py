@@ -20,7 +20,7 @@ from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
     from ...cluster.snapshot import Snapshot
-    from ...probes.state.twin import Twin
+    from ...probes.state.twin.twin import Twin
 
 _LARGEST = 64 * 1024 * 1024
 
@@ -60,7 +60,7 @@ def twin(
     findings = [one for _, found in judged for one in found]
     verdict = worst([Verdict.PASS, *(one.verdict for one in findings)])
     if output == "json":
-        from ..describe_twin import twin_facts
+        from ..telling.twin import twin_facts
 
         facts = {"ingresses": [twin_facts(one) for one, _ in judged]}
         click.echo(encode(document("twin", verdict, findings, facts, (time.monotonic() - started) * 1000)))
@@ -71,8 +71,8 @@ def twin(
 
 def _judged(snapshot: Snapshot, refs: list[ObjectRef]) -> list[tuple[Twin, list[Finding]]]:
     from ...probes.state.ingress import ingress_findings
-    from ...probes.state.twin import twin_of
-    from ...probes.state.twin_findings import default_findings
+    from ...probes.state.twin.findings import default_findings
+    from ...probes.state.twin.twin import twin_of
     from ...probes.state.world import world_of
 
     world = world_of(snapshot)
@@ -93,7 +93,7 @@ def _chosen(snapshot: Snapshot, settings: Settings, name: str | None, host: str 
     if name is not None:
         refs = [ref for ref in refs if _is_named(ref, name)]
     if host is not None:
-        from ..describe_twin import ingresses_of
+        from ..telling.twin import ingresses_of
 
         refs = [ref for ref in refs if ref in ingresses_of(snapshot, (host,))]
     if refs or (name is None and host is None and _known(snapshot)):
@@ -118,8 +118,8 @@ def _is_named(ref: ObjectRef, name: str) -> bool:
 
 
 def _cluster(settings: Settings, deadline_s: float) -> Snapshot:
-    from ...cluster.connect import connect
-    from ...cluster.watch import load_once
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import load_once
 
     connection = connect(settings.kubeconfig, settings.context)
     try:
@@ -173,7 +173,7 @@ def _counted(number: int) -> str:
 
 
 def _lines(judged: list[tuple[Twin, list[Finding]]], *, detailed: bool) -> list[Line]:
-    from ..describe_twin import list_line, twin_lines
+    from ..telling.twin import list_line, twin_lines
 
     if not judged:
         return [line("no Ingress here")]

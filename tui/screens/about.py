@@ -13,16 +13,16 @@ from ...cluster.errors import UserError
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..ages import short_span
-from ..describe import short
-from ..describe_object import details_of, lately_lines, metadata_lines
 from ..host import Aspect
 from ..lines import Line, Span, Tone, count, fit, line, wrapped
+from ..telling.findings import short
+from ..telling.object import details_of, lately_lines, metadata_lines
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...cluster.fetch import EventLine
+    from ...cluster.client.fetch import EventLine
 
 
 class AboutScreen(FrameScreen):
@@ -190,7 +190,7 @@ class UsedByScreen(AboutScreen):
 
     def draw(self) -> None:
         """All users."""
-        from ...cluster.users import users_of
+        from ...cluster.rules.users import users_of
 
         if not self.standing:
             return

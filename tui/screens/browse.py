@@ -15,12 +15,12 @@ from textual.widget import Widget
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...probes.state.rows import RouteRow
-from ..arrange import History, Lens
-from ..describe import short
-from ..describe_object import NOTHING, details_of, lately_lines
-from ..filters import Haystacks, parse_filter
 from ..lines import Line, Span, Tone, count, line
-from ..route_rows import ALL_ROUTES, Looks, attached, route_header, route_rows, route_text, tree_rows
+from ..tables.arrange import History, Lens
+from ..tables.filters import Haystacks, parse_filter
+from ..tables.route_rows import ALL_ROUTES, Looks, attached, route_header, route_rows, route_text, tree_rows
+from ..telling.findings import short
+from ..telling.object import NOTHING, details_of, lately_lines
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .table import TableScreen

@@ -11,8 +11,8 @@ from textual.widget import Widget
 
 from ...checklists.view import Check, CheckResult, Waive
 from ...probes.verdict import Verdict
-from ..describe_run import check_details, check_line, tally
 from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
+from ..telling.run import check_details, check_line, tally
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen

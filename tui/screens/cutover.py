@@ -19,7 +19,8 @@ from ...checklists.view import (
     Waive,
 )
 from ...probes.verdict import Verdict
-from ..describe_run import (
+from ..lines import EMPTY, Line, Span, Tone, labelled, line
+from ..telling.run import (
     cache_lines,
     check_details,
     check_line,
@@ -28,7 +29,6 @@ from ..describe_run import (
     step_lines,
     watch_lines,
 )
-from ..lines import EMPTY, Line, Span, Tone, labelled, line
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen

@@ -11,10 +11,10 @@ from textual.widget import Widget
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...probes.verdict import Finding
-from ..arrange import Lens
-from ..describe import finding_lines
-from ..filters import Haystacks, haystack
 from ..lines import Line, Span, Tone, fit, line, verdict_span
+from ..tables.arrange import Lens
+from ..tables.filters import Haystacks, haystack
+from ..telling.findings import finding_lines
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
 from .table import TableScreen

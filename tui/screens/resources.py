@@ -10,11 +10,11 @@ from textual.widget import Widget
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..ages import age
-from ..arrange import Lens
-from ..describe import mark, word
-from ..filters import Haystacks
 from ..lines import Line, Span, Tone, fit, line
-from ..resources import ResourceKind, ResourceRow, ResourceTable
+from ..tables.arrange import Lens
+from ..tables.filters import Haystacks
+from ..tables.resources import ResourceKind, ResourceRow, ResourceTable
+from ..telling.findings import mark, word
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .table import TableScreen

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
-from ..arrange import Arrangement, Lens, Sort
-from ..filters import Filter, parse_filter
 from ..host import Aspect
 from ..lines import Tone
+from ..tables.arrange import Arrangement, Lens, Sort
+from ..tables.filters import Filter, parse_filter
 from .frame import FrameScreen
 
 Row = TypeVar("Row")

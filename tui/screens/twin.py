@@ -11,8 +11,8 @@ from textual.widget import Widget
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ...probes.verdict import Verdict
-from ..describe import short
 from ..lines import Line, Span, Tone, line
+from ..telling.findings import short
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
@@ -96,7 +96,7 @@ class TwinScreen(FrameScreen):
 
     def _world_of(self, snapshot: Snapshot) -> World:
         # one of its own: that of the judges belongs to their thread
-        from ...cluster.scene import Scene
+        from ...cluster.rules.scene import Scene
         from ...probes.state.world import World
 
         if self._world is None or self._world.snapshot is not snapshot:
@@ -105,8 +105,8 @@ class TwinScreen(FrameScreen):
 
     def _detail(self, snapshot: Snapshot, ref: ObjectRef, width: int) -> list[Line]:
         from ...probes.state.ingress import ingress_findings
-        from ...probes.state.twin import twin_of
-        from ..describe_twin import twin_lines
+        from ...probes.state.twin.twin import twin_of
+        from ..telling.twin import twin_lines
 
         ingress = snapshot.ingresses.get(ref)
         if ingress is None:
@@ -119,14 +119,14 @@ class TwinScreen(FrameScreen):
         return twin_lines(twin_of(world, ingress), findings, width)
 
     def _row(self, snapshot: Snapshot, ref: ObjectRef, width: int) -> Line:
-        from ...probes.state.twin import twin_of
-        from ..describe_twin import list_line
+        from ...probes.state.twin.twin import twin_of
+        from ..telling.twin import list_line
 
         findings = self.pointsman.picture.by_object.get(ref, ())
         return list_line(twin_of(self._world_of(snapshot), snapshot.ingresses[ref]), findings, width)
 
     def _listed(self, snapshot: Snapshot) -> list[ObjectRef]:
-        from ..describe_twin import ingresses_of
+        from ..telling.twin import ingresses_of
 
         by_object = self.pointsman.picture.by_object
 

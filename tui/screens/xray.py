@@ -17,7 +17,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...cluster.routing import Sides
+    from ...cluster.routing.trace import Sides
 
 
 class _Asked(NamedTuple):
@@ -152,9 +152,9 @@ def _answer(snapshot: Snapshot, asked: _Asked) -> tuple[list[Line], list[str]]:
     if snapshot.version == 0:
         return [line(" ", Span("connecting ...", Tone.DIM))], []
     # imported here: the browse screen opens without it
-    from ...cluster.routing import parse_line, trace
+    from ...cluster.routing.trace import parse_line, trace
     from ...probes.state.request import reproduce_command
-    from ..describe_xray import xray_lines
+    from ..telling.xray import xray_lines
 
     try:
         request = parse_line(asked.line)

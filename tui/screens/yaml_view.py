@@ -10,8 +10,8 @@ from textual.widget import Widget
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
-from ..describe import short
 from ..lines import Span, Tone, line
+from ..telling.findings import short
 from ..widgets.row_view import Rows, RowView
 from .about import AboutScreen
 

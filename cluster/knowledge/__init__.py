@@ -1,0 +1,1 @@
+"""What is known of controllers, policies and annotations: data, with its sources."""

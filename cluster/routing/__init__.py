@@ -1,0 +1,1 @@
+"""Where a request ends: both APIs, by the specs alone."""

@@ -1,0 +1,1 @@
+"""The Gateway API's rules, and who refers to whom, over a picture of the cluster."""

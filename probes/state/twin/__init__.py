@@ -1,0 +1,1 @@
+"""An Ingress beside the routes that answer for it now."""

@@ -1,0 +1,101 @@
+"""external-dns beside a migration: settings that a route does not repeat, and what it will do by itself.
+
+Source: external-dns docs (annotations, sources/gateway-api, flags): the first owner of a name keeps it;
+--policy=sync deletes what no source wants; a Gateway's records go to its addresses as routes attach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ....cluster.knowledge.annotations import external_dns_key
+from ....cluster.kubernetes_objects import Ingress, Workload
+from ....cluster.text import clean
+from ..world import World
+from .context import HostTwin
+
+_OWN_TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class LostSetting:
+    """An annotation of external-dns on the Ingress, which nothing on the new side repeats."""
+
+    key: str
+    value: str
+    holder: str
+
+
+def lost_settings(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -> Iterator[LostSetting]:
+    """``target`` is read from the Gateway, all others from the route (external-dns, gateway-api source)."""
+    wanted = _settings(ingress.meta.annotations)
+    wanted.pop("hostname", None)
+    twins = [twin for twin in hosts if twin.has_twin]
+    if not wanted or not twins:
+        return
+    routes = [world.snapshot.routes.get(ref) for twin in twins for ref in twin.new.all_routes]
+    gateways = [world.snapshot.gateways.get(ref) for twin in twins for ref in twin.new.all_gateways]
+    on_routes = [_settings(one.meta.annotations) for one in routes if one is not None]
+    on_gateways = [_settings(one.meta.annotations) for one in gateways if one is not None]
+    for key, value in sorted(wanted.items()):
+        holders, holder = (on_gateways, "Gateway") if key == _OWN_TARGET else (on_routes, "route")
+        if not any(key in one for one in holders):
+            yield LostSetting(key, value, holder)
+
+
+def _settings(annotations: Mapping[str, str]) -> dict[str, str]:
+    return {short: value for key, value in annotations.items() if (short := external_dns_key(key))}
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The arguments of external-dns that decide about a migration."""
+
+    sources: tuple[str, ...]
+    policy: str
+    shown: tuple[str, ...]
+
+    @property
+    def follows_gateways(self) -> bool:
+        """Whether routes make records."""
+        return any(one.startswith("gateway-") for one in self.sources)
+
+    @property
+    def follows_ingresses(self) -> bool:
+        """Whether Ingresses make records."""
+        return "ingress" in self.sources
+
+
+_SHOWN = (
+    "--source",
+    "--policy",
+    "--gateway-",
+    "--annotation-",
+    "--label-filter",
+    "--registry",
+    "--txt-owner-id",
+)
+
+
+def flags_of(workload: Workload) -> Flags:
+    """Read from the arguments of its containers: ``--source=ingress`` or ``--source ingress``."""
+    given: list[tuple[str, str]] = []
+    for container in workload.spec.template.spec.containers:
+        pending = ""
+        for word in container.args:
+            name, equals, value = word.partition("=")
+            if pending and not word.startswith("--"):
+                given.append((pending, word))
+                pending = ""
+            elif equals:
+                given.append((name, value))
+            else:
+                pending = name
+    sources = tuple(clean(value, 60) for name, value in given if name == "--source")
+    # sync is what external-dns does when it is not told (docs/flags.md)
+    policy = next((clean(value, 40) for name, value in given if name == "--policy"), "sync")
+    shown = tuple(
+        f"{clean(name, 60)}={clean(value, 120)}" for name, value in given if name.startswith(_SHOWN)
+    )
+    return Flags(sources, policy, shown)

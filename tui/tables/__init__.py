@@ -1,0 +1,1 @@
+"""Tables: which rows are shown, in which order, and what each column says."""

@@ -1,0 +1,86 @@
+"""Which objects became better, worse or new lately: said without motion, and forgotten after a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from ...cluster.refs import ObjectRef
+from ...probes.state.rows import Overview
+from ...probes.verdict import Verdict
+from ..lines import seconds
+
+SHOWN_S = 60.0
+"""How long a change is marked, seconds."""
+
+
+class _Judged(Protocol):
+    @property
+    def ref(self) -> ObjectRef: ...
+    @property
+    def worst(self) -> Verdict: ...
+
+
+class Changes:
+    """Compares each picture with the one before. Instants are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._rows: dict[ObjectRef, _Judged] = {}
+        self._known: frozenset[ObjectRef] | None = None
+        self._marks: dict[ObjectRef, tuple[float, str, str]] = {}
+
+    def forget(self) -> None:
+        """Another cluster: nothing of it has changed yet."""
+        self._rows, self._known, self._marks = {}, None, {}
+
+    def note(self, overview: Overview, existing: Iterable[ObjectRef], now: float, *, loading: bool) -> None:
+        """The next picture. ``existing`` are all objects that there are, whether they are shown or not.
+
+        While kinds are ``loading`` nothing is a change: it was only not known yet.
+        """
+        judged: list[_Judged] = [*overview.routes, *overview.gateways]
+        rows = {row.ref: row for row in judged}
+        if not loading:
+            if self._known is not None:
+                self._compare(rows, self._known, now)
+            self._known = frozenset(existing)
+            # what is hidden now is not compared when it comes back: nobody saw when it changed
+            self._rows = rows
+        self._drop_old(now)
+
+    def _compare(self, rows: Mapping[ObjectRef, _Judged], known: frozenset[ObjectRef], now: float) -> None:
+        for ref, row in rows.items():
+            before = self._rows.get(ref)
+            if before is row:
+                continue
+            if before is None:
+                if ref not in known:
+                    self._marks[ref] = now, "+", "new"
+            elif before.worst is not row.worst:
+                words = f"{before.worst.value} before"
+                self._marks[ref] = now, "*", words
+
+    def _drop_old(self, now: float) -> bool:
+        old = [ref for ref, (since, _, _) in self._marks.items() if now - since >= SHOWN_S]
+        for ref in old:
+            del self._marks[ref]
+        return bool(old)
+
+    def any_shown(self, now: float) -> bool:
+        """Whether any mark is to be shown, or was until now: then the screen has something to redraw."""
+        dropped = self._drop_old(now)
+        return dropped or bool(self._marks)
+
+    def mark(self, ref: ObjectRef) -> str:
+        """``+`` new, ``*`` changed, or a space."""
+        found = self._marks.get(ref)
+        return found[1] if found else " "
+
+    def told(self, ref: ObjectRef, now: float) -> str:
+        """``changed 12 s ago (PASS before)``; empty where nothing changed lately."""
+        found = self._marks.get(ref)
+        if found is None:
+            return ""
+        since, sign, words = found
+        ago = seconds(int(now - since)).replace(".0 s", " s")
+        return f"new {ago} ago" if sign == "+" else f"changed {ago} ago ({words})"

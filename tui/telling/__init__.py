@@ -1,0 +1,1 @@
+"""Findings, routes, runs and twins in words: the same lines on the screens and from the commands."""
