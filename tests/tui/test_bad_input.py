@@ -243,11 +243,6 @@ def test_a_plan_that_is_not_there_or_no_yaml(tmp_path: Path) -> None:
         (("resume",), "no unfinished run"),
         (("explain", "XYZ"), "`pointsman explain` lists all"),
         (("diagnose",), "Missing option '-f' / '--filename'; see: pointsman diagnose --help"),
-        (
-            ("diagnose", "-f", "/nowhere"),
-            "-f /nowhere: No such file or directory; name a file",
-        ),
-        (("diagnose", "-f", "/dev/zero"), "/dev/zero is no regular file"),
         (("status", "--context", "a", "--context", "b"), "there is no context a; known contexts are: none"),
         (("demo", "--scenario", "shops"), "there is no scenario 'shops'; there are: shop, "),
         (("demo", "--load", "/nowhere.yaml"), "cannot load /nowhere.yaml: there is no such file or folder"),
@@ -257,10 +252,18 @@ def test_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
     one_line(run_inside(*arguments), USAGE, said)
 
 
-def test_diagnose_reads_no_broken_yaml(tmp_path: Path) -> None:
+READERS = (("diagnose",), ("route", "http://a.test/"), ("twin",))
+
+
+@pytest.mark.parametrize("command", READERS, ids=lambda words: words[0])
+def test_broken_yaml_is_told_in_the_same_words_everywhere(tmp_path: Path, command: tuple[str, ...]) -> None:
     broken = tmp_path / "manifests.yaml"
     broken.write_text("kind: Gateway\nmetadata: {name: [a\n")
-    one_line(run("diagnose", "-f", str(broken)), USAGE, f"{broken}:3:1: not YAML: ", "mend that line")
+    said = f"{broken}:3:1: not YAML: "
+    one_line(run_inside(*command, "-f", str(broken)), USAGE, said, "mend that line")
+    one_line(run_inside(*command, "--filename", "/dev/zero"), USAGE, "/dev/zero is no regular file")
+    gone = "-f /nowhere: No such file or directory; name a file"
+    one_line(run_inside(*command, "-f", "/nowhere"), USAGE, gone)
 
 
 def test_demo_loads_no_broken_yaml(tmp_path: Path) -> None:

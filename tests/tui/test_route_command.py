@@ -144,7 +144,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         route("http://a/", "-f", str(tmp_path / "gone.yaml"))
     (tmp_path / "bad.yaml").write_text("a: [")
-    with pytest.raises(UserError, match="no proper YAML"):
+    with pytest.raises(UserError, match=r"bad.yaml:2:1: not YAML: "):
         route("http://a/", "-f", str(tmp_path))
 
 

@@ -52,6 +52,18 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+def cluster_once(settings: Settings, deadline_s: float) -> Snapshot:
+    """The cluster's state once, within ``deadline_s`` seconds. Raises UserError where it cannot be had."""
+    from ...cluster.client.connect import connect
+    from ...cluster.client.watch import load_once
+
+    connection = connect(settings.kubeconfig, settings.context)
+    try:
+        return load_once(connection, settings.namespaces, deadline_s=deadline_s)
+    finally:
+        connection.close()
+
+
 def snapshot_or_reason(settings: Settings) -> tuple[Snapshot | None, Connection | None, str]:
     """The cluster's state once, or why it cannot be had: a check that needs none must still run."""
     from ...cluster.client.connect import connect

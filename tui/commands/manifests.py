@@ -17,7 +17,7 @@ from ...cluster.errors import UserError
 from ...cluster.text import clean
 
 if TYPE_CHECKING:
-    from ...cluster.documents import Manifest
+    from ...cluster.documents import Documents, Manifest
     from ...cluster.yaml_text import BrokenTextError
 
 STDIN = "-"
@@ -67,6 +67,16 @@ def read_all(names: Sequence[str], *, keep_going: bool) -> Reading:
         else:
             reading.others.append(manifest.file)
     return reading
+
+
+def read_world(names: Sequence[str], namespace: str = "") -> Documents:
+    """The closed world of everything under ``names``; ``namespace`` is where a document goes that names none.
+
+    Raises UserError.
+    """
+    from ...cluster.documents import read_manifests
+
+    return read_manifests(read_all(names, keep_going=False).manifests, namespace)
 
 
 def files(names: Sequence[str]) -> Iterator[tuple[str, bool]]:
@@ -156,9 +166,7 @@ def _read_file(name: str) -> bytes:
 
 
 def _no_file(name: str) -> UserError:
-    return UserError(
-        f"{shown(name)} is no regular file", f"to read a pipe: pointsman diagnose -f {STDIN} < pipe"
-    )
+    return UserError(f"{shown(name)} is no regular file", f"to read a pipe: -f {STDIN} < pipe")
 
 
 def shown(name: str) -> str:

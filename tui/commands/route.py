@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ...cluster.errors import UserError
-from ...cluster.text import clean
 from ..settings import Settings
-from .common import EXIT_CODES, show, width
+from .common import EXIT_CODES, cluster_once, show, width
+from .manifests import read_world
 from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
     from ...cluster.routing.trace import Sides
-    from ...cluster.snapshot import Snapshot
 
 
 @click.command()
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--gateway", metavar="NS/NAME", help="Only this Gateway; else all of them.")
 @click.option("--side", "sides", type=click.Choice(("both", "gateway", "ingress")), default="both",
               show_default=True, help="Which side to ask.")  # fmt: skip
-@click.option("-f", "--file", "files", metavar="FILE|DIR", multiple=True,
+@click.option("-f", "--filename", "--file", "files", metavar="FILE|DIR", multiple=True,
               help="Manifests instead of a cluster; repeatable.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="List every candidate that lost.")
 @cluster_options
@@ -67,7 +64,7 @@ def route(
         )
     method, url = words if len(words) == 2 else ("GET", words[0])
     request = parse_request(method, url, headers)
-    snapshot = _read_files(files) if files else _read_cluster(settings, deadline_s)
+    snapshot = read_world(files).snapshot if files else cluster_once(settings, deadline_s)
     chosen = find_gateway(snapshot, gateway) if gateway else None
     traces = trace(snapshot, request, gateway=chosen, sides=sides)
     findings = request_findings(snapshot, request, traces)
@@ -78,48 +75,3 @@ def route(
     else:
         show(xray_lines(snapshot, request, traces, width(), everything=everything))
     context.exit(EXIT_CODES[verdict])
-
-
-def _read_cluster(settings: Settings, deadline_s: float) -> Snapshot:
-    from ...cluster.client.connect import connect
-    from ...cluster.client.watch import load_once
-
-    connection = connect(settings.kubeconfig, settings.context)
-    try:
-        return load_once(connection, settings.namespaces, deadline_s=deadline_s)
-    finally:
-        connection.close()
-
-
-def _read_files(names: tuple[str, ...]) -> Snapshot:
-    from ...cluster.store import read_documents
-
-    return read_documents([one for name in names for path in _paths(name) for one in _documents(path)])
-
-
-def _paths(name: str) -> list[Path]:
-    path = Path(name)
-    if not path.is_dir():
-        return [path]
-    found = sorted(one for pattern in ("*.yaml", "*.yml", "*.json") for one in path.rglob(pattern))
-    if not found:
-        raise UserError(
-            f"-f {clean(name, 200)}: no *.yaml or *.json in this folder", "name a file with manifests"
-        )
-    return found
-
-
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
-    import yaml
-
-    try:
-        with path.open("rb") as stream:
-            for one in yaml.load_all(stream, Loader=yaml.CSafeLoader):
-                if isinstance(one, dict):
-                    yield one
-    except OSError as error:
-        raise UserError(f"-f {clean(path, 200)}: {error.strerror}", "name a file that can be read") from None
-    except yaml.YAMLError as error:
-        raise UserError(
-            f"-f {clean(path, 200)}: no proper YAML ({clean(error, 200)})", "correct it"
-        ) from None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,14 +13,13 @@ from ...cluster.text import clean
 from ...probes.verdict import Finding, Verdict, worst
 from ..lines import EMPTY, Line, Span, Tone, line
 from ..settings import Settings
-from .common import EXIT_CODES, show, width
+from .common import EXIT_CODES, cluster_once, show, width
+from .manifests import read_world
 from .options import cluster_options, output_option
 
 if TYPE_CHECKING:
     from ...cluster.snapshot import Snapshot
     from ...probes.state.twin.twin import Twin
-
-_LARGEST = 64 * 1024 * 1024
 
 
 @click.command()
@@ -31,7 +28,7 @@ _LARGEST = 64 * 1024 * 1024
 @output_option("text", "json")
 @click.option("--host", metavar="HOST", help="Only the Ingresses of this host.")
 @click.option(
-    "-f", "--file", "files", metavar="FILE|DIR", multiple=True,
+    "-f", "--filename", "--file", "files", metavar="FILE|DIR", multiple=True,
     help="Read these manifests and no cluster; - is standard input. Repeatable.",
 )  # fmt: skip
 @click.option("--timeout", "deadline_s", type=click.FloatRange(1, 600), default=30.0, show_default=True,
@@ -55,7 +52,7 @@ def twin(
     from ...probes.output import document, encode
 
     started = time.monotonic()
-    snapshot = _documents(files) if files else _cluster(settings, deadline_s)
+    snapshot = read_world(files).snapshot if files else cluster_once(settings, deadline_s)
     judged = _judged(snapshot, _chosen(snapshot, settings, name, host))
     findings = [one for _, found in judged for one in found]
     verdict = worst([Verdict.PASS, *(one.verdict for one in findings)])
@@ -115,57 +112,6 @@ def _known(snapshot: Snapshot) -> bool:
 def _is_named(ref: ObjectRef, name: str) -> bool:
     namespace, slash, own = name.removeprefix("ingress/").rpartition("/")
     return ref.name == own and (ref.namespace == namespace if slash else True)
-
-
-def _cluster(settings: Settings, deadline_s: float) -> Snapshot:
-    from ...cluster.client.connect import connect
-    from ...cluster.client.watch import load_once
-
-    connection = connect(settings.kubeconfig, settings.context)
-    try:
-        return load_once(connection, settings.namespaces, deadline_s=deadline_s)
-    finally:
-        connection.close()
-
-
-def _documents(names: tuple[str, ...]) -> Snapshot:
-    from ...cluster.store import read_documents
-
-    documents: list[dict[str, Any]] = []
-    for name in names:
-        for source in _sources(name):
-            documents += _parsed(source)
-    return read_documents(documents)
-
-
-def _sources(name: str) -> list[str]:
-    path = Path(name)
-    if name == "-" or path.is_file():
-        return [name]
-    if not path.is_dir():
-        raise UserError(
-            f"--file {clean(name, 200)}: no such file", "name a manifest or a folder of manifests"
-        )
-    found = sorted(str(one) for ending in ("*.yaml", "*.yml", "*.json") for one in path.rglob(ending))
-    if not found:
-        raise UserError(f"--file {clean(name, 200)}: no *.yaml, *.yml or *.json in this folder")
-    return found
-
-
-def _parsed(source: str) -> list[dict[str, Any]]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        text = sys.stdin.buffer.read(_LARGEST) if source == "-" else Path(source).read_bytes()
-        return [one for one in yaml.load_all(text, Loader=loader) if isinstance(one, dict)]
-    except OSError as error:
-        raise UserError(f"{clean(source, 200)}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{clean(source, 200)}:{mark.line + 1}" if mark is not None else clean(source, 200)
-        problem = clean(getattr(error, "problem", None) or error, 200)
-        raise UserError(f"{where}: no YAML: {problem}", "correct it, or leave the file out") from None
 
 
 def _counted(number: int) -> str:
