@@ -26,6 +26,7 @@ class _Commands(click.Group):
         "check": "commands.check",
         "cutover": "commands.cutover",
         "demo": "demo",
+        "describe": "commands.describe",
         "diagnose": "commands.diagnose",
         "explain": "commands.explain",
         "journal": "commands.journal",

@@ -14,26 +14,32 @@ if TYPE_CHECKING:
     from ...cluster.rules.computed import Computed
 
 
-def claims(rows: Overview) -> list[dict[str, Any]]:
+def claims(rows: Overview, about: ObjectRef | None = None) -> list[dict[str, Any]]:
     """One entry for each condition that a controller wrote or the specs give: of routes for each parent, of
-    Gateways and of listeners. A side that says nothing is null."""
+    Gateways and of listeners. A side that says nothing is null.
+
+    ``about``: only of that Gateway or route, or of the listeners of that ListenerSet.
+    """
     found: list[dict[str, Any]] = []
     for gateway in rows.gateways:
-        found += _entries(gateway.ref, None, gateway.conditions, gateway.by_specs)
+        if about in (None, gateway.ref):
+            found += claimed_beside(gateway.ref, None, gateway.conditions, gateway.by_specs)
         for listener in gateway.listeners:
-            found += _entries(listener.ref, None, listener.conditions, listener.by_specs)
+            if about in (None, gateway.ref, listener.owner):
+                found += claimed_beside(listener.ref, None, listener.conditions, listener.by_specs)
     for route in rows.routes:
-        for parent in route.parents:
-            found += _entries(route.ref, parent.parent, parent.conditions, parent.by_specs)
+        for parent in route.parents if about in (None, route.ref) else ():
+            found += claimed_beside(route.ref, parent.parent, parent.conditions, parent.by_specs)
     return found
 
 
-def _entries(
+def claimed_beside(
     subject: ObjectRef,
     parent: ObjectRef | None,
     conditions: Iterable[Condition],
     by_specs: Iterable[Computed],
 ) -> Iterator[dict[str, Any]]:
+    """The entries of one list of conditions and of what the specs give for the same thing."""
     claimed = {one.type: one for one in conditions}
     computed = {one.type: one for one in by_specs}
     for kind in dict.fromkeys((*claimed, *computed)):

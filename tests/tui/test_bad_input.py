@@ -252,7 +252,7 @@ def test_wrong_usage(arguments: tuple[str, ...], said: str) -> None:
     one_line(run_inside(*arguments), USAGE, said)
 
 
-READERS = (("diagnose",), ("route", "http://a.test/"), ("twin",))
+READERS = (("diagnose",), ("route", "http://a.test/"), ("twin",), ("describe", "gateway", "a/b"))
 
 
 @pytest.mark.parametrize("command", READERS, ids=lambda words: words[0])

@@ -160,11 +160,13 @@ def _facts(snapshot: Snapshot, reading: Reading) -> dict[str, Any]:
 
 
 def _counted(snapshot: Snapshot) -> dict[str, Any]:
+    from ...probes.state.kind_facts import kind_facts
+
     return {
         "gateways": len(snapshot.gateways),
         "routes": len(snapshot.routes),
         "ingresses": len(snapshot.ingresses),
-        "kinds": {kind: {"state": one.state, "detail": one.detail} for kind, one in snapshot.kinds.items()},
+        "kinds": kind_facts(snapshot),
     }
 
 

@@ -81,19 +81,19 @@ def _in_context(context: str) -> Any:
 
 def _facts(told: Triage, *more: str) -> dict[str, Any]:
     from ...probes.state.claims import claims
+    from ...probes.state.kind_facts import kind_facts
 
     facts: dict[str, Any] = {"context": told.context}
     if more:
         facts |= {"verdict": told.verdict, "server": told.server}
     if told.snapshot is None or told.rows is None:
         return facts
-    kinds = told.snapshot.kinds.items()
     return {
         **facts,
         "gateways": len(told.rows.gateways),
         "routes": len(told.rows.routes),
         "conditions": claims(told.rows),
-        "kinds": {kind: {"state": state.state, "detail": state.detail} for kind, state in kinds},
+        "kinds": kind_facts(told.snapshot),
     }
 
 

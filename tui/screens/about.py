@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -12,17 +12,14 @@ from textual.widget import Widget
 from ...cluster.errors import UserError
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
-from ..ages import short_span
 from ..host import Aspect
-from ..lines import Line, Span, Tone, count, fit, line, wrapped
+from ..lines import Line, Span, Tone, count, line
+from ..telling.around import event_lines, untold_kinds, untold_words, user_rows, users_by_object
 from ..telling.findings import short
 from ..telling.object import details_of, lately_lines, metadata_lines
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
-
-if TYPE_CHECKING:
-    from ...cluster.client.fetch import EventLine
 
 
 class AboutScreen(FrameScreen):
@@ -143,23 +140,6 @@ class EventsScreen(AboutScreen):
             self.query_one("#events", RowView).set_rows(Rows.text(lines))
 
 
-def event_lines(events: Sequence[EventLine], now: float, width: int) -> list[Line]:
-    """An event a row, the newest first; its message is wrapped below it where it is long."""
-    if not events:
-        return [line(" ", Span("no events: clusters keep them for an hour or so", Tone.DIM))]
-    lines: list[Line] = []
-    for event in events:
-        tone = Tone.PLAIN if event.type == "Normal" else Tone.DOUBT
-        times = f" x{event.count}" if event.count > 1 else ""
-        ago = short_span(now - event.at, exact=True) if event.at else "-"
-        head = f"{ago:>4}  {clean(event.type, 8):<8} "
-        who = f"  {clean(event.source, 60)}" if event.source else ""
-        reason = Span(f"{clean(event.reason, 40)}{times}", tone)
-        lines.append(line(" ", Span(head, Tone.DIM), reason, Span(who, Tone.DIM)))
-        lines += [line(" " * 16, row) for row in wrapped(clean(event.message, 2000), width - 18)]
-    return lines
-
-
 class UsedByScreen(AboutScreen):
     """Who refers to an object, from the picture alone; enter goes there."""
 
@@ -190,27 +170,14 @@ class UsedByScreen(AboutScreen):
 
     def draw(self) -> None:
         """All users."""
-        from ...cluster.rules.users import users_of
-
         if not self.standing:
             return
-        snapshot = self.pointsman.picture.snapshot
-        users: dict[ObjectRef, list[str]] = {}
-        for user in users_of(snapshot, self.ref):
-            users.setdefault(user.ref, []).append(user.how)
+        picture, width = self.pointsman.picture, max(self.size.width, 40)
+        users, untold = users_by_object(picture.snapshot, self.ref), untold_kinds(picture)
         title = line(" ", Span(f"USED BY {len(users)}", Tone.STRONG))
-        untold = sorted(kind for kind, state in self.pointsman.picture.overview.troubled_kinds.items())
-        beside = f"not told: {', '.join(untold[:3])}{' ...' if len(untold) > 3 else ''}" if untold else ""
-        self.query_one("#users-title", Bar).show(title, line(Span(beside, Tone.DOUBT), " "))
-        width = max(self.size.width, 40)
-        named = min(max(width // 2, 30), 60)
-        rows = [
-            (ref, line(" ", fit(clean(str(ref)), named) + "  ", Span(clean("; ".join(how), 300), Tone.DIM)))
-            for ref, how in users.items()
-        ]
-        nobody = "nothing refers to it" + (" in what could be read" if untold else "")
-        empty = [(None, line(" ", Span(nobody, Tone.DIM)))]
-        self.query_one("#users", RowView).set_rows(Rows.of(rows or empty))
+        beside = line(Span(untold_words(untold), Tone.DOUBT), " ")
+        self.query_one("#users-title", Bar).show(title, beside)
+        self.query_one("#users", RowView).set_rows(Rows.of(user_rows(users, untold, width)))
         self.show_frame()
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from textual.widget import Widget
@@ -72,8 +71,10 @@ class KindsScreen(FrameScreen):
         """All rows."""
         if not self.standing:
             return
+        from ...probes.state.kind_facts import object_counts
+
         snapshot = self.pointsman.picture.snapshot
-        counts = _counts(snapshot)
+        counts = object_counts(snapshot)
         kinds = sorted(snapshot.kinds.items(), key=lambda item: (_BAD.index(item[1].state), item[0]))
         now = time.time()
         rows = [(kind, _row(kind, state, counts[kind], now, self.size.width)) for kind, state in kinds]
@@ -103,15 +104,11 @@ class KindsScreen(FrameScreen):
         self.query_one("#kind", RowView).set_rows(Rows.text(lines))
 
 
-def _counts(snapshot: object) -> Counter[str]:
-    from ...cluster.kinds import PARTS
-
-    return Counter(ref.kind for part in PARTS for ref in getattr(snapshot, part))
-
-
 def _row(kind: str, state: KindState, count: int, now: float, width: int) -> Line:
+    from ...probes.state.kind_facts import is_counted
+
     known = state.state in ("live", "stale", "absent")
-    objects = str(count) if known or count else "?"
+    objects = str(count) if is_counted(state, count) else "?"
     since = short_span(now - state.since) if state.since else "-"
     where = "all" if state.namespaces is None else f"only {', '.join(state.namespaces)}"
     where = where if known else "-"

@@ -11,10 +11,19 @@ from ...cluster.text import clean
 from ...probes.verdict import Finding
 from ..ages import age
 from ..lines import EMPTY, Line, Span, Tone, labelled, line
-from .findings import all_findings, class_lines, conditions_block, gateway_lines, route_lines, short
+from .findings import (
+    all_findings,
+    class_lines,
+    conditions_block,
+    gateway_lines,
+    listener_block,
+    route_lines,
+    short,
+)
 
 if TYPE_CHECKING:
     from ...cluster.objects import Object
+    from ...cluster.rules.computed import Computed
     from ...cluster.snapshot import Snapshot
     from ...probes.state.rows import Picture
     from ..probed import Probed
@@ -43,8 +52,13 @@ def object_of(snapshot: Snapshot, ref: ObjectRef) -> Object | None:
     return None
 
 
-def details_of(picture: Picture, subject: ObjectRef, width: int) -> Details:
-    """Findings, and what controllers say of the object (or of one listener of a Gateway)."""
+def details_of(
+    picture: Picture, subject: ObjectRef, width: int, by_specs: Sequence[Computed] = ()
+) -> Details:
+    """Findings, and what controllers say of the object (or of one listener of a Gateway).
+
+    ``by_specs``: the computed conditions of a kind that has no row of its own, where somebody has them.
+    """
     ref = subject.whole
     findings = picture.by_object.get(ref, ())
     rows = picture.overview
@@ -65,10 +79,13 @@ def details_of(picture: Picture, subject: ObjectRef, width: int) -> Details:
     for row in rows.classes:
         if row.ref == ref:
             return Details(f"GatewayClass {short(ref)}", class_lines(row, findings, width), findings)
-    return _other(picture.snapshot, ref, findings, width)
+    return _other(picture, ref, findings, width, by_specs)
 
 
-def _other(snapshot: Snapshot, ref: ObjectRef, findings: Sequence[Finding], width: int) -> Details:
+def _other(
+    picture: Picture, ref: ObjectRef, findings: Sequence[Finding], width: int, by_specs: Sequence[Computed]
+) -> Details:
+    snapshot = picture.snapshot
     obj = object_of(snapshot, ref)
     title = f"{clean(ref.kind, 60)} {short(ref)}"
     if obj is None:
@@ -79,8 +96,17 @@ def _other(snapshot: Snapshot, ref: ObjectRef, findings: Sequence[Finding], widt
         return Details(title, [line(" ", Span(unread.rstrip(), Tone.DOUBT))], findings)
     lines = all_findings(findings, width, with_subject=False)
     status: Any = getattr(obj, "status", None)
-    for name, conditions in _claims(status):
-        lines += conditions_block(line(" ", Span(name, Tone.STRONG)), conditions, obj.meta.generation, width)
+    generation = obj.meta.generation
+    unclaimed = [("conditions", ())] if by_specs else []
+    for name, conditions in _claims(status) or unclaimed:
+        lines += conditions_block(line(" ", Span(name, Tone.STRONG)), conditions, generation, width, by_specs)
+    rows = [row for gateway in picture.overview.gateways for row in gateway.listeners if row.owner == ref]
+    for row in rows:
+        lines += listener_block(row, generation, width)
+    # of listeners whose Gateway is not known there are no rows
+    for listener in getattr(status, "listeners", ()) if not rows else ():
+        title_line = line(" ", Span(f"listener {clean(listener.name, 253)}", Tone.STRONG))
+        lines += conditions_block(title_line, listener.conditions, generation, width)
     return Details(title, lines, findings)
 
 
@@ -93,10 +119,6 @@ def _claims(status: Any) -> list[tuple[str, Any]]:
         who = clean(ancestor.controller_name, 200) or "no controller"
         named = short(ancestor.ancestor_ref.target(""))
         claims.append((f"for {named.lstrip('/')} by {who}", ancestor.conditions))
-    claims += [
-        (f"listener {clean(listener.name, 253)}", listener.conditions)
-        for listener in getattr(status, "listeners", ())
-    ]
     return claims
 
 
