@@ -162,6 +162,10 @@ class PointsmanApp(App[None]):
         else:
             self.exit()
 
+    def action_end(self) -> None:
+        """``ctrl-c`` ends the program from every screen; runs are left as they are."""
+        self.exit()
+
     # -- what the screens ask for
 
     def header(self, width: int) -> tuple[Line, Line]:

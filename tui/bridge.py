@@ -83,8 +83,11 @@ class Bridge:
             self._thread.join(timeout=3.0)
 
     def ask_again(self) -> None:
-        """Try to connect again now, where that has failed."""
+        """Try to connect again now, where that has failed; else look now at what the cluster serves."""
         self._again.set()
+        live = self._live
+        if live is not None:
+            live.look_again()
 
     def narrow(self, namespaces: tuple[str, ...] | None) -> None:
         """Show only ``namespaces`` (None: all) from the next picture on; what is read stays the same."""

@@ -20,13 +20,8 @@ _NAMES = {
 _MANY = 4
 APP_BINDINGS = (
     Binding("q", "leave", "back; from browse it quits, and a running cutover is left on disk", show=False),
-    Binding(
-        "ctrl+c",
-        "leave",
-        "back; from browse it quits, and a running cutover is left on disk",
-        show=False,
-        priority=True,
-    ),
+    # with priority: whatever is asked or shown, one press ends it, as in every other program
+    Binding("ctrl+c", "end", "quits at once; a running cutover is left on disk", show=False, priority=True),
 )
 """What the application itself takes, on every screen."""
 

@@ -9,9 +9,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.cluster.client.connect import connect
+from pointsman.cluster.client import watch
+from pointsman.cluster.client.connect import Connection, connect
+from pointsman.cluster.client.discovery import Served, discover
 from pointsman.cluster.kinds import ROUTE_KINDS
 from pointsman.probes.state.rows import Picture
 from pointsman.sandbox.world import World
@@ -104,6 +107,31 @@ async def test_a_part_of_the_routes_is_never_shown_as_all_of_them(tmp_path: Path
         missing = len(picture.overview.routes) < 1_200
         assert not missing or picture.overview.troubled_kinds["HTTPRoute"].state == "loading"
     assert pictures[-1].snapshot is bridge.snapshot()
+
+
+async def test_asked_again_a_live_cluster_is_looked_at_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def told(connection: Connection) -> Served:
+        loop.call_soon_threadsafe(looked.set)
+        return discover(connection)
+
+    monkeypatch.setattr(watch, "discover", told)
+    async with slow_world(tmp_path, 3, 0.0) as kubeconfig:
+        bridge = Bridge(lambda: connect(kubeconfig), None)
+        bridge.start()
+        try:
+            await pictures_until_whole(bridge, 3)
+            looked.clear()
+            # by itself it looks again after twenty seconds at the earliest
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(looked.wait(), 0.5)
+            bridge.ask_again()
+            await asyncio.wait_for(looked.wait(), 5)
+        finally:
+            await asyncio.to_thread(bridge.stop)
 
 
 async def pictures_until_whole(bridge: Bridge, count: int) -> list[Picture]:
