@@ -126,3 +126,34 @@ async def test_a_long_list_scrolls_to_its_cursor() -> None:
         await pilot.press("g")
         await pilot.pause()
         assert _screen(app)[0] == "row 0"
+
+
+async def test_fewer_rows_than_were_scrolled_to_are_shown_from_their_end() -> None:
+    app = _Bench()
+    async with app.run_test(size=(20, 5)) as pilot:
+        view = app.query_one(RowView)
+        view.set_rows(_rows(*(str(number) for number in range(100))))
+        await pilot.press("G")
+        await pilot.pause()
+        view.set_rows(_rows(*(str(number) for number in range(8))))
+        await pilot.pause()
+        assert _screen(app) == [f"row {number}" for number in range(3, 8)]
+        view.set_rows(_rows(*(str(number) for number in range(50))))
+        await pilot.press("G")
+        await pilot.pause()
+        assert _screen(app)[-1] == "row 49"
+
+
+async def test_another_number_of_rows_paints_only_what_differs() -> None:
+    app = _Bench()
+    async with app.run_test(size=(20, 6)) as pilot:
+        view = app.query_one(RowView)
+        view.set_rows(_rows("a", "b"))
+        await pilot.pause()
+        painted: list[int] = []
+        render = view.render_line
+        view.render_line = lambda y: (painted.append(y), render(y))[1]  # type: ignore[method-assign, func-returns-value]
+        view.set_rows(_rows("a", "b", "c"))
+        await pilot.pause()
+        assert set(painted) == {2}
+        assert _screen(app)[:3] == ["row a", "row b", "row c"]

@@ -10,6 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Horizontal, Vertical
+from textual.timer import Timer
 from textual.widget import Widget
 
 from ...cluster.refs import ObjectRef
@@ -26,6 +27,8 @@ from ..widgets.row_view import Rows, RowView
 from .table import TableScreen
 
 _NARROW = 100
+# the details are drawn at most twenty times a second: a key that is held down comes thirty times
+_FOLLOW_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,8 @@ class BrowseScreen(TableScreen):
         super().__init__()
         self._place: Hashable = ALL_ROUTES
         self._kind = ""
+        self._details_timer: Timer | None = None
+        self._followed_key: tuple[Hashable, Hashable] = (ALL_ROUTES, None)
         self._haystacks: Haystacks[RouteRow] = Haystacks(route_text, lambda row: row.ref)
         self._history = History(Visit(ALL_ROUTES, "", "", False, None))
 
@@ -293,8 +298,24 @@ class BrowseScreen(TableScreen):
         if event.view.id == "tree" and event.key is not None:
             self._place = event.key
             self.draw_table()
-        self._draw_details()
+        self._follow()
         self.show_frame()
+
+    def _follow(self) -> None:
+        """The details of the row under the cursor: at once, or, under a key that is held down, soon."""
+        if self._details_timer is not None:
+            return
+        self._draw_details()
+        self._details_timer = self.set_timer(_FOLLOW_S, self._followed)
+        self._followed_key = self._under_cursor()
+
+    def _followed(self) -> None:
+        self._details_timer = None
+        if self.standing and self._under_cursor() != self._followed_key:
+            self._follow()
+
+    def _under_cursor(self) -> tuple[Hashable, Hashable]:
+        return self._place, self.query_one("#routes", RowView).cursor_key
 
     def on_row_view_chosen(self, event: RowView.Chosen) -> None:
         """Enter on a place goes to its routes; on a route, to its details, to scroll."""

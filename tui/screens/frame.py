@@ -14,7 +14,7 @@ from textual.widget import Widget
 from ...cluster.text import clean
 from ..host import Host
 from ..lines import Line, Span, Tone, line
-from ..widgets.bars import Bar, key_line
+from ..widgets.bars import Bar, KeyBar
 from ..widgets.prompt import Completer, Prompt
 
 
@@ -58,14 +58,14 @@ class FrameScreen(Screen[None]):
         yield from self.body()
         yield Prompt(id="prompt", on_asking=self._make_room)
         yield Bar(id="where")
-        yield Bar(id="keys")
+        yield KeyBar(id="keys")
 
     def body(self) -> Iterable[Widget]:
         """The widgets between header and prompt."""
         raise NotImplementedError
 
     def keys(self) -> Sequence[tuple[str, str]]:
-        """What the key bar says: key, what it does."""
+        """What the key bar says: key, what it does. The most important first, the way out last."""
         raise NotImplementedError
 
     def where(self) -> str:
@@ -103,8 +103,7 @@ class FrameScreen(Screen[None]):
             where = line(" ", Span(clean(problem), Tone.BAD))
         self.query_one("#where", Bar).show(self._message or where)
         # the way out stands at the right edge, and stays where the line is too short for all
-        *most, way_out = self.keys()
-        self.query_one("#keys", Bar).show(key_line(most), key_line([way_out]))
+        self.query_one("#keys", KeyBar).show_keys(self.keys())
 
     def picture_changed(self) -> None:
         """The cluster changed, or a change of it is no longer new."""

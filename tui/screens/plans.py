@@ -46,6 +46,11 @@ class PlansScreen(FrameScreen):
         self.draw()
         self.set_interval(0.5, self.draw)
 
+    def picture_changed(self) -> None:
+        """Back from a run, its row tells at once how far it has come."""
+        self.draw()
+        self.show_frame()
+
     def draw(self) -> None:
         """Plans and where their runs stand."""
         if not self.standing:

@@ -11,6 +11,10 @@ from textual.widget import Widget
 
 from ..lines import Line, Span, Tone, plain
 from ..theme import style_of
+from .columns import Run, changed_region
+
+Key = tuple[str, str]
+"""A key, and what it does."""
 
 
 class Bar(Widget):
@@ -33,8 +37,17 @@ class Bar(Widget):
     def show(self, left: Line, right: Line = ()) -> None:
         """Repaint only where something differs."""
         if (left, right) != (self._left, self._right):
+            before = self._drawn()
             self._left, self._right = left, right
-            self.refresh()
+            self._repaint(before)
+
+    def _repaint(self, before: list[Run]) -> None:
+        region = changed_region(before, self._drawn(), 0, self.size.width)
+        if region is not None:
+            self.refresh(region)
+
+    def _drawn(self) -> list[Run]:
+        return [(segment.text, segment.style) for segment in self.render_line(0)]
 
     def render_line(self, y: int) -> Strip:
         """The left part as far as there is room, and the right part."""
@@ -64,7 +77,51 @@ class Rule(Bar):
         return Strip([*title, dashes]).adjust_cell_length(width)
 
 
-def key_line(keys: Sequence[tuple[str, str]]) -> Line:
+class KeyBar(Bar):
+    """What the keys do, as far as there is room for whole ones, whatever the width is by now."""
+
+    _keys: tuple[Key, ...] = ()
+
+    def show_keys(self, keys: Sequence[Key]) -> None:
+        """The most important first, the way out last."""
+        if self._keys != tuple(keys):
+            before = self._drawn()
+            self._keys = tuple(keys)
+            self._repaint(before)
+
+    def render_line(self, y: int) -> Strip:
+        """Those that fit, and the way out at the right edge."""
+        if self._keys:
+            most, way_out = fitting_keys(self._keys, self.size.width)
+            self._left, self._right = key_line(most), key_line([way_out])
+        return super().render_line(y)
+
+
+_ALWAYS = "?"
+
+
+def fitting_keys(keys: Sequence[Key], width: int) -> tuple[Sequence[Key], Key]:
+    """Those of ``keys`` for which ``width`` columns have room, whole and in their order; and the last,
+    the way out, which stands at the right edge.
+
+    The first ones are kept before those behind them; the help is always kept: it tells of all the others.
+    """
+    *most, way_out = keys
+    room = width - _columns([way_out])
+    kept = [key for key in most if key[0] == _ALWAYS]
+    for key in most:
+        if key[0] != _ALWAYS:
+            if _columns([*kept, key]) > room:
+                break
+            kept.append(key)
+    return [key for key in most if key in kept], way_out
+
+
+def _columns(keys: Sequence[Key]) -> int:
+    return sum(len(span.text) for span in key_line(keys))
+
+
+def key_line(keys: Sequence[Key]) -> Line:
     """``enter open  y yaml``: each key in the accent, what it does beside it."""
     spans: list[Span] = [Span(" ")]
     for key, what in keys:

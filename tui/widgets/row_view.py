@@ -14,8 +14,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ..lines import Line, Tone
+from ..lines import EMPTY, Line, Tone
 from ..theme import style_of
+from .columns import changed_region
 
 
 class Rows:
@@ -123,18 +124,25 @@ class RowView(ScrollView, can_focus=True):
         old, self._rows = self._rows, rows
         old_cursor = self._cursor
         if len(old) != len(rows):
-            self.virtual_size = Size(max(self.size.width, 1), len(rows))
+            self._resize_content()
         self._cursor = self._find_cursor(old_cursor)
         top = self.scroll_offset.y
         for y in range(top, min(top + self.size.height, max(len(old), len(rows)))):
-            if old.line(y) != rows.line(y) or (
-                old_cursor != self._cursor and y in (old_cursor, self._cursor)
-            ):
+            if old_cursor != self._cursor and y in (old_cursor, self._cursor):
                 self._refresh_row(y)
+            else:
+                self._refresh_changed(y, old.line(y) or EMPTY, rows.line(y) or EMPTY)
         key = rows.keys[self._cursor] if 0 <= self._cursor < len(rows) else None
         if key != self._cursor_key:
             self._cursor_key = key
             self.post_message(self.Moved(self, key))
+
+    def _resize_content(self) -> None:
+        # set plainly it lays out the whole screen anew and repaints all of this view: a kilobyte and more for
+        # each press of a key; only the way to scroll goes by it, there are no scrollbars
+        self.set_reactive(RowView.virtual_size, Size(max(self.size.width, 1), len(self._rows)))
+        if self.scroll_offset.y > self.max_scroll_y:
+            self.scroll_to(y=self.max_scroll_y, animate=False)
 
     def select(self, key: Hashable) -> bool:
         """Put the cursor on an object; False where no row shows it."""
@@ -176,9 +184,16 @@ class RowView(ScrollView, can_focus=True):
             return Strip.blank(width, style_of(Tone.PLAIN))
         on_cursor = index == self._cursor
         focused = self.has_focus
-        strip = Strip([Segment(span.text, style_of(span.tone, on_cursor, focused)) for span in content])
+        runs = (Segment(span.text, style_of(span.tone, on_cursor, focused)) for span in content if span.text)
+        strip = Strip(runs)
         # neighbours in one style are one run: each change of style costs ten bytes
         return strip.adjust_cell_length(width, style_of(Tone.PLAIN, on_cursor, focused)).simplify()
+
+    def _refresh_changed(self, index: int, old: Line, new: Line) -> None:
+        if old != new:
+            region = changed_region(old, new, index - self.scroll_offset.y, self.size.width)
+            if region is not None:
+                self.refresh(region)
 
     def _refresh_row(self, index: int) -> None:
         y = index - self.scroll_offset.y
@@ -187,7 +202,7 @@ class RowView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """The width of the content is the width of the view: nothing scrolls sideways."""
-        self.virtual_size = Size(max(self.size.width, 1), len(self._rows))
+        self._resize_content()
         if 0 <= self._cursor < len(self._rows):
             self._scroll_into_view(self._cursor)
 
