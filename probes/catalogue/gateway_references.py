@@ -70,7 +70,8 @@ REFERENCE_RULES: tuple[Rule, ...] = (
         "GW235",
         "listeners-beyond-limit",
         "The Gateway and its ListenerSets have more listeners than one Gateway may name",
-        "Controllers and load balancers have limits of their own; listeners beyond them are not served.",
+        "The API server refuses a Gateway that names more itself. Where ListenerSets bring them, controllers "
+        "and load balancers have limits of their own, and listeners beyond them are not served.",
         "Spread them over several Gateways, or use wildcard hostnames; see each listener's status.",
         f"{_API} Gateway.spec.listeners",
     ),

@@ -170,19 +170,10 @@ _SURROUNDING_RULES: tuple[Rule, ...] = (
     Rule(
         "MIG023",
         "source-address-differs",
-        "externalTrafficPolicy of the two load balancers differs, or is Local on the new one",
-        "With Local only nodes that run a proxy take traffic; with Cluster backends and allow-lists see a "
-        "node's address and not the client's.",
-        "Set the same on both sides, and spread the proxies before the cutover where it is Local.",
+        "externalTrafficPolicy is Local on the old load balancer, and not on the new one",
+        "Backends, logs and allow-lists see a node's address and no longer the client's.",
+        "Set Local on the new side too, with a proxy on each node that the load balancer may use.",
         "ServiceSpec.externalTrafficPolicy",
-    ),
-    Rule(
-        "MIG024",
-        "too-many-listeners",
-        "A Gateway has more than 64 listeners",
-        "The API server refuses it; a controller that reads it from elsewhere may drop some.",
-        "Share listeners by wildcard hostnames, or move some into ListenerSets or another Gateway.",
-        "GatewaySpec.listeners, MaxItems 64; GEP-1713",
     ),
     Rule(
         "MIG025",

@@ -31,7 +31,7 @@ REQUEST_RULES: tuple[Rule, ...] = (
         "request-answered",
         "The request is answered on the Gateway side",
         "A backend that is well, or a redirect, takes it.",
-        "",
+        "Nothing.",
         _SOURCE,
     ),
     Rule(
@@ -71,7 +71,7 @@ REQUEST_RULES: tuple[Rule, ...] = (
         "request-answered-by-ingress",
         "The request is answered on the Ingress side",
         "A backend that is well, or a redirect, takes it.",
-        "",
+        "Nothing.",
         _OLD_SOURCE,
     ),
 )

@@ -23,15 +23,23 @@ def address_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
     yield from _same_hosts(world, gateway)
     yield from _same_request(world, gateway)
     yield from _local_traffic(world, gateway)
-    count = len(world.topology.listeners(gateway.ref))
-    if count > _MOST_LISTENERS:
-        yield finding(
-            "GW235",
-            Verdict.WARN,
-            gateway.ref,
-            f"{count} listeners together with its ListenerSets; one Gateway may name {_MOST_LISTENERS}",
-            reproduce=kubectl_get(gateway.ref),
-        )
+    yield from _too_many(world, gateway)
+
+
+def _too_many(world: World, gateway: Gateway) -> Iterator[Finding]:
+    """Its own beyond the limit the API server refuses; those of its ListenerSets a controller may."""
+    own, count = len(gateway.spec.listeners), len(world.topology.listeners(gateway.ref))
+    if max(own, count) <= _MOST_LISTENERS:
+        return
+    refused = own > _MOST_LISTENERS
+    whose = f"{own} listeners of its own" if refused else f"{count} listeners together with its ListenerSets"
+    yield finding(
+        "GW235",
+        Verdict.FAIL if refused else Verdict.WARN,
+        gateway.ref,
+        f"{whose}; one Gateway may name {_MOST_LISTENERS}",
+        reproduce=kubectl_get(gateway.ref),
+    )
 
 
 def _addresses(gateway: Gateway) -> set[str]:

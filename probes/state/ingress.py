@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...cluster.knowledge.controllers import image_name
 from ...cluster.kubernetes_objects import Ingress, IngressBackend, Service, Workload
 from ...cluster.objects import Gateway
 from ...cluster.refs import ObjectRef
@@ -15,7 +16,6 @@ from .twin.twin import twin_of
 from .words import kubectl_get, kubectl_list
 from .world import World
 
-_MOST_LISTENERS = 64
 _EXTERNAL_DNS = "external-dns"
 
 
@@ -53,40 +53,23 @@ def _service(backend: IngressBackend) -> str:
 
 
 def new_side_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
-    """A Gateway as the place to move to: how many listeners it has, and how client addresses reach it."""
-    ref = gateway.ref
-    listeners = len(gateway.spec.listeners)
-    if listeners > _MOST_LISTENERS:
-        yield finding(
-            "MIG024",
-            Verdict.FAIL,
-            ref,
-            f"it has {listeners} listeners, and {_MOST_LISTENERS} is the most",
-            reproduce=kubectl_get(ref),
-        )
-    if not world.hosts.with_twins:
+    """A Gateway as the place to move to: whether client addresses reach it as they reach the old side.
+
+    That Local takes traffic only where a proxy runs is told of every Gateway (GW236).
+    """
+    local = [one for one in world.index.old_services if one.spec.external_traffic_policy == "Local"]
+    if not local or not world.hosts.with_twins:
         return
-    addresses = [address.value for address in gateway.status.addresses]
-    services = [service for address in addresses for service in world.index.services_at(address)]
-    old_local = any(one.spec.external_traffic_policy == "Local" for one in world.index.old_services)
-    for service in {one.ref: one for one in services}.values():
-        words = _source_words(service, old_local)
-        if words:
+    for service in world.index.services_of(gateway):
+        if service.spec.external_traffic_policy != "Local":
             yield finding(
                 "MIG023",
                 Verdict.WARN,
-                ref,
-                f"{service.ref} {words}",
-                evidence=[f"{service.ref}: externalTrafficPolicy {_policy_of(service)}"]
-                + [f"{one.ref}: externalTrafficPolicy {_policy_of(one)}" for one in world.index.old_services],
+                gateway.ref,
+                f"{service.ref} hides the address of clients, which the old side's shows",
+                evidence=[f"{one.ref}: externalTrafficPolicy {_policy_of(one)}" for one in (service, *local)],
                 reproduce=kubectl_get(service.ref),
             )
-
-
-def _source_words(service: Service, old_local: bool) -> str:
-    if service.spec.external_traffic_policy == "Local":
-        return "takes traffic only on nodes that run a proxy (externalTrafficPolicy Local)"
-    return "hides the address of clients, which the old side's shows" if old_local else ""
 
 
 def _policy_of(service: Service) -> str:
@@ -136,5 +119,4 @@ def _moving_words(flags: Flags) -> str:
 
 def is_external_dns(workload: Workload) -> bool:
     """Whether a workload runs external-dns, by its image."""
-    paths = (image.partition("@")[0].rpartition(":")[0] or image for image in workload.images)
-    return any(path.rpartition("/")[2] == _EXTERNAL_DNS for path in paths)
+    return any(image_name(image) == _EXTERNAL_DNS for image in workload.images)

@@ -225,6 +225,23 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
         [adding(more=listener_set(3))],
     ),
     (
+        "GW235",
+        F,
+        "65 listeners of its own",
+        [
+            setting(
+                "gateway.spec.listeners",
+                [{"name": f"l{at}", "port": at, "protocol": "HTTP"} for at in range(1, 66)],
+            )
+        ],
+        [
+            setting(
+                "gateway.spec.listeners",
+                [{"name": f"l{at}", "port": at, "protocol": "HTTP"} for at in range(1, 65)],
+            )
+        ],
+    ),
+    (
         "GW236",
         W,
         "Local and 1 ready",
