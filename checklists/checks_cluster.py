@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..cluster.objects import Condition, Gateway, Listener, ParentRef, Route
 from ..cluster.refs import GATEWAY_GROUP, ObjectRef
+from ..cluster.routing.match import host_matches
 from ..cluster.store import Snapshot
 from ..cluster.text import clean
 from ..probes.verdict import Finding, Verdict, finding
@@ -71,7 +72,7 @@ def _ingress(snapshot: Snapshot, ref: ObjectRef, plan: Plan) -> Finding:
     lost = [
         host
         for host in plan.hosts
-        if ingress.hosts and not any(_covers(name, host) for name in ingress.hosts)
+        if ingress.hosts and not any(host_matches(name, host) for name in ingress.hosts)
     ]
     if lost and len(plan.ingress) == 1:
         words = f"{ref} has no rule for {', '.join(lost)}"
@@ -87,7 +88,7 @@ def routes_of_plan(snapshot: Snapshot, plan: Plan) -> tuple[Route, ...]:
         if named and (ref.kind, ref.namespace, ref.name) not in named:
             continue
         hosts_fit = not route.spec.hostnames or any(
-            _covers(name, host) for name in route.spec.hostnames for host in plan.hosts
+            host_matches(name, host) for name in route.spec.hostnames for host in plan.hosts
         )
         if hosts_fit and any(
             _leads_to(snapshot, parent, ref.namespace, plan) for parent in route.spec.parent_refs
@@ -212,7 +213,7 @@ def _takes(listener: Listener, parent: ParentRef, plan: Plan) -> bool:
         return False
     if listener.protocol not in ("HTTPS", "TLS"):
         return False
-    return not listener.hostname or any(_covers(listener.hostname, host) for host in plan.hosts)
+    return not listener.hostname or any(host_matches(listener.hostname, host) for host in plan.hosts)
 
 
 def _trouble(conditions: tuple[Condition, ...], name: str, generation: int) -> Iterator[tuple[Verdict, str]]:
@@ -253,12 +254,7 @@ def _unknown_kinds(snapshot: Snapshot, kinds: tuple[str, ...], subject: ObjectRe
 
 
 def _any_covers(route: Route, host: str) -> bool:
-    return any(_covers(name, host) for name in route.spec.hostnames)
-
-
-def _covers(pattern: str, host: str) -> bool:
-    lower = pattern.lower()
-    return lower == host or (lower.startswith("*.") and host.endswith(lower[1:]) and host != lower[2:])
+    return any(host_matches(name, host) for name in route.spec.hostnames)
 
 
 def _gateway_ref(plan: Plan) -> ObjectRef:

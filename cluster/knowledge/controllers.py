@@ -15,6 +15,7 @@ __all__ = [
     "controller_of",
     "controller_of_image",
     "expected_api",
+    "image_name",
     "known_policies",
     "release_of",
     "runs",
@@ -52,6 +53,11 @@ def expected_api(controller: Controller, release: str) -> str:
     """The Gateway API version that a release was built against; empty where that is not known."""
     known = dict(controller.expects)
     return known.get(release) or known.get("*", "")
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's path, without registry, tag and digest."""
+    return _path_and_tag(image)[0].rpartition("/")[2]
 
 
 def _path_and_tag(image: str) -> tuple[str, str]:

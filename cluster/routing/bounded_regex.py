@@ -60,6 +60,18 @@ def evaluate(pattern: str, text: str, *, whole: bool, ignore_case: bool = False)
     return RegexAnswer(True, groups=tuple(group or "" for group in found.groups()), end=found.end())
 
 
+def readable(pattern: str, longest: int, *, ignore_case: bool = False) -> re.Pattern[str] | None:
+    """The pattern, for texts of at most ``longest`` characters; None where it may not run on those."""
+    flags = re.IGNORECASE if ignore_case else 0
+    if len(pattern) > _LONGEST_PATTERN:
+        return None
+    try:
+        steps = _Reader(pattern, longest + 1, flags).ways()
+        return _compiled(pattern, flags) if steps * (longest + 1) <= _MOST_STEPS else None
+    except TooCostlyError:
+        return None
+
+
 def _plainly(pattern: str, text: str, *, whole: bool, ignore_case: bool) -> RegexAnswer:
     """A pattern without a sign is itself; most of a host that uses expressions somewhere are."""
     if ignore_case and not (pattern.isascii() and text.isascii()):
@@ -200,6 +212,6 @@ class _Reader:
         if atom == _UNREADABLE or following is None:
             return False
         after = self._pattern[following.end() : following.end() + 1]
-        if after and after in "*+?{":
+        if after and after in "*?{":
             return False
         return re.compile(atom, self._flags).fullmatch(following[0]) is None

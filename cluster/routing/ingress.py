@@ -21,7 +21,7 @@ from .nginx import trace_nginx
 from .request import Request
 
 INGRESS_NGINX = "k8s.io/ingress-nginx"
-_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
+CLASS_ANNOTATION = "kubernetes.io/ingress.class"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 
@@ -75,7 +75,7 @@ def _controller(
 ) -> tuple[str, str]:
     """The controller that serves an Ingress (empty: none), and what was assumed, or why none does."""
     name = ingress.spec.ingress_class_name
-    legacy = ingress.meta.annotations.get(_CLASS_ANNOTATION)
+    legacy = ingress.meta.annotations.get(CLASS_ANNOTATION)
     asked = name if name is not None else legacy
     if asked is None:
         if len(defaults) == 1:

@@ -322,9 +322,25 @@ class Indexes:
         """The Secrets of that name in any namespace."""
         return tuple(one.ref for one in self._secrets[name])
 
-    def network_policies_in(self, namespace: str) -> tuple[NetworkPolicy, ...]:
-        """The NetworkPolicies of a namespace."""
-        return self._network_policies[namespace]
+    def pods_behind(self, service: Service) -> tuple[Mapping[str, str], ...]:
+        """The labels of the pods behind a Service, by the workloads that make them; its selector where none
+        is known to; none where it selects nothing."""
+        selector = service.spec.selector
+        if not selector:
+            return ()
+        made = [one.spec.template.metadata.labels for one in self.workloads_in(service.meta.namespace)]
+        return tuple(labels for labels in made if selector.items() <= labels.items()) or (selector,)
+
+    def admission_to(self, service: Service) -> tuple[NetworkPolicy, ...]:
+        """The NetworkPolicies that say who may send to the pods behind a Service; none: everybody may."""
+        pods = self.pods_behind(service)
+        return tuple(
+            one
+            for one in self._network_policies[service.meta.namespace]
+            # API: NetworkPolicySpec.policyTypes: without any it is for ingress
+            if (not one.spec.policy_types or "Ingress" in one.spec.policy_types)
+            and any(selector_matches(one.spec.pod_selector, labels) for labels in pods)
+        )
 
     def crd_of(self, group: str, kind: str) -> Crd | None:
         """The CRD that defines a kind."""

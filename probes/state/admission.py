@@ -8,7 +8,6 @@ from ...cluster.knowledge.controllers import controller_of
 from ...cluster.kubernetes_objects import NetworkPolicy, Service
 from ...cluster.objects import Route
 from ...cluster.refs import ObjectRef
-from ...cluster.rules.semantics import selector_matches
 from ..verdict import Finding, Verdict, finding
 from .routes import route_of_rule
 from .words import kubectl_list, safe_ref
@@ -19,7 +18,7 @@ def admission_findings(world: World, route: Route) -> Iterator[Finding]:
     """Backends whose pods admit pods alone, behind a Gateway whose requests come from no pod.
 
     Cilium's Gateways have an identity of their own (``ingress``), which no selector of a NetworkPolicy
-    matches. Pods are known by their Service's selector, so a policy counts if that is enough to match it.
+    matches.
     """
     title = _outsider(world, route)
     if not title:
@@ -55,16 +54,8 @@ def _outsider(world: World, route: Route) -> str:
     return ""
 
 
-def _closed(world: World, service: Service) -> list[NetworkPolicy]:
+def _closed(world: World, service: Service) -> tuple[NetworkPolicy, ...]:
     """The policies for a Service's pods, if there are any and none of them admits everybody."""
-    if not service.spec.selector:
-        return []
-    policies = [
-        one
-        for one in world.index.network_policies_in(service.meta.namespace)
-        # API: without policyTypes it is for ingress
-        if (not one.spec.policy_types or "Ingress" in one.spec.policy_types)
-        and selector_matches(one.spec.pod_selector, service.spec.selector)
-    ]
+    policies = world.index.admission_to(service)
     opens = any(not rule.from_ for one in policies for rule in one.spec.ingress)
-    return [] if opens else policies
+    return () if opens else policies

@@ -1,4 +1,4 @@
-"""``pointsman describe`` as a user runs it: its forms, its JSON, its exit codes; and ``status`` of the kinds."""
+"""``pointsman describe`` as a user runs it: its forms, JSON and exit codes; and what is told of kinds."""
 
 from __future__ import annotations
 

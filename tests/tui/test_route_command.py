@@ -166,3 +166,44 @@ def test_a_live_cluster_is_asked_once(small_world: WorldFacts) -> None:
     broken = route("http://broken.example.net/", *cluster)
     assert broken.return_value == 1
     assert "500" in broken.output
+
+
+NEVER_ENDING = "/(x+x+)+y"
+OTHER_SERVICE = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: other, namespace: shop}
+spec: {ports: [{port: 80}]}
+"""
+
+
+AS_EXPRESSION = "annotations: {nginx.ingress.kubernetes.io/use-regex: 'true'}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict", "side", "changes"),
+    [
+        ("GW802", "UNKNOWN", "gateway", {"value: /x+}": f"value: {NEVER_ENDING}}}"}),
+        (
+            "MIG803",
+            "UNKNOWN",
+            "ingress",
+            {
+                "kind: Ingress\nmetadata: {": f"kind: Ingress\nmetadata: {{{AS_EXPRESSION}, ",
+                "path: /, pathType: Prefix": f"path: {NEVER_ENDING}, pathType: ImplementationSpecific",
+            },
+        ),
+        ("MIG802", "FAIL", "ingress", {"---\n": f"{OTHER_SERVICE}---\n"}),
+    ],
+)
+def test_what_fails_and_what_stays_open_has_a_rule_of_its_own(
+    tmp_path: Path, rule: str, verdict: str, side: str, changes: dict[str, str]
+) -> None:
+    manifests = MANIFESTS
+    for before, after in changes.items():
+        assert before in manifests
+        manifests = manifests.replace(before, after, 1)
+    (tmp_path / "all.yaml").write_text(manifests)
+    document = answer("http://shop.example/xx", "--side", side, "-f", str(tmp_path))
+    assert [(one["rule"], one["verdict"]) for one in document["findings"]] == [(rule, verdict)]

@@ -164,4 +164,4 @@ def test_files_and_no_cluster(tmp_path: Path) -> None:
     assert f"{old}:2" in broken.stderr
     missing = run("twin", "-f", str(tmp_path / "none"))
     assert missing.returncode == 2
-    assert "no such file" in missing.stderr
+    assert "none: No such file or directory; name a file" in missing.stderr

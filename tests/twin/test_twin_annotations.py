@@ -12,9 +12,9 @@ from pointsman.cluster.knowledge.annotations import FOREIGN_PREFIXES, foreign_co
 from pointsman.cluster.knowledge.controllers import CONTROLLERS
 from pointsman.cluster.rules.scene import Scene
 from pointsman.cluster.store import KindState, Store, read_documents
+from pointsman.probes.state.twin.durations import nginx_seconds, route_seconds
+from pointsman.probes.state.twin.hosts import CHECKS
 from pointsman.probes.state.twin.twin import twin_of
-from pointsman.probes.state.twin.twin.durations import nginx_seconds, route_seconds
-from pointsman.probes.state.twin.twin.hosts import CHECKS
 from pointsman.probes.state.world import World
 from twin_kit import (
     GROUP,

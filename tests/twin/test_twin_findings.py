@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pointsman.probes.state.twin.twin.findings import default_findings
+from pointsman.probes.state.twin.findings import default_findings
 from pointsman.probes.verdict import Verdict
 from twin_kit import Json, findings, gateway, ingress, nginx, route, rule, twin
 

@@ -8,11 +8,11 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pointsman.cluster.routing.bounded_regex import readable
 from pointsman.cluster.store import read_documents
 from pointsman.probes.state.diagnose import diagnose
-from pointsman.probes.state.twin.twin.answers import Pattern
-from pointsman.probes.state.twin.twin.old import compiled
-from pointsman.probes.state.twin.twin.samples import expression_samples
+from pointsman.probes.state.twin.answers import LONGEST_PATH, Pattern
+from pointsman.probes.state.twin.samples import expression_samples
 from twin_kit import HOST, Json, findings, gateway, ingress, likeness, nginx, route, rule, twin
 
 GATEWAY = gateway(http={"port": 80, "protocol": "HTTP"})
@@ -187,7 +187,7 @@ def test_an_expression_that_cannot_be_read_or_could_take_for_ever_is_unknown(exp
     ],
 )
 def test_samples_match_their_expression(expression: str) -> None:
-    pattern = Pattern("regex", expression, compiled(expression, ignore_case=True))
+    pattern = Pattern("regex", expression, readable(expression, LONGEST_PATH, ignore_case=True))
     made = expression_samples(pattern)
     assert made
     assert all(re.match(expression, one, re.IGNORECASE) for one in made)
@@ -195,7 +195,7 @@ def test_samples_match_their_expression(expression: str) -> None:
 
 @given(st.text(alphabet="/ab.*+?()[]{}|\\^$d1", max_size=40))
 def test_no_expression_stops_the_reader(expression: str) -> None:
-    pattern = Pattern("regex", expression, compiled(expression, ignore_case=True))
+    pattern = Pattern("regex", expression, readable(expression, LONGEST_PATH, ignore_case=True))
     assert all(pattern.covers(one) for one in expression_samples(pattern))
 
 

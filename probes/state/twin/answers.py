@@ -17,6 +17,8 @@ from ....cluster.refs import ObjectRef
 
 T = TypeVar("T")
 
+# of the paths that are tried
+LONGEST_PATH = 120
 PatternKind = Literal["exact", "element", "string", "regex"]
 
 
@@ -24,12 +26,14 @@ PatternKind = Literal["exact", "element", "string", "regex"]
 class Pattern:
     """What paths a rule covers. ``element``: whole path elements; ``string``: any characters behind it.
 
-    ``regex`` is None where ``kind`` is regex and the expression cannot be read here.
+    ``regex`` is None where ``kind`` is regex and the expression cannot be read here; it is for paths of at
+    most ``LONGEST_PATH``. ``whole``: it must match all of a path, and not only its beginning.
     """
 
     kind: PatternKind
     value: str
     regex: re.Pattern[str] | None = None
+    whole: bool = False
 
     def covers(self, path: str) -> bool:
         """Whether ``path`` is one of them."""
@@ -42,7 +46,10 @@ class Pattern:
             case "string":
                 return path.startswith(self.value)
             case _:
-                return self.regex is not None and self.regex.match(path) is not None
+                if self.regex is None:
+                    return False
+                found = self.regex.fullmatch(path) if self.whole else self.regex.match(path)
+                return found is not None
 
 
 class Covering(Generic[T]):

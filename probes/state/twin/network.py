@@ -40,14 +40,7 @@ def shut_services(ctx: Context) -> tuple[Shut, ...]:
 def _judge(ctx: Context, ref: ObjectRef) -> Shut | None:
     world = ctx.world
     service = world.snapshot.services.get(ref)
-    if service is None or not service.spec.selector:
-        return None
-    pods = _pods(world, ref.namespace, service.spec.selector)
-    policies = [
-        policy
-        for policy in world.index.network_policies_in(ref.namespace)
-        if _limits_ingress(policy) and any(selector_matches(policy.spec.pod_selector, one) for one in pods)
-    ]
+    policies = world.index.admission_to(service) if service is not None else ()
     if not policies:
         return None
     named = tuple(policy.ref for policy in policies)
@@ -73,17 +66,6 @@ def _judge(ctx: Context, ref: ObjectRef) -> Shut | None:
     shut = proxies[admitted.index(False)]
     words = f"{shut.ref} is not admitted" + (", ingress-nginx is" if old else "")
     return Shut(ref, named, words)
-
-
-def _pods(world: World, namespace: str, selector: dict[str, str]) -> list[dict[str, str]]:
-    """The labels of the pods behind a Service, by what makes them; its selector where nothing is known to."""
-    made = [one.spec.template.metadata.labels for one in world.index.workloads_in(namespace)]
-    return [labels for labels in made if selector.items() <= labels.items()] or [selector]
-
-
-def _limits_ingress(policy: NetworkPolicy) -> bool:
-    # without policyTypes a policy is always for ingress (API: NetworkPolicySpec.policyTypes)
-    return not policy.spec.policy_types or "Ingress" in policy.spec.policy_types
 
 
 def _peers(policies: Iterable[NetworkPolicy]) -> list[NetworkPolicyPeer] | None:

@@ -14,12 +14,12 @@ from functools import cached_property
 
 from ....cluster.objects import Route, RouteMatch, RouteRule
 from ....cluster.refs import ObjectRef
+from ....cluster.routing.bounded_regex import readable
 from ....cluster.rules.hosts import host_keys
 from ....cluster.rules.topology import BoundListener
 from ....cluster.text import clean
 from ..world import World
-from .answers import Answer, Covering, Pattern, Target
-from .old import compiled
+from .answers import LONGEST_PATH, Answer, Covering, Pattern, Target
 
 _TLS_PROTOCOLS = frozenset({"HTTPS", "TLS"})
 _PROTOCOLS = frozenset({"HTTP", *_TLS_PROTOCOLS})
@@ -239,7 +239,11 @@ def _pattern(route: Route, match: RouteMatch) -> tuple[Pattern, str]:
     if path.type == "Exact":
         return Pattern("exact", path.value), "Exact"
     # a whole match, as Envoy reads it; other controllers may not
-    return Pattern("regex", path.value, compiled(f"(?:{path.value})\\Z", ignore_case=False)), "Regex"
+    return _whole(path.value), "Regex"
+
+
+def _whole(expression: str) -> Pattern:
+    return Pattern("regex", expression, readable(expression, LONGEST_PATH), whole=True)
 
 
 def _grpc_pattern(match: RouteMatch) -> tuple[Pattern, str]:
@@ -255,7 +259,7 @@ def _grpc_pattern(match: RouteMatch) -> tuple[Pattern, str]:
         return Pattern("element", f"/{service}"), "Prefix"
     parts = [re.escape(one) if literal and one else one or "[^/]+" for one in (service, method)]
     expression = f"/{parts[0]}/{parts[1]}"
-    return Pattern("regex", expression, compiled(f"(?:{expression})\\Z", ignore_case=False)), "Regex"
+    return _whole(expression), "Regex"
 
 
 def new_answer(world: World, host: str, path: str, tls: bool | None = None) -> Answer | None:

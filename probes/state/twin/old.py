@@ -6,31 +6,22 @@ whole host case-insensitive expressions, rewrite-target implies them, nginx redi
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ....cluster.knowledge.annotations import NGINX_PREFIX
 from ....cluster.kubernetes_objects import Ingress, IngressBackend, IngressPath
 from ....cluster.refs import ObjectRef
+from ....cluster.routing.bounded_regex import readable
+from ....cluster.routing.ingress import CLASS_ANNOTATION, INGRESS_NGINX
 from ....cluster.rules.hosts import host_keys
 from ..world import World
-from .answers import Answer, Covering, Pattern, Target
-
-_NGINX_CONTROLLER = "k8s.io/ingress-nginx"
-_CLASS_ANNOTATION = "kubernetes.io/ingress.class"
-# whoever may write an Ingress must not be able to stop this program with (x+x+)+y
-_NESTED = re.compile(r"\((?:[^()\\]|\\.)*[*+}](?:[^()\\]|\\.)*\)[*+{]|\)[^()]*\)[*+{]")
-# classes within classes, which the proxies' expressions read otherwise than Python
-_SETS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*?(?:\[|--|&&|\|\||~~)")
-_REPEATED = re.compile(r"(?<!\\)[*+{]")
-_MOST_REPEATED = 4
-_LONGEST_EXPRESSION = 300
+from .answers import LONGEST_PATH, Answer, Covering, Pattern, Target
 
 
 def class_of(ingress: Ingress) -> str:
     """The name of its class, by field or by the older annotation; empty where it has none."""
-    return ingress.spec.ingress_class_name or ingress.meta.annotations.get(_CLASS_ANNOTATION, "")
+    return ingress.spec.ingress_class_name or ingress.meta.annotations.get(CLASS_ANNOTATION, "")
 
 
 def is_nginx(world: World, ingress: Ingress) -> bool:
@@ -38,7 +29,7 @@ def is_nginx(world: World, ingress: Ingress) -> bool:
     name = class_of(ingress)
     known = world.snapshot.ingress_classes.get(ObjectRef("IngressClass", "", name, group="networking.k8s.io"))
     if known is not None:
-        return known.spec.controller == _NGINX_CONTROLLER
+        return known.spec.controller == INGRESS_NGINX
     keys = ingress.meta.annotations
     if any(key.startswith(NGINX_PREFIX) for key in keys):
         return True
@@ -64,18 +55,6 @@ def uses_regex(ingress: Ingress) -> bool:
     target = nginx_value(ingress, "rewrite-target")
     paths = (path.path or "/" for rule in ingress.spec.rules for path in rule.http.paths)
     return bool(target) and any(target != path for path in paths)
-
-
-def compiled(expression: str, *, ignore_case: bool) -> re.Pattern[str] | None:
-    """An expression from a spec; None where Python cannot read it, or could take for ever to match it."""
-    if len(expression) > _LONGEST_EXPRESSION or _NESTED.search(expression) or _SETS.search(expression):
-        return None
-    if len(_REPEATED.findall(expression)) > _MOST_REPEATED:
-        return None
-    try:
-        return re.compile(expression, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +190,7 @@ class OldSide:
 
     def _pattern(self, path_type: str, value: str) -> Pattern:
         if self.is_regex:
-            return Pattern("regex", value, compiled(value, ignore_case=True))
+            return Pattern("regex", value, readable(value, LONGEST_PATH, ignore_case=True))
         if path_type == "Exact":
             return Pattern("exact", value)
         if self._nginx and path_type == "ImplementationSpecific":

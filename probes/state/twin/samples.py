@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from .answers import Pattern
+from .answers import LONGEST_PATH, Pattern
 
 CHILD = "x-pointsman"
 _MOST_SAMPLES = 6
-_LONGEST = 120
 _CLASS_SAMPLES = ("x", "7", "a", "Z", "-", "_", "/")
 
 
@@ -21,7 +20,7 @@ def samples(pattern: Pattern) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for base in bases:
         for path in _around(base):
-            if path.startswith("/") and len(path) <= _LONGEST:
+            if path.startswith("/") and len(path) <= LONGEST_PATH:
                 found[path] = None
     return tuple(found)
 
