@@ -57,6 +57,13 @@ class Scene:
 
         return ask
 
+    def aside(self, work: Callable[[K], V]) -> Callable[[K], V]:
+        """``work`` with its answers kept while one other answer is in the making, and no longer.
+
+        For what the judges of one object all ask, and nobody else: cheap to work out, dear to keep.
+        """
+        return self.query(work)
+
     def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
         """The objects of a part of the Snapshot (``routes``) by something else than their ref.
 
@@ -154,6 +161,25 @@ class MovingScene(Scene):
     def query(self, work: Callable[[K], V]) -> Query[K, V]:
         """``work`` with its answers kept for as long as nothing changes that they were worked out from."""
         return Query(self.ledger, work)
+
+    def aside(self, work: Callable[[K], V]) -> Callable[[K], V]:
+        """As in a scene that stands still, but what was read counts for the answer in the making."""
+        ledger = self.ledger
+        made_for: dict[Hashable, None] | None = None
+        answers: dict[K, V] = {}
+
+        def ask(key: K) -> V:
+            nonlocal made_for
+            if ledger.reading is None:
+                return work(key)
+            if made_for is not ledger.reading:
+                made_for = ledger.reading
+                answers.clear()
+            if key not in answers:
+                answers[key] = work(key)
+            return answers[key]
+
+        return ask
 
     def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
         """As in a scene that stands still; it follows the changes."""
