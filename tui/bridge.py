@@ -157,6 +157,8 @@ class Bridge:
             if wanted != seen and (first or pace.due(began, loading=loading)):
                 if first:
                     self.picture = within(glance(snapshot), self._namespaces)
+                    # one thread runs at a time: let the screen, which looks ten times a second, paint first
+                    self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
                 self._judge(judge, live, snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
