@@ -56,9 +56,9 @@ class Camera:
         svg = _TEXT.sub(_on_the_grid, svg)
         target = FOLDER / f"{name}{self._suffix}.png"
         png = cairosvg.svg2png(bytestring=svg.encode(), scale=1.0)
-        # a terminal has few colours: a palette makes a picture a third as large
+        # a terminal has few colours: a palette makes a picture a quarter as large
         picture = Image.open(io.BytesIO(png)).convert("RGB")
-        picture.quantize(200, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+        picture.quantize(64, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
         print(target.relative_to(FOLDER.parent))
 
     async def press(self, *keys: str) -> None:
