@@ -33,8 +33,8 @@ SIZES = ((120, 40), (80, 24))
 # as wide as a cell of Textual's picture, in pixels; where a text begins there, and how long it is
 _CELL_PX = 12.2
 _TEXT = re.compile(r' x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"')
-# short waits; the pictures are the same
-PACE = Pace(old_ttl=6, low_ttl=2, watch=8.0, soak=4.0)
+# as in `pointsman demo`, so that the pictures show what somebody who follows the README sees
+PACE = Pace()
 
 
 class Camera:
