@@ -66,7 +66,7 @@ def _tree_line(entry: _Entry, width: int, changes: Changes) -> Line:
 
 def _claim(claimed: Verdict) -> Span:
     words = {Verdict.PASS: "claimed", Verdict.FAIL: "refused", Verdict.UNKNOWN: "unclaimed"}
-    return Span(words.get(claimed, "claimed, but"), Tone.DIM if claimed == Verdict.PASS else Tone.DOUBT)
+    return Span(words.get(claimed, "with warnings"), Tone.DIM if claimed == Verdict.PASS else Tone.DOUBT)
 
 
 def _gateway_line(gateway: GatewayRow, width: int, changes: Changes) -> Line:
