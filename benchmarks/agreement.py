@@ -211,7 +211,7 @@ _HEAD = """# Claimed beside computed
 Written by `benchmarks/agreement.py`; `tests/computed/test_agreement_table.py` holds it to what it says.
 
 Pointsman works out from the specs alone what the conditions of Gateways, listeners, ListenerSets, routes
-and BackendTLSPolicies ought to be (`cluster/computed*.py`), and sets them beside what the controller
+and BackendTLSPolicies ought to be (`cluster/rules/computed*.py`), and sets them beside what the controller
 says. This is how often both say the same of the statuses that three controllers' own translators wrote
 (the golden files of their tests). No status is read while computing, and no case is treated by its name.
 
@@ -231,8 +231,8 @@ says. This is how often both say the same of the statuses that three controllers
 """
 
 _DIFFER = """
-Each class of disagreement is an entry of `cluster/claim_quirks.py`. Where a cluster shows one, the finding
-(GW117, GW220, GW221, GW311 or GW420) says what is known of it, and is a warning at most.
+Each class of disagreement is an entry of `cluster/knowledge/claim_quirks.py`. Where a cluster shows one, the
+finding (GW117, GW220, GW221, GW311 or GW420) says what is known of it, and is a warning at most.
 """
 
 _CONFORMANCE = """## Against the conformance tests

@@ -58,6 +58,8 @@ async def churn(storage: Storage, rate: float, seconds: float) -> int:
     routes, slices = storage.list("HTTPRoute"), storage.list("EndpointSlice")
     loop = asyncio.get_running_loop()
     began, changed = loop.time(), 0
+    # what a second run says must not be what the first one said: that would change nothing
+    again = f"since {storage.version}"
     while (passed := loop.time() - began) < seconds:
         while changed < min(passed, seconds) * rate:
             if changed % 5 == 4:
@@ -69,7 +71,7 @@ async def churn(storage: Storage, rate: float, seconds: float) -> int:
             else:
                 route = routes[changed * 13 % len(routes)]
                 condition = route["status"]["parents"][0]["conditions"][0]
-                condition["message"] = f"seen {changed} times"
+                condition["message"] = f"seen {changed} times {again}"
                 if changed % 100 == 0:
                     condition["status"] = "False" if condition["status"] == "True" else "True"
                 meta = route["metadata"]

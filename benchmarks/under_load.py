@@ -18,6 +18,7 @@ import shutil
 import statistics
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
@@ -64,8 +65,17 @@ def waits_s(arrivals: list[tuple[float, bytes]], pressed: list[float]) -> list[f
     return waits
 
 
-def screen(cluster: Cluster, rate: float, seconds: float) -> tuple[float, int, list[float], list[float]]:
-    """CPU share, bytes, and the waits for a key at rest and under load."""
+@dataclass(frozen=True)
+class Load:
+    """CPU as a share of one core, bytes sent, and how many objects really changed."""
+
+    share: float
+    bytes: int
+    changed: int
+
+
+def screen(cluster: Cluster, rate: float, seconds: float) -> tuple[Load, list[float], list[float]]:
+    """What the load costs, and the waits for a key at rest and under load."""
     argv = [sys.executable, "-m", "pointsman.tui", "--kubeconfig", cluster.kubeconfig]
     with Terminal(argv, COLUMNS, LINES) as terminal:
         terminal.wait_for(b"live", 120)
@@ -79,13 +89,13 @@ def screen(cluster: Cluster, rate: float, seconds: float) -> tuple[float, int, l
         loaded = press_keys(terminal, seconds)
         share = (cpu_s(terminal.child.pid) - used) / (time.perf_counter() - began)
         size = len(terminal.seen) - sent
-        cluster.end_churn()
+        changed = cluster.end_churn()
         arrivals = terminal.arrivals
-    return share, size, waits_s(arrivals[:before_load], at_rest), waits_s(arrivals, loaded)
+    return Load(share, size, changed), waits_s(arrivals[:before_load], at_rest), waits_s(arrivals, loaded)
 
 
-def kubectl_watch(cluster: Cluster, rate: float, seconds: float) -> tuple[float, int]:
-    """CPU share and bytes of the watch after its list."""
+def kubectl_watch(cluster: Cluster, rate: float, seconds: float) -> Load:
+    """What the watch costs after its list."""
     argv = ["kubectl", "--kubeconfig", cluster.kubeconfig, "get", "httproutes", "-A", "-w"]
     with Terminal(argv, COLUMNS, LINES) as terminal:
         terminal.wait_for(b"app-", 120)
@@ -97,8 +107,16 @@ def kubectl_watch(cluster: Cluster, rate: float, seconds: float) -> tuple[float,
         terminal.read_for(seconds)
         share = (cpu_s(terminal.child.pid) - used) / (time.perf_counter() - began)
         size = len(terminal.seen) - sent
-        cluster.end_churn()
-    return share, size
+        changed = cluster.end_churn()
+    return Load(share, size, changed)
+
+
+def report(name: str, load: Load, seconds: float) -> None:
+    """One line."""
+    print(
+        f"{name:<34}{load.share * 100:6.1f} % of a core  {load.bytes / seconds:10.0f} B/s"
+        f"  {load.changed} changes in all"
+    )
 
 
 def main() -> None:
@@ -111,15 +129,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
     with many_routes(options.routes) as cluster:
-        share, size, at_rest, loaded = screen(cluster, options.rate, options.seconds)
         print(
             f"\n{options.routes} HTTPRoutes, {options.rate:.0f} changes a second for {options.seconds:.0f} s"
         )
-        print(f"{'browse':<34}{share * 100:6.1f} % of a core  {size / options.seconds:10.0f} B/s")
+        load, at_rest, loaded = screen(cluster, options.rate, options.seconds)
+        report("browse", load, options.seconds)
         if shutil.which("kubectl"):
-            share, size = kubectl_watch(cluster, options.rate, options.seconds)
-            name = "kubectl get -w (routes alone)"
-            print(f"{name:<34}{share * 100:6.1f} % of a core  {size / options.seconds:10.0f} B/s")
+            load = kubectl_watch(cluster, options.rate, options.seconds)
+            report("kubectl get -w (routes alone)", load, options.seconds)
         for name, waits in (("a key at rest", at_rest), ("a key under load", loaded)):
             if len(waits) > 10:
                 p50, p99 = statistics.median(waits), sorted(waits)[int(len(waits) * 0.99)]

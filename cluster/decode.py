@@ -13,7 +13,7 @@ from .kinds import EXPERIMENTAL_GROUP, KindSpec, kind_spec, policy_spec
 from .knowledge.policy_kinds import policy_kind
 from .kubernetes_objects import Crd, CrdVersion
 from .objects import Meta, Object, Undecodable
-from .refs import GATEWAY_GROUP
+from .refs import GATEWAY_GROUP, ObjectRef
 from .text import clean
 from .typed import LEARNING, convert
 
@@ -135,12 +135,13 @@ def _meta_of(document: object) -> Meta:
 
 
 def _finish(spec: KindSpec, api_version: str, obj: Object) -> Object:
+    meta = obj.metadata
+    group = api_version.rpartition("/")[0]
+    ref = ObjectRef(spec.kind, meta.namespace, meta.name or meta.generate_name, group=group)
     # items of a list carry neither kind nor apiVersion; metadata-only items carry another kind's
-    if obj.kind != spec.kind or obj.api_version != api_version:
-        obj = msgspec.structs.replace(obj, kind=spec.kind, api_version=api_version)
+    obj = msgspec.structs.replace(obj, kind=spec.kind, api_version=api_version, known_ref=ref)
     if isinstance(obj, Crd):
         obj = slim_crd(obj)
-    ref = obj.ref
     if not all(_PLAIN_NAME.fullmatch(part) for part in (ref.kind, ref.namespace, ref.name, ref.group)):
         # no API server lets such a name through; so that every ref in a Snapshot is safe to show
         raise ValueError("its name, namespace or kind holds characters that Kubernetes forbids")

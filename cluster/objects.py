@@ -61,6 +61,8 @@ class Object(Part, frozen=True):
     api_version: str = ""
     kind: str = ""
     metadata: Meta = msgspec.field(default_factory=Meta)
+    # set by decode, whatever a document says under that name: judging asks for it a dozen times an object
+    known_ref: ObjectRef | None = msgspec.field(default=None, name="(ref)")
 
     @property
     def meta(self) -> Meta:
@@ -73,6 +75,8 @@ class Object(Part, frozen=True):
 
     @property
     def ref(self) -> ObjectRef:
+        if self.known_ref is not None:
+            return self.known_ref
         name = self.metadata.name or self.metadata.generate_name
         return ObjectRef(self.kind, self.metadata.namespace, name, group=self.group)
 

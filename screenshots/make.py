@@ -25,12 +25,16 @@ from pointsman.tui.app import PointsmanApp
 from pointsman.tui.bridge import Bridge
 from pointsman.tui.screens.cutover import CutoverScreen
 from pointsman.tui.settings import Settings
+from pointsman.tui.widgets.row_view import RowView
 from textual.pilot import Pilot
 
 FOLDER = Path(__file__).resolve().parent
 SIZES = ((120, 40), (80, 24))
-# short waits; the pictures are the same
-PACE = Pace(old_ttl=6, low_ttl=2, watch=8.0, soak=4.0)
+# as wide as a cell of Textual's picture, in pixels; where a text begins there, and how long it is
+_CELL_PX = 12.2
+_TEXT = re.compile(r' x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"')
+# as in `pointsman demo`, so that the pictures show what somebody who follows the README sees
+PACE = Pace()
 
 
 class Camera:
@@ -49,11 +53,12 @@ class Camera:
         svg = self.app.export_screenshot(title="pointsman")
         # the font is taken from this machine, not from the network
         svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
+        svg = _TEXT.sub(_on_the_grid, svg)
         target = FOLDER / f"{name}{self._suffix}.png"
         png = cairosvg.svg2png(bytestring=svg.encode(), scale=1.0)
-        # a terminal has few colours: a palette makes a picture a third as large
+        # a terminal has few colours: a palette makes a picture a quarter as large
         picture = Image.open(io.BytesIO(png)).convert("RGB")
-        picture.quantize(200, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+        picture.quantize(64, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
         print(target.relative_to(FOLDER.parent))
 
     async def press(self, *keys: str) -> None:
@@ -87,6 +92,12 @@ class Camera:
         await self.press(*(_key(letter) for letter in asked.type_this), "enter")
 
 
+def _on_the_grid(text: re.Match[str]) -> str:
+    # cairosvg stretches a text by its ink, without the spaces around it: columns would not line up
+    start, letters = float(text[1]), round(float(text[3]) / _CELL_PX)
+    return f' x="{" ".join(f"{start + at * _CELL_PX:.1f}" for at in range(letters))}"{text[2]}'
+
+
 def _key(letter: str) -> str:
     return {".": "full_stop", "-": "minus"}.get(letter, letter)
 
@@ -102,47 +113,82 @@ async def photograph(info: WorldInfo, size: tuple[int, int]) -> None:
         await camera.until(
             lambda: not any(s.state == "loading" for s in app.picture.overview.troubled_kinds.values())
         )
-        await camera.press("j", "k")
-        await camera.take("browse")
-        await camera.press("tab", "j", "j")
-        await camera.take("gateways")
-        await camera.press("tab", "question_mark")
-        await camera.take("help")
-        await camera.press("escape", "y")
-        await pilot.pause(0.5)
-        await camera.take("yaml")
-        await camera.press("escape", "p")
-        await camera.take("plans")
-        await _open_plan(camera, "store.shop.test")
-        await camera.until(lambda: "running" not in str(app.screen.query_one("#checks-title").right))
-        await camera.take("checklist")
-        await camera.press("s")
-        await camera.until_run(lambda view: view.waiting_for is not None)
-        await camera.take("cutover-confirm-ttl")
-        await camera.confirm()
-        await camera.until_run(lambda view: view.phase == "wait-ttl")
-        await camera.take("cutover-wait")
-        await camera.until_run(
-            lambda view: view.waiting_for is not None and view.waiting_for.purpose == "switch"
-        )
-        await camera.take("cutover-confirm-switch")
-        await camera.confirm()
-        await camera.until_run(lambda view: view.watch is not None and view.watch.new.requests > 30)
-        await camera.take("watch")
-        await camera.press("z", *(_key(letter) for letter in "store.shop.test"))
-        await camera.take("rollback-confirm")
-        await camera.press("enter")
-        await camera.until_run(lambda view: view.outcome == "rolled-back")
-        await camera.take("rolled-back")
-        await camera.press("J")
-        await camera.take("journal")
-        await camera.press("escape", "at")
-        await camera.take("commands")
+        await _look_around(camera)
+        await _look_closely(camera)
+        await _cut_over(camera)
+        await _roll_back(camera)
+
+
+async def _look_around(camera: Camera) -> None:
+    await camera.press("j", "k")
+    await camera.take("browse")
+    await camera.press("tab", "j", "j")
+    await camera.take("gateways")
+    await camera.press("home", "tab", "question_mark")
+    await camera.take("help")
+    await camera.press("escape", "F")
+    await camera.take("findings")
+    await camera.press("escape", "i")
+    await camera.take("kinds")
+    await camera.press("escape")
+
+
+async def _look_closely(camera: Camera) -> None:
+    await _select_route(camera, "checkout")
+    await camera.press("d")
+    await camera.take("describe")
+    await camera.press("escape", "y")
+    await camera.pilot.pause(0.5)
+    await camera.take("yaml")
+    await camera.press("escape", "x")
+    await camera.until(lambda: camera.app.screen.query_one("#xray", RowView).row_count > 5)
+    await camera.take("x-ray")
+    await camera.press("escape")
+    await _select_route(camera, "store")
+    await camera.press("t")
+    await camera.take("twin")
+    await camera.press("escape")
+
+
+async def _cut_over(camera: Camera) -> None:
+    await camera.press("p")
+    await camera.take("plans")
+    await _open_plan(camera, "store.shop.test")
+    await camera.until(lambda: "running" not in str(camera.app.screen.query_one("#checks-title").right))
+    await camera.take("checklist")
+    await camera.press("s")
+    await camera.until_run(lambda view: view.waiting_for is not None)
+    await camera.take("cutover-confirm-ttl")
+    await camera.confirm()
+    await camera.until_run(lambda view: view.phase == "wait-ttl")
+    await camera.take("cutover-wait")
+    await camera.until_run(lambda view: view.waiting_for is not None and view.waiting_for.purpose == "switch")
+    await camera.take("cutover-confirm-switch")
+    await camera.confirm()
+    await camera.until_run(lambda view: view.watch is not None and view.watch.new.requests > 30)
+    await camera.take("watch")
+
+
+async def _roll_back(camera: Camera) -> None:
+    await camera.press("z", *(_key(letter) for letter in "store.shop.test"))
+    await camera.take("rollback-confirm")
+    await camera.press("enter")
+    await camera.until_run(lambda view: view.outcome == "rolled-back")
+    await camera.take("rolled-back")
+    await camera.press("J")
+    await camera.take("journal")
+    await camera.press("escape", "at")
+    await camera.take("commands")
+
+
+async def _select_route(camera: Camera, name: str) -> None:
+    routes = camera.app.picture.overview.routes
+    ref = next(row.ref for row in routes if row.ref.name == name)
+    camera.app.screen.query_one("#routes", RowView).select(ref)
+    await camera.pilot.pause(0.2)
 
 
 async def _open_plan(camera: Camera, host: str) -> None:
-    from pointsman.tui.widgets.row_view import RowView
-
     view = camera.app.screen.query_one("#plans", RowView)
     plan = next(plan for plan in camera.app.plans.values() if host in plan.hosts)
     view.select(plan.name)

@@ -116,7 +116,7 @@ class PointsmanApp(App[None]):
             self.changes.forget()
             return
         loading = any(state.state == "loading" for state in snapshot.kinds.values())
-        existing = (*snapshot.routes, *snapshot.gateways)
+        existing = (snapshot.routes, snapshot.gateways)
         self.changes.note(picture.overview, existing, time.monotonic(), loading=loading)
 
     def _note_probes(self) -> bool:

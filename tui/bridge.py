@@ -137,6 +137,7 @@ class Bridge:
     def _watch(self) -> None:
         # imported here: the client costs 200 ms that the first paint must not wait for
         from ..cluster.client.watch import LiveCluster
+        from ..probes.state.glance import glance
         from ..probes.state.live import LiveJudge
 
         connection = self._connect()
@@ -157,6 +158,10 @@ class Bridge:
             # the first routes are what somebody waits for
             first = bool(snapshot.routes) and not any_route
             if wanted != seen and (first or pace.due(began, loading=loading)):
+                if first:
+                    self.picture = within(glance(snapshot), self._namespaces)
+                    # one thread runs at a time: let the screen, which looks ten times a second, paint first
+                    self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
                 self._judge(judge, live, snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..kinds import KindSpec, policy_spec
 from .controller_data import CONTROLLERS, Controller
@@ -27,6 +28,7 @@ def known_policies() -> tuple[KindSpec, ...]:
     return tuple(policy_spec(entry.group, entry.kind, "") for entry in POLICY_KINDS)
 
 
+@lru_cache(maxsize=256)
 def controller_of(name: str) -> Controller | None:
     """The controller behind a controllerName, or None for one that is not known."""
     return next((entry for entry in CONTROLLERS if name in entry.names), None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 Status = Literal["True", "False", "Unknown"]
@@ -46,6 +47,11 @@ class Doubt:
     absent: bool = False
 
 
+@lru_cache(maxsize=256)
+def _true(condition: str, reason: str) -> Computed:
+    return Computed(condition, "True", (reason,))
+
+
 def settle(condition: str, doubts: Iterable[Doubt], reason: str = "") -> Computed:
     """A condition of positive polarity: False where a doubt is certain, else Unknown where there is any.
 
@@ -55,7 +61,7 @@ def settle(condition: str, doubts: Iterable[Doubt], reason: str = "") -> Compute
     certain = [one for one in doubts if one.certain]
     telling = certain or doubts
     if not telling:
-        return Computed(condition, "True", (reason or condition,))
+        return _true(condition, reason or condition)
     reasons = tuple(dict.fromkeys(one.reason for one in telling))
     details = "; ".join(dict.fromkeys(one.detail for one in telling if one.detail))
     absent = bool(certain) and all(one.absent for one in certain)

@@ -57,7 +57,9 @@ def compute_route(
         accepted = settle("Accepted", (*_attachment_doubts(attachment), *against_rules))
         doubts = (*against_refs, *_protocol_doubts(topology, route, attachment))
         resolved = settle("ResolvedRefs", doubts)
-        per_listener = tuple((bound.ref, _through(topology, route, bound)) for bound in attachment.candidates)
+        per_listener = tuple(
+            (bound.ref, _through(topology, route, bound, attachment)) for bound in attachment.candidates
+        )
         states.append(ParentState(attachment, (accepted, resolved), per_listener))
     return tuple(states)
 
@@ -73,7 +75,9 @@ def _attachment_doubts(attachment: Attachment) -> Iterator[Doubt]:
         yield Doubt(reason, attachment.detail, absent=attachment.reason == "ParentMissing")
 
 
-def _through(topology: Topology, route: Route, bound: BoundListener) -> Computed:
+def _through(topology: Topology, route: Route, bound: BoundListener, attachment: Attachment) -> Computed:
+    if any(bound is one for one in attachment.listeners):
+        return settle("Accepted", ())
     allowed = topology.allows(route, bound)
     if allowed is None:
         detail = "the labels of the route's namespace could not be read"

@@ -46,7 +46,15 @@ class Query(Generic[K, V]):
 
     def __call__(self, key: K) -> V:
         """The answer, worked out where it is not known."""
-        answer: V = self._ledger.answer(self, key)
+        node = self.nodes.get(key)
+        if node is None:
+            node = self.nodes[key] = _Node(self, key)
+        if node.dirty:
+            self._ledger.renew(node)
+        reading = self._ledger.reading
+        if reading is not None:
+            reading[node] = None
+        answer: V = node.value
         return answer
 
     def forget(self, key: K) -> None:
@@ -57,30 +65,18 @@ class Query(Generic[K, V]):
 
 
 class Ledger:
-    """All answers and who reads what. ``renewals`` counts how often an answer was worked out."""
+    """All answers and who reads what. ``renewals`` counts how often an answer was worked out.
+
+    ``reading`` is what the answer in the making has read so far; None while there is none. Whoever hands out
+    an input adds its key there: no method does, because it happens a million times.
+    """
 
     def __init__(self) -> None:
         self.renewals = 0
         self._readers: dict[Hashable, list[_Node]] = {}
-        self._reading: dict[Hashable, None] | None = None
+        self.reading: dict[Hashable, None] | None = None
         self._waiting: list[tuple[int, int, _Node]] = []
         self._turn = count()
-
-    def note(self, key: Hashable) -> None:
-        """Something reads the input ``key``; without an answer in the making it is nobody's dependency."""
-        if self._reading is not None:
-            self._reading[key] = None
-
-    def answer(self, query: Query[Any, Any], key: Hashable) -> Any:
-        """The present answer of ``query`` for ``key``."""
-        node = query.nodes.get(key)
-        if node is None:
-            node = query.nodes[key] = _Node(query, key)
-        if node.dirty:
-            self._renew(node)
-        if self._reading is not None:
-            self._reading[node] = None
-        return node.value
 
     def change(self, inputs: Iterable[Hashable]) -> None:
         """``inputs`` are no longer what they were: renew every answer that this concerns."""
@@ -89,7 +85,7 @@ class Ledger:
         while self._waiting:
             node = heapq.heappop(self._waiting)[2]
             if node.dirty and node.query.nodes.get(node.key) is node:
-                self._renew(node)
+                self.renew(node)
 
     def drop(self, node: _Node) -> None:
         """Forget an answer, and those that only it has read."""
@@ -104,14 +100,15 @@ class Ledger:
                 node.dirty = True
                 heapq.heappush(self._waiting, (node.rank, next(self._turn), node))
 
-    def _renew(self, node: _Node) -> None:
+    def renew(self, node: _Node) -> None:
+        """Work an answer out anew; those that read it follow where it has changed."""
         self.renewals += 1
-        outer, self._reading = self._reading, {}
+        outer, self.reading = self.reading, {}
         try:
             value = node.query.work(node.key)
-            reads = self._reading
+            reads = self.reading
         finally:
-            self._reading = outer
+            self.reading = outer
         self._register(node, reads)
         node.dirty = False
         if value is not node.value and value != node.value:

@@ -57,6 +57,13 @@ class Scene:
 
         return ask
 
+    def aside(self, work: Callable[[K], V]) -> Callable[[K], V]:
+        """``work`` with its answers kept while one other answer is in the making, and no longer.
+
+        For what the judges of one object all ask, and nobody else: cheap to work out, dear to keep.
+        """
+        return self.query(work)
+
     def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
         """The objects of a part of the Snapshot (``routes``) by something else than their ref.
 
@@ -72,20 +79,20 @@ class Index(Generic[K, T]):
         self,
         objects: Mapping[ObjectRef, T],
         keys_of: Callable[[T], Iterable[K]],
-        note: Callable[[Hashable], None] | None = None,
+        ledger: Ledger | None = None,
         *,
         specs: bool = False,
     ) -> None:
         self._objects = objects
         self._specs = specs
         self._keys_of = keys_of
-        self._note = note
+        self._ledger = ledger
         self._found: dict[K, dict[ObjectRef, T]] | None = None
 
     def __getitem__(self, key: K) -> tuple[T, ...]:
         """The objects with that key, in the order of their refs."""
-        if self._note is not None:
-            self._note((self, key))
+        if self._ledger is not None and (reading := self._ledger.reading) is not None:
+            reading[self, key] = None
         bucket = self._built().get(key)
         if not bucket:
             return ()
@@ -93,14 +100,14 @@ class Index(Generic[K, T]):
 
     def __contains__(self, key: K) -> bool:
         """Whether any object has that key; cheaper than to ask for them."""
-        if self._note is not None:
-            self._note((self, key))
+        if self._ledger is not None and (reading := self._ledger.reading) is not None:
+            reading[self, key] = None
         return key in self._built()
 
     def __iter__(self) -> Iterator[K]:
         """Every key that some object has, in no order."""
-        if self._note is not None:
-            self._note((self, _ANY_KEY))
+        if self._ledger is not None and (reading := self._ledger.reading) is not None:
+            reading[self, _ANY_KEY] = None
         return iter(self._built())
 
     def replace(self, ref: ObjectRef, old: T | None, new: T | None, same_spec: bool) -> Iterator[Hashable]:
@@ -146,17 +153,38 @@ class MovingScene(Scene):
 
     def spec_of(self, part: str, ref: ObjectRef) -> Any:
         """As in a scene that stands still; noted apart from the object."""
-        self.ledger.note(("spec", ref))
+        reading = self.ledger.reading
+        if reading is not None:
+            reading["spec", ref] = None
         return self._watched[part].current.get(ref)
 
     def query(self, work: Callable[[K], V]) -> Query[K, V]:
         """``work`` with its answers kept for as long as nothing changes that they were worked out from."""
         return Query(self.ledger, work)
 
+    def aside(self, work: Callable[[K], V]) -> Callable[[K], V]:
+        """As in a scene that stands still, but what was read counts for the answer in the making."""
+        ledger = self.ledger
+        made_for: dict[Hashable, None] | None = None
+        answers: dict[K, V] = {}
+
+        def ask(key: K) -> V:
+            nonlocal made_for
+            if ledger.reading is None:
+                return work(key)
+            if made_for is not ledger.reading:
+                made_for = ledger.reading
+                answers.clear()
+            if key not in answers:
+                answers[key] = work(key)
+            return answers[key]
+
+        return ask
+
     def index(self, part: str, keys_of: Callable[[T], Iterable[K]], *, specs: bool = False) -> Index[K, T]:
         """As in a scene that stands still; it follows the changes."""
         objects = cast("Mapping[ObjectRef, T]", self._watched[part].silent())
-        made = Index(objects, keys_of, self.ledger.note, specs=specs)
+        made = Index(objects, keys_of, self.ledger, specs=specs)
         self._indexes.setdefault(part, []).append(made)
         return made
 
@@ -229,7 +257,7 @@ class Watched(Mapping[Any, Any]):
     def __init__(self, part: str, ledger: Ledger) -> None:
         self.current: Mapping[Any, Any] = {}
         self._part = part
-        self._note = ledger.note
+        self._ledger = ledger
         # refs are unique over all parts; kinds are plain words
         self._plain = part != "kinds"
 
@@ -238,40 +266,47 @@ class Watched(Mapping[Any, Any]):
         return _Silent(self)
 
     def __getitem__(self, key: Any) -> Any:
-        self._note(key if self._plain else (self._part, key))
+        reading = self._ledger.reading
+        if reading is not None:
+            reading[key if self._plain else (self._part, key)] = None
         return self.current[key]
 
     def get(self, key: Any, default: Any = None) -> Any:
         """As for any Mapping; without the detour by an exception."""
-        self._note(key if self._plain else (self._part, key))
+        reading = self._ledger.reading
+        if reading is not None:
+            reading[key if self._plain else (self._part, key)] = None
         return self.current.get(key, default)
 
     def __contains__(self, key: object) -> bool:
-        self._note(key if self._plain else (self._part, key))
+        reading = self._ledger.reading
+        if reading is not None:
+            reading[key if self._plain else (self._part, key)] = None
         return key in self.current
 
     def __iter__(self) -> Iterator[Any]:
-        self._note(self._part)
-        return iter(self.current)
+        return iter(self._all())
 
     def __len__(self) -> int:
-        self._note(self._part)
-        return len(self.current)
+        return len(self._all())
 
     def keys(self) -> KeysView[Any]:
         """All of them."""
-        self._note(self._part)
-        return self.current.keys()
+        return self._all().keys()
 
     def items(self) -> ItemsView[Any, Any]:
         """All of them; noted once, not one by one."""
-        self._note(self._part)
-        return self.current.items()
+        return self._all().items()
 
     def values(self) -> ValuesView[Any]:
         """All of them; noted once, not one by one."""
-        self._note(self._part)
-        return self.current.values()
+        return self._all().values()
+
+    def _all(self) -> Mapping[Any, Any]:
+        reading = self._ledger.reading
+        if reading is not None:
+            reading[self._part] = None
+        return self.current
 
 
 class _Silent(Mapping[Any, Any]):

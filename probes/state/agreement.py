@@ -38,6 +38,8 @@ def route_agreement(world: World, route: Route) -> Iterator[Finding]:
 
     ResolvedRefs is the same for every parent, and told once.
     """
+    if _plainly_agrees(world, route):
+        return
     told: set[str] = set()
     for one in _differing(route_comparisons(world, route), route.meta.generation):
         if one.claimed.type == "ResolvedRefs":
@@ -46,6 +48,16 @@ def route_agreement(world: World, route: Route) -> Iterator[Finding]:
             told.add("ResolvedRefs")
         yield _difference("GW117", route.ref, one, route.meta.generation)
     yield from _unspoken_route(world, route)
+
+
+def _plainly_agrees(world: World, route: Route) -> bool:
+    """Whether every parent is answered, and each answer is the computed one; so it is for most routes."""
+    for state in world.computed_route(route):
+        own, _foreign = entries_for(world, route, state.attachment)
+        wanted = {one.type: one.status for one in state.conditions}
+        if not own or any(wanted.get(one.type) != one.status for entry in own for one in entry.conditions):
+            return False
+    return True
 
 
 def _unspoken_route(world: World, route: Route) -> Iterator[Finding]:

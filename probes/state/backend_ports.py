@@ -27,9 +27,9 @@ def port_findings(world: World, route: Route) -> Iterator[Finding]:
             found = _service_port(world, route, backend)
             if found is None:
                 continue
-            subject = route_of_rule(route, index)
-            yield from _unnamed_port(world, subject, backend, *found)
-            yield from _protocol(world, route, subject, *found)
+            yield from _unnamed_port(world, route, index, backend, *found)
+            if found[1].app_protocol:
+                yield from _protocol(world, route, route_of_rule(route, index), *found)
 
 
 def _service_port(world: World, route: Route, backend: BackendRef) -> tuple[Service, ServicePort] | None:
@@ -44,7 +44,7 @@ def _service_port(world: World, route: Route, backend: BackendRef) -> tuple[Serv
 
 
 def _unnamed_port(
-    world: World, subject: ObjectRef, backend: BackendRef, service: Service, port: ServicePort
+    world: World, route: Route, rule: int, backend: BackendRef, service: Service, port: ServicePort
 ) -> Iterator[Finding]:
     """Endpoints are ready, but none has this port (EndpointSlice.ports carries the Service's names)."""
     if service.spec.type == "ExternalName":
@@ -64,7 +64,7 @@ def _unnamed_port(
     yield finding(
         "GW143",
         Verdict.FAIL if backend.weight else Verdict.WARN,
-        subject,
+        route_of_rule(route, rule),
         f"{safe_ref(service.ref)}: no endpoint has its port {port.port}"
         + (f" ({clean(port.name, 63)}" if port.name else " (unnamed")
         + f", targetPort {clean(target, 63)}); they have {clean(', '.join(sorted(names)) or 'none', 120)}",

@@ -13,6 +13,8 @@ from .diagnose import diagnose
 
 # "nobody has answered yet" is no fault of a change that no controller has seen
 _SILENCE = frozenset({"GW108", "GW112", "GW113", "GW201", "GW209"})
+# a claim of before, held against specs that come after it, is no fault either: its next answer will tell
+_DISAGREEMENT = frozenset({"GW117", "GW220", "GW221", "GW311", "GW420"})
 _NO_ENDPOINTS = "GW106"
 
 
@@ -43,7 +45,7 @@ def change(base: Snapshot, over: Snapshot) -> Change:
     before = diagnose(without_answers(base, laid.unanswered)) if laid.unanswered else now
     after = diagnose(without_answers(laid.snapshot, laid.unanswered))
     was, will = _keys(before), _keys(after)
-    brought = [one for one in after if _key(one) not in was and not _is_silence(one, laid)]
+    brought = [one for one in after if _key(one) not in was and not _awaits(one, laid)]
     refused = list(_not_served(base, over))
     # one that only silence gave rise to was never there to be mended
     mended = [one for one in before if _key(one) not in will and one.rule not in _SILENCE]
@@ -67,8 +69,9 @@ def _keys(findings: Iterable[Finding]) -> set[tuple[str, Verdict, Subject, str]]
     return {_key(one) for one in findings}
 
 
-def _is_silence(one: Finding, laid: Overlay) -> bool:
-    if one.rule in _SILENCE:
+def _awaits(one: Finding, laid: Overlay) -> bool:
+    """Whether it is only that no controller has answered the change yet."""
+    if one.rule in _SILENCE or one.rule in _DISAGREEMENT:
         return True
     if one.rule != _NO_ENDPOINTS:
         return False

@@ -56,8 +56,14 @@ GATEWAY_FIELDS: tuple[tuple[Field, Callable[[Gateway], bool]], ...] = (
 )
 
 
+def _is_more_than_plain(rule: RouteRule) -> bool:
+    return bool(rule.filters or rule.timeouts or rule.retry or rule.session_persistence)
+
+
 def route_field_findings(world: World, route: Route) -> Iterator[Finding]:
     """Fields of a route that its CRD drops, or that came after its parents' controllers."""
+    if not route.spec.use_default_gateways and not any(map(_is_more_than_plain, route.spec.rules)):
+        return
     used = [
         (field, f"spec.rules[{index}].{field.name}")
         for field, is_set in RULE_FIELDS

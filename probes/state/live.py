@@ -34,7 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R", RouteRow, GatewayRow, ClassRow)
 
 # beyond this many changes at once sorting anew is quicker than putting each in its place
-_MANY = 500
+_MANY = 1_000
 Unit = tuple[str, object]
 Row = RouteRow | GatewayRow | ClassRow
 Judged = tuple[tuple[Finding, ...], Row | None]

@@ -37,13 +37,13 @@ class World:
         self.index = Indexes(scene, self.topology)
         self.hosts = Hosts(scene, self.topology)
         self._endpoints = Endpoints(scene)
-        self._backends = scene.query(self._find_backend_faults)
+        self._backends = scene.aside(self._find_backend_faults)
         self._certificates = scene.query(self._find_certificate_faults)
         self._listener_status = scene.query(self._read_listener_status)
         self._computed_listeners = scene.query(self._compute_listener)
         self._computed_gateways = scene.query(self._compute_gateway)
         self._computed_sets = scene.query(self._compute_listener_set)
-        self._computed_routes = scene.query(self._compute_route)
+        self._computed_routes = scene.aside(self._compute_route)
         self._dead = scene.query(self._find_dead)
 
     def backend_faults(self, route: Route) -> tuple[BackendFault, ...]:

@@ -18,7 +18,8 @@ class Cells:
         self._ledger = ledger
 
     def __getitem__(self, name: str) -> int:
-        self._ledger.note(name)
+        if self._ledger.reading is not None:
+            self._ledger.reading[name] = None
         return self.values[name]
 
     def set(self, **values: int) -> None:

@@ -128,8 +128,8 @@ def _overview(**worst: Verdict) -> Overview:
     return Overview(routes=tuple(rows))
 
 
-def _refs(overview: Overview) -> list[ObjectRef]:
-    return [row.ref for row in overview.routes]
+def _refs(overview: Overview) -> tuple[set[ObjectRef], ...]:
+    return ({row.ref for row in overview.routes},)
 
 
 def test_a_change_is_marked_for_a_minute() -> None:
@@ -161,5 +161,5 @@ def test_what_loads_or_was_hidden_is_not_new() -> None:
     changes.note(everything, _refs(everything), 4.0, loading=False)
     assert not changes.any_shown(4.0)
     changes.forget()
-    changes.note(_overview(c=Verdict.PASS), [], 5.0, loading=False)
+    changes.note(_overview(c=Verdict.PASS), (), 5.0, loading=False)
     assert not changes.any_shown(5.0)

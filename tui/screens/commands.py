@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from ...cluster.text import clean
 from ..lines import Line, Span, Tone, fit, line
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
@@ -53,4 +54,6 @@ class CommandsScreen(FrameScreen):
 
 
 def _command_line(command: str) -> Line:
-    return line(" ", Span(command, Tone.ACCENT))
+    """One row for each, however many lines it has (nsupdate's have); copied as it is."""
+    shown = command.replace("\n", " ⏎ ")
+    return line(" ", Span(clean(shown, 4_000), Tone.ACCENT))

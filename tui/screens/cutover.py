@@ -98,7 +98,8 @@ class CutoverScreen(FrameScreen):
             keys.append(("p", "go on" if view.postponed or view.outcome == "held" else "postpone"))
         if view.outcome in _ENDED:
             keys.append(("n", "new run"))
-        return (*keys, ("J", "journal"), ("@", "commands"), ("esc", "leave it running"))
+        leave = "back" if view.finished else "leave it running"
+        return (*keys, ("J", "journal"), ("@", "commands"), ("esc", leave))
 
     def where(self) -> str:
         """Plan, and that leaving is safe."""

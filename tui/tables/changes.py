@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Protocol
 
 from ...cluster.refs import ObjectRef
@@ -26,35 +26,43 @@ class Changes:
 
     def __init__(self) -> None:
         self._rows: dict[ObjectRef, _Judged] = {}
-        self._known: frozenset[ObjectRef] | None = None
+        self._known: tuple[Container[ObjectRef], ...] | None = None
+        self._seen: tuple[object, object] = (None, None)
         self._marks: dict[ObjectRef, tuple[float, str, str]] = {}
 
     def forget(self) -> None:
         """Another cluster: nothing of it has changed yet."""
-        self._rows, self._known, self._marks = {}, None, {}
+        self._rows, self._known, self._seen, self._marks = {}, None, (None, None), {}
 
-    def note(self, overview: Overview, existing: Iterable[ObjectRef], now: float, *, loading: bool) -> None:
-        """The next picture. ``existing`` are all objects that there are, whether they are shown or not.
+    def note(
+        self, overview: Overview, existing: tuple[Container[ObjectRef], ...], now: float, *, loading: bool
+    ) -> None:
+        """The next picture. ``existing`` hold all objects that there are, whether they are shown or not.
 
         While kinds are ``loading`` nothing is a change: it was only not known yet.
         """
-        judged: list[_Judged] = [*overview.routes, *overview.gateways]
-        rows = {row.ref: row for row in judged}
-        if not loading:
+        same = overview.routes is self._seen[0] and overview.gateways is self._seen[1]
+        if not loading and not same:
+            self._seen = overview.routes, overview.gateways
+            judged: list[_Judged] = [*overview.routes, *overview.gateways]
+            rows = {row.ref: row for row in judged}
             if self._known is not None:
                 self._compare(rows, self._known, now)
-            self._known = frozenset(existing)
             # what is hidden now is not compared when it comes back: nobody saw when it changed
             self._rows = rows
+        if not loading:
+            self._known = existing
         self._drop_old(now)
 
-    def _compare(self, rows: Mapping[ObjectRef, _Judged], known: frozenset[ObjectRef], now: float) -> None:
+    def _compare(
+        self, rows: Mapping[ObjectRef, _Judged], known: tuple[Container[ObjectRef], ...], now: float
+    ) -> None:
         for ref, row in rows.items():
             before = self._rows.get(ref)
             if before is row:
                 continue
             if before is None:
-                if ref not in known:
+                if not any(ref in part for part in known):
                     self._marks[ref] = now, "+", "new"
             elif before.worst is not row.worst:
                 words = f"{before.worst.value} before"

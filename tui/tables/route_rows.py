@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
-from ...probes.state.rows import GatewayRow, Overview, RouteRow
+from ...probes.state.rows import ClassRow, GatewayRow, ListenerRow, Overview, RouteRow
 from ...probes.verdict import Verdict
 from ..ages import age
 from ..lines import Line, Span, Tone, fit, line
@@ -25,46 +26,64 @@ ALL_ROUTES = "all-routes"
 
 
 def tree_rows(overview: Overview, width: int, changes: Changes) -> Rows:
-    """Classes, their gateways, their listeners. What is wrong has its mark in the first column."""
-    pairs: list[tuple[Hashable | None, Line]] = [(ALL_ROUTES, line("  ", Span("all routes", Tone.STRONG)))]
-    known = {row.ref.name for row in overview.classes}
-    for row in overview.classes:
-        claim = _claim(row.claimed)
-        name = fit(clean(row.ref.name), max(width - 17, 8))
-        pairs.append((row.ref, (mark(row.worst), Span(" "), Span(name, Tone.STRONG), Span(" "), claim)))
-        for gateway in overview.gateways:
-            if gateway.class_name == row.ref.name:
-                pairs += _gateway_pairs(gateway, width, changes)
+    """Classes, their gateways, their listeners, drawn when they are seen. What is wrong has its mark in the
+    first column."""
+    by_class: dict[str, list[GatewayRow]] = defaultdict(list)
     for gateway in overview.gateways:
-        if gateway.class_name not in known:
-            pairs += _gateway_pairs(gateway, width, changes)
-    return Rows.of(pairs)
+        by_class[gateway.class_name].append(gateway)
+    entries: list[_Entry] = [None]
+    for row in overview.classes:
+        entries.append(row)
+        entries += _with_listeners(by_class.pop(row.ref.name, []))
+    for gateways in by_class.values():
+        entries += _with_listeners(gateways)
+
+    def draw(index: int) -> Line:
+        return _tree_line(entries[index], width, changes)
+
+    return Rows([ALL_ROUTES if entry is None else entry.ref for entry in entries], draw)
+
+
+_Entry = ClassRow | GatewayRow | ListenerRow | None
+
+
+def _with_listeners(gateways: Iterable[GatewayRow]) -> Iterator[_Entry]:
+    for gateway in gateways:
+        yield gateway
+        yield from gateway.listeners
+
+
+def _tree_line(entry: _Entry, width: int, changes: Changes) -> Line:
+    if entry is None:
+        return line("  ", Span("all routes", Tone.STRONG))
+    if isinstance(entry, GatewayRow):
+        return _gateway_line(entry, width, changes)
+    if isinstance(entry, ListenerRow):
+        return _listener_line(entry, width)
+    name = fit(clean(entry.ref.name), max(width - 17, 8))
+    return (mark(entry.worst), Span(" "), Span(name, Tone.STRONG), Span(" "), _claim(entry.claimed))
 
 
 def _claim(claimed: Verdict) -> Span:
     words = {Verdict.PASS: "claimed", Verdict.FAIL: "refused", Verdict.UNKNOWN: "unclaimed"}
-    return Span(words.get(claimed, "claimed, but"), Tone.DIM if claimed == Verdict.PASS else Tone.DOUBT)
+    return Span(words.get(claimed, "with warnings"), Tone.DIM if claimed == Verdict.PASS else Tone.DOUBT)
 
 
-def _gateway_pairs(gateway: GatewayRow, width: int, changes: Changes) -> list[tuple[Hashable | None, Line]]:
+def _gateway_line(gateway: GatewayRow, width: int, changes: Changes) -> Line:
     address = clean(gateway.addresses[0]) if gateway.addresses else "no address"
     left = max(width - 4 - 16, 8)
     name = fit(f"{clean(gateway.ref.namespace)}/{clean(gateway.ref.name)}", left)
     tone = Tone.PLAIN if gateway.addresses else Tone.DOUBT
-    pairs: list[tuple[Hashable | None, Line]] = [
-        (
-            gateway.ref,
-            (mark(gateway.worst), Span(f"{changes.mark(gateway.ref)} {name} "), Span(address, tone)),
-        )
-    ]
-    for listener in gateway.listeners:
-        port = f":{listener.port}"
-        state = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}.get(listener.worst)
-        tail = Span(state, Tone.BAD if state == "FAIL" else Tone.DOUBT) if state else Span("")
-        text = fit(clean(listener.ref.section), max(width - 25, 6))
-        counted = f" {port:<6} {listener.attached_routes:>4}  "
-        pairs.append((listener.ref, (mark(listener.worst), Span("    " + text + counted), tail)))
-    return pairs
+    return (mark(gateway.worst), Span(f"{changes.mark(gateway.ref)} {name} "), Span(address, tone))
+
+
+def _listener_line(listener: ListenerRow, width: int) -> Line:
+    port = f":{listener.port}"
+    state = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}.get(listener.worst)
+    tail = Span(state, Tone.BAD if state == "FAIL" else Tone.DOUBT) if state else Span("")
+    text = fit(clean(listener.ref.section), max(width - 25, 6))
+    counted = f" {port:<6} {listener.attached_routes:>4}  "
+    return (mark(listener.worst), Span("    " + text + counted), tail)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ..lines import (
 if TYPE_CHECKING:
     from ...cluster.objects import Condition
     from ...cluster.rules.computed import Computed
-    from ...probes.state.rows import ClassRow, GatewayRow, ListenerRow, RouteRow
+    from ...probes.state.rows import ClassRow, GatewayRow, ListenerRow, ParentRow, RouteRow
 
 _WORD = {
     Verdict.PASS: "ok",
@@ -151,24 +151,30 @@ def route_lines(row: RouteRow, findings: Sequence[Finding], generation: int, wid
         line(" ", Span("hosts  ", Tone.DIM), clean(", ".join(row.hostnames) or "any host of its listeners"))
     )
     for parent in row.parents:
-        who = clean(parent.controller) or "no controller"
-        note = f"  {clean(parent.detail)}" if parent.detail and parent.computed != Verdict.PASS else ""
-        title = line(
-            " ",
-            Span("parent ", Tone.DIM),
-            Span(short(parent.parent), Tone.STRONG),
-            Span(f" by {who}", Tone.DIM),
-            "  claimed ",
-            word(parent.claimed, 0),
-            "  attaches ",
-            word(parent.computed, 0),
-            Span(" (not its parent's controller, or stale)" if parent.foreign else "", Tone.DOUBT),
-            Span(note, Tone.DIM),
-        )
-        lines += conditions_block(title, parent.conditions, generation, width, parent.by_specs)
+        lines += _parent_block(parent, generation, width)
     if not row.parents:
         lines.append(line(" ", Span("no parent: the route is attached to nothing", Tone.DOUBT)))
     return lines
+
+
+def _parent_block(parent: ParentRow, generation: int, width: int) -> list[Line]:
+    """One controller's word on one parent. What may be long stands last, or on lines of its own."""
+    title = line(
+        " ",
+        Span("parent ", Tone.DIM),
+        Span(short(parent.parent), Tone.STRONG),
+        "  claimed ",
+        word(parent.claimed, 0),
+        "  attaches ",
+        word(parent.computed, 0),
+        Span(f"  by {clean(parent.controller) or 'no controller'}", Tone.DIM),
+        Span(" (not its parent's controller, or stale)" if parent.foreign else "", Tone.DOUBT),
+    )
+    block = conditions_block(title, parent.conditions, generation, width, parent.by_specs)
+    if parent.detail and parent.computed != Verdict.PASS:
+        note = [line("     ", Span(row, Tone.DIM)) for row in wrapped(clean(parent.detail), width - 6)]
+        block[1:1] = note
+    return block
 
 
 def gateway_lines(row: GatewayRow, findings: Sequence[Finding], generation: int, width: int) -> list[Line]:

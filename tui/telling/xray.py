@@ -60,7 +60,7 @@ def _trace_lines(
     title = line(" ", verdict_span(verdict, 8), Span(clean(trace.edge, 200), Tone.STRONG))
     lines = [title]
     if trace.listener_text:
-        lines += labelled("through", f"{through}  {trace.listener_text}".strip(), width, indent=3)
+        lines += labelled("via", f"{through}  {trace.listener_text}".strip(), width, indent=3)
     if trace.winner is not None:
         won = trace.winner
         named = f" ({won.rule_name})" if won.rule_name else ""
