@@ -18,7 +18,8 @@ from .kubernetes_objects import (
     Service,
     Workload,
 )
-from .objects import Gateway, GatewayClass, ListenerSet, Mesh, Object, Policy, ReferenceGrant, Route
+from .objects import Gateway, GatewayClass, ListenerSet, Mesh, Object, ReferenceGrant, Route
+from .policies import Policy
 from .refs import GATEWAY_GROUP
 
 EXPERIMENTAL_GROUP = "gateway.networking.x-k8s.io"

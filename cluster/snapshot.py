@@ -24,16 +24,8 @@ if TYPE_CHECKING:
         Service,
         Workload,
     )
-    from .objects import (
-        Gateway,
-        GatewayClass,
-        ListenerSet,
-        Mesh,
-        Policy,
-        ReferenceGrant,
-        Route,
-        Undecodable,
-    )
+    from .objects import Gateway, GatewayClass, ListenerSet, Mesh, ReferenceGrant, Route, Undecodable
+    from .policies import Policy
 
 State = Literal["loading", "live", "stale", "denied", "absent", "failed", "unseen"]
 

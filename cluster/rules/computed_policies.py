@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..objects import Policy
+from ..policies import Policy
 from ..refs import ObjectRef
 from ..text import clean
 from .computed import Computed, Doubt, settle

@@ -10,16 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ..knowledge.controllers import CONTROLLERS, Controller, runs
 from ..kubernetes_objects import Crd, EndpointSlice, NetworkPolicy, Secret, Service, Workload
-from ..objects import (
-    FromNamespaces,
-    Gateway,
-    LabelSelector,
-    ListenerSet,
-    Object,
-    Policy,
-    Route,
-    TargetSelector,
-)
+from ..objects import FromNamespaces, Gateway, LabelSelector, ListenerSet, Object, Route
+from ..policies import Policy, TargetSelector
 from ..refs import GATEWAY_GROUP, ObjectRef
 from .scene import Index, Scene
 from .semantics import namespace_allowed, selector_matches

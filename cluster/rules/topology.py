@@ -17,10 +17,10 @@ from ..objects import (
     Listener,
     ListenerSet,
     ParentRef,
-    Policy,
     ReferenceGrant,
     Route,
 )
+from ..policies import Policy
 from ..refs import GATEWAY_GROUP, ObjectRef
 from ..snapshot import Snapshot
 from ..text import clean

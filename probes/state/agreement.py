@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from ...cluster.knowledge.claim_quirks import Quirk, quirk_of
 from ...cluster.knowledge.controllers import controller_of
-from ...cluster.objects import Gateway, ListenerSet, Policy, Route
+from ...cluster.objects import Gateway, ListenerSet, Route
+from ...cluster.policies import Policy
 from ...cluster.refs import ObjectRef
 from ...cluster.rules.computed import Computed
 from ...cluster.rules.topology import BoundListener

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...cluster.knowledge.controllers import controller_of
-from ...cluster.objects import Condition, Gateway, ListenerSet, Policy, Route
+from ...cluster.objects import Condition, Gateway, ListenerSet, Route
+from ...cluster.policies import Policy
 from ...cluster.refs import ObjectRef
 from ...cluster.rules.computed import Computed
 from ...cluster.rules.topology import Attachment, BoundListener

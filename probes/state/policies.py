@@ -12,7 +12,8 @@ from ...cluster.knowledge.policy_kinds import (
     Together,
     policy_kind,
 )
-from ...cluster.objects import Gateway, ListenerSet, Policy, Route, TargetSelector
+from ...cluster.objects import Gateway, ListenerSet, Route
+from ...cluster.policies import Policy, TargetSelector
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.rules.semantics import policy_order
 from ...cluster.text import clean

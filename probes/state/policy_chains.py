@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from ...cluster.objects import Policy, Route
+from ...cluster.objects import Route
+from ...cluster.policies import Policy
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.rules.topology import BoundListener
 from ...cluster.text import clean

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Policy, Route
+from ...cluster.objects import Condition, Gateway, ListenerSet, ListenerStatus, Route
+from ...cluster.policies import Policy
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
 from ...cluster.rules.computed import Computed
 from ...cluster.rules.computed_gateways import compute_gateway, compute_listener_set

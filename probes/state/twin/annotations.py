@@ -16,7 +16,7 @@ from ....cluster.knowledge.annotations import (
     external_dns_key,
     foreign_controller,
 )
-from ....cluster.objects import Policy
+from ....cluster.policies import Policy
 from ....cluster.text import clean
 from .context import Carried, Context, Outcome, filters_of
 from .durations import nginx_seconds, route_seconds

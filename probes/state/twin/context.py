@@ -9,7 +9,8 @@ from functools import cached_property
 
 from ....cluster.knowledge.controllers import controller_of
 from ....cluster.kubernetes_objects import Ingress
-from ....cluster.objects import Policy, Route, RouteFilter, RouteRule
+from ....cluster.objects import Route, RouteFilter, RouteRule
+from ....cluster.policies import Policy
 from ....cluster.refs import ObjectRef
 from ..world import World
 from .answers import Target
