@@ -10,11 +10,11 @@ from types import FrameType
 
 
 def leave_on_signals(leave: Callable[[], object]) -> None:
-    """``leave`` at SIGTERM, and when the connection drops (SIGHUP). Does nothing outside the main thread."""
+    """``leave`` at SIGTERM, SIGINT and when the connection drops (SIGHUP). In the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         return
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         loop.add_signal_handler(number, leave)
     _resume_only_what_was_suspended()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chaos_kit import QUICK
 from live_helpers import Practice, a_gateway, a_route, eventually
-from pointsman.cluster import kind_watch, readable
+from pointsman.cluster.client import kind_watch, readable
 from pointsman.cluster.client.connect import connect
 from pointsman.cluster.client.once import load_once
 from pointsman.cluster.client.watch import LiveCluster
