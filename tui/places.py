@@ -178,7 +178,9 @@ def _shown(place: Place) -> str:
 
 def _completed(before: str, beginning: str, matching: Sequence[str]) -> Completion:
     shared = _shared_beginning(matching) if beginning else ""
-    text = before + (shared if len(shared) > len(beginning) else beginning)
+    # an alias may stand for a name that begins otherwise: completing only adds
+    adds = len(shared) > len(beginning) and shared.lower().startswith(beginning.lower())
+    text = before + (shared if adds else beginning)
     more = (f"and {len(matching) - _MOST_SHOWN} more",) if len(matching) > _MOST_SHOWN else ()
     return Completion(text, (*matching[:_MOST_SHOWN], *more))
 
