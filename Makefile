@@ -57,6 +57,7 @@ bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (so
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/browse.py $(ARGS)
 	$(BIN)/python benchmarks/under_load.py
+	$(BIN)/python benchmarks/judging.py
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
