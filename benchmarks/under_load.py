@@ -48,7 +48,10 @@ def press_keys(terminal: Terminal, seconds: float) -> list[float]:
 
 
 def waits_s(arrivals: list[tuple[float, bytes]], pressed: list[float]) -> list[float]:
-    """For each key the seconds until the details named another route."""
+    """For each key the seconds until the details named another route.
+
+    A key without effect before the next one is left out: it was at the end of the table, or it waited longer.
+    """
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.ByteStream(screen)
     shown: list[tuple[float, str]] = []
@@ -58,7 +61,7 @@ def waits_s(arrivals: list[tuple[float, bytes]], pressed: list[float]) -> list[f
         if not shown or shown[-1][1] != found:
             shown.append((at, found))
     waits: list[float] = []
-    for key, following in zip(pressed, [*pressed[1:], float("inf")], strict=True):
+    for key, following in zip(pressed, [*pressed[1:], pressed[-1] + _KEY_EVERY_S], strict=True):
         at = next((moment for moment, _ in shown if key < moment < following), None)
         if at is not None:
             waits.append(at - key)
@@ -128,6 +131,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
+    keys = round(options.seconds / _KEY_EVERY_S)
     with many_routes(options.routes) as cluster:
         print(
             f"\n{options.routes} HTTPRoutes, {options.rate:.0f} changes a second for {options.seconds:.0f} s"
@@ -137,10 +141,12 @@ def main() -> None:
         if shutil.which("kubectl"):
             load = kubectl_watch(cluster, options.rate, options.seconds)
             report("kubectl get -w (routes alone)", load, options.seconds)
-        for name, waits in (("a key at rest", at_rest), ("a key under load", loaded)):
+        for name, waits, of in (("a key at rest", at_rest, keys // 2), ("a key under load", loaded, keys)):
             if len(waits) > 10:
                 p50, p99 = statistics.median(waits), sorted(waits)[int(len(waits) * 0.99)]
-                print(f"{name:<34}p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms of {len(waits)}")
+                print(
+                    f"{name:<34}p50 {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms; {len(waits)} of {of} keys"
+                )
 
 
 if __name__ == "__main__":
