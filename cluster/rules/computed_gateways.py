@@ -11,7 +11,7 @@ from ..text import clean
 from .computed import Computed, Doubt, of_type, settle, status_in
 from .computed_authorities import frontend_validation, grant_doubt
 from .computed_listeners import ListenerState, compute_listener
-from .topology import LISTENER_SET_GROUPS, Topology
+from .topology import Topology
 
 _ADDRESS_TYPES = frozenset({"IPAddress", "Hostname"})
 
@@ -192,8 +192,3 @@ def _set_doubts(
 
 def _usable(entry: ListenerState) -> str:
     return status_in(entry.conditions, "Programmed") or "Unknown"
-
-
-def is_listener_set(kind: str, group: str) -> bool:
-    """Whether a reference means a ListenerSet, of the API or of its experimental forerunner."""
-    return kind in ("ListenerSet", "XListenerSet") and group in LISTENER_SET_GROUPS

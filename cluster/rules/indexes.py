@@ -176,9 +176,6 @@ class Indexes:
         self._running: Index[str, Workload] = scene.index("workloads", _roles)
         self._workloads: Index[str, Workload] = scene.index("workloads", lambda one: (one.meta.namespace,))
         self._proxies: Index[tuple[str, str], Workload] = scene.index("workloads", _proxied)
-        self._crds: Index[tuple[str, str], Crd] = scene.index(
-            "crds", lambda one: ((one.spec.group, one.spec.names.kind),)
-        )
         self._gateway_crds: Index[str, Crd] = scene.index("crds", lambda one: (one.spec.group,))
         self._bundle = scene.query(self._find_bundle)
         self._old_services = scene.query(self._find_old_services)
@@ -336,7 +333,7 @@ class Indexes:
 
     def crd_of(self, group: str, kind: str) -> Crd | None:
         """The CRD that defines a kind."""
-        return next(iter(self._crds[group, kind]), None)
+        return self._topology.crd_of(group, kind)
 
     def usual_bundle(self) -> str:
         """The bundle-version of most of the Gateway API's CRDs; empty where none has one."""

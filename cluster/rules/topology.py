@@ -22,7 +22,6 @@ from ..objects import (
 )
 from ..policies import Policy
 from ..refs import GATEWAY_GROUP, ObjectRef
-from ..snapshot import Snapshot
 from ..text import clean
 from .scene import Index, Scene
 from .semantics import (
@@ -149,7 +148,11 @@ class Topology:
         """Whether the cluster serves a custom kind; None where CRDs could not be read."""
         if not self.snapshot.state_of("CustomResourceDefinition").knows(""):
             return None
-        return bool(self._crds[group, kind])
+        return self.crd_of(group, kind) is not None
+
+    def crd_of(self, group: str, kind: str) -> Crd | None:
+        """The CRD that defines a kind."""
+        return next(iter(self._crds[group, kind]), None)
 
     def routes_naming(self, parent: ObjectRef) -> tuple[Route, ...]:
         """The routes with a parentRef to this Gateway or ListenerSet, each once."""
@@ -343,17 +346,3 @@ def _bound(
         elif listeners_overlap(listener, other):
             overlaps.append(clean(other.name, 253))
     return BoundListener(owner, gateway, listener, conflict, conflict_with, tuple(overlaps))
-
-
-_last: tuple[Snapshot, Topology] | None = None
-
-
-def topology_of(snapshot: Snapshot) -> Topology:
-    """The Topology of a Snapshot that stands still; the latest is kept, because several ask in turn."""
-    global _last  # noqa: PLW0603 - one slot, replaced in one assignment
-    kept = _last
-    if kept is not None and kept[0] is snapshot:
-        return kept[1]
-    topology = Topology(Scene(snapshot))
-    _last = (snapshot, topology)
-    return topology

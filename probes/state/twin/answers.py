@@ -1,7 +1,7 @@
 """Who answers a request of a host and a path: on the old side an Ingress, on the new one a route.
 
-A plain request: GET, no headers that a match could ask for. ``old_answer`` and ``new_answer`` are all that
-the rest asks; a ``Side`` is the same for many paths of one host.
+A plain request: GET, no headers that a match could ask for. A ``Side`` answers for many paths of one host,
+and is all that the rest asks.
 """
 
 from __future__ import annotations

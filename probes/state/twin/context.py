@@ -13,7 +13,6 @@ from ....cluster.objects import Route, RouteFilter, RouteRule
 from ....cluster.policies import Policy
 from ....cluster.refs import ObjectRef
 from ..world import World
-from .answers import Target
 from .new import NewSide
 from .old import OldSide, nginx_value
 from .paths import PathTwin
@@ -115,12 +114,6 @@ class Context:
             for backend in rule.backend_refs
             if backend.kind == "Service"
         )
-        return tuple(dict.fromkeys(found))
-
-    @cached_property
-    def own_targets(self) -> tuple[Target, ...]:
-        """The backends of its own paths on the old side."""
-        found = (target for twin in self.hosts for path in twin.paths for target in path.old.targets)
         return tuple(dict.fromkeys(found))
 
     @cached_property

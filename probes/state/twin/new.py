@@ -260,8 +260,3 @@ def _grpc_pattern(match: RouteMatch) -> tuple[Pattern, str]:
     parts = [re.escape(one) if literal and one else one or "[^/]+" for one in (service, method)]
     expression = f"/{parts[0]}/{parts[1]}"
     return _whole(expression), "Regex"
-
-
-def new_answer(world: World, host: str, path: str, tls: bool | None = None) -> Answer | None:
-    """Who answers a request on the new side; ``tls`` as in ``NewSide``."""
-    return NewSide(world, host, tls).answer(path)

@@ -222,11 +222,6 @@ def tls_secret(ingress: Ingress, host: str) -> str | None:
     return None
 
 
-def old_answer(world: World, ingress: Ingress, host: str, path: str) -> Answer | None:
-    """Who answers a request on the old side, among the Ingresses of the class of ``ingress``."""
-    return OldSide(world, host, class_of(ingress), nginx=is_nginx(world, ingress)).answer(path)
-
-
 def _keys_of(ingress: Ingress) -> set[str]:
     keys = {rule.host.lower() for rule in ingress.spec.rules}
     return keys or {""}

@@ -70,11 +70,6 @@ def compare_paths(
     return tuple(_compare(old, new, one, _requests(one.pattern, around), expected, redirects) for one in own)
 
 
-def requests_of(pattern: Pattern, others: Iterable[Pattern]) -> tuple[str, ...]:
-    """The requests by which a path is judged: around itself, and around every pattern that touches it."""
-    return _requests(pattern, tuple(others))
-
-
 def _requests(pattern: Pattern, others: tuple[Pattern, ...]) -> tuple[str, ...]:
     asked = dict.fromkeys(samples(pattern))
     for other in [other for other in others if _touches(pattern, other)][:_MOST_NEAR]:
