@@ -19,7 +19,7 @@ from ..telling.findings import short
 from ..telling.object import details_of, lately_lines, metadata_lines
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
-from .frame import FrameScreen
+from .frame import FollowingScreen, FrameScreen
 
 
 class AboutScreen(FrameScreen):
@@ -48,7 +48,7 @@ class AboutScreen(FrameScreen):
         self.pointsman.open_about(aspect, self.ref)
 
 
-class DescribeScreen(AboutScreen):
+class DescribeScreen(AboutScreen, FollowingScreen):
     """Findings, conditions, age, labels and annotations, at full height; follows the live picture."""
 
     NAME = "describe"
@@ -65,14 +65,6 @@ class DescribeScreen(AboutScreen):
     def on_mount(self) -> None:
         """Shown at once: nothing is fetched."""
         self.query_one("#describe", RowView).focus()
-        self.draw()
-
-    def on_resize(self) -> None:
-        """Text wraps by the width."""
-        self.call_after_refresh(self.draw)
-
-    def picture_changed(self) -> None:
-        """The object may have changed."""
         self.draw()
 
     def draw(self) -> None:
@@ -140,7 +132,7 @@ class EventsScreen(AboutScreen):
             self.query_one("#events", RowView).set_rows(Rows.text(lines))
 
 
-class UsedByScreen(AboutScreen):
+class UsedByScreen(AboutScreen, FollowingScreen):
     """Who refers to an object, from the picture alone; enter goes there."""
 
     NAME = "used by"
@@ -158,14 +150,6 @@ class UsedByScreen(AboutScreen):
     def on_mount(self) -> None:
         """Worked out at once."""
         self.query_one("#users", RowView).focus()
-        self.draw()
-
-    def on_resize(self) -> None:
-        """Columns go by the width."""
-        self.call_after_refresh(self.draw)
-
-    def picture_changed(self) -> None:
-        """A reference may have come or gone."""
         self.draw()
 
     def draw(self) -> None:

@@ -195,3 +195,19 @@ class FrameScreen(Screen[None]):
     def action_go(self) -> None:
         """A command line, as in k9s."""
         self.ask(":", self.pointsman.go, completer=self.pointsman.complete)
+
+
+class FollowingScreen(FrameScreen):
+    """A screen that is drawn whole when the picture or its own size changes; only what differs is sent."""
+
+    def draw(self) -> None:
+        """Everything from the present picture."""
+        raise NotImplementedError
+
+    def on_resize(self) -> None:
+        """Lines and columns go by the width."""
+        self.call_after_refresh(self.draw)
+
+    def picture_changed(self) -> None:
+        """What is shown may have changed."""
+        self.draw()

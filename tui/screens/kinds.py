@@ -13,7 +13,7 @@ from ..ages import short_span
 from ..lines import Line, Span, Tone, fit, labelled, line
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
-from .frame import FrameScreen
+from .frame import FollowingScreen
 
 _WORDS = {
     "live": "live",
@@ -28,7 +28,7 @@ _BAD = ("failed", "denied", "stale", "loading", "unseen", "live", "absent")
 _TONES = {"live": Tone.PLAIN, "absent": Tone.DIM, "loading": Tone.DIM}
 
 
-class KindsScreen(FrameScreen):
+class KindsScreen(FollowingScreen):
     """One row a kind, the least trustworthy first; why, below."""
 
     DEFAULT_CSS = """
@@ -57,14 +57,6 @@ class KindsScreen(FrameScreen):
         self.query_one("#kinds", RowView).focus()
         header = f"   {'kind':<28}{'objects':>8}  {'for':<6}{'state':<34} namespaces"
         self.query_one("#kinds-header", Bar).show(line(Span(header, Tone.DIM)))
-        self.draw()
-
-    def on_resize(self) -> None:
-        """The last column goes by the width."""
-        self.call_after_refresh(self.draw)
-
-    def picture_changed(self) -> None:
-        """A kind may have become fresh, or stale."""
         self.draw()
 
     def draw(self) -> None:
