@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..cluster.text import clean
-from ..probes.wire.dns import observe, propagation
-from ..probes.wire.dns_facts import AUTHORITATIVE, DnsFacts, DnsServerFacts, DnsTarget
+from ..probes.wire.dns.facts import AUTHORITATIVE, DnsFacts, DnsServerFacts, DnsTarget
+from ..probes.wire.dns.observe import observe
+from ..probes.wire.dns.state import propagation
 from .plan_model import Plan
 from .records.base import TYPES, RecordSet
 from .view import CacheRow

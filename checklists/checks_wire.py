@@ -14,10 +14,21 @@ from ..probes.watching import judge as watch_judge
 from ..probes.watching.decision import WatchPolicy
 from ..probes.watching.state import WatchState
 from ..probes.watching.watch import Watch
-from ..probes.wire import dns, http, tls, warm
 from ..probes.wire.address import endpoint
-from ..probes.wire.http_facts import HttpExpectation, HttpFacts, HttpRequest
-from ..probes.wire.tls_facts import TlsFacts, TlsTarget
+from ..probes.wire.dns.facts import DnsPolicy, DnsTarget
+from ..probes.wire.dns.judge import judge as judge_dns
+from ..probes.wire.dns.observe import observe as observe_dns
+from ..probes.wire.dns.state import ttl_state
+from ..probes.wire.http.facts import HttpExpectation, HttpFacts, HttpRequest
+from ..probes.wire.http.judge import judge as judge_http
+from ..probes.wire.http.observe import observe as observe_http
+from ..probes.wire.tls.facts import TlsFacts, TlsTarget
+from ..probes.wire.tls.judge import judge as judge_tls
+from ..probes.wire.tls.observe import observe as observe_tls
+from ..probes.wire.tls.observe import policy_for
+from ..probes.wire.warm.facts import WarmPlan
+from ..probes.wire.warm.observe import judge as judge_warm
+from ..probes.wire.warm.observe import observe as observe_warm
 from .checks_cluster import ingress_findings
 from .context import Answer, CheckContext, expectation, requests_to, url
 from .plan_model import CriticalPath, Plan
@@ -33,7 +44,7 @@ async def requests(context: CheckContext, check: Check) -> Answer:
     findings: list[Finding] = []
     words = []
     for (path, facts), (_, old_facts) in zip(new, old, strict=True):
-        judged = http.judge(facts, expectation(path))
+        judged = judge_http(facts, expectation(path))
         findings += judged
         shown = str(facts.status) if facts.status is not None else facts.error
         if worst(item.verdict for item in judged) is not Verdict.PASS:
@@ -50,7 +61,7 @@ async def _ask(plan: Plan, address: str) -> list[tuple[CriticalPath, HttpFacts]]
 
     async def one(path: CriticalPath, request: HttpRequest) -> tuple[CriticalPath, HttpFacts]:
         async with gate:
-            return path, await http.observe(request)
+            return path, await observe_http(request)
 
     return list(await asyncio.gather(*(one(path, request) for path, request in requests_to(plan, address))))
 
@@ -61,9 +72,9 @@ async def tls_chain(context: CheckContext, check: Check) -> Answer:
     targets = [
         TlsTarget(plan.new.address, plan.port, host, ca_file=plan.tls.ca_file or None) for host in plan.hosts
     ]
-    facts = await asyncio.gather(*(tls.observe(target) for target in targets))
-    policy = tls.policy_for(targets[0], now=datetime.now(UTC), soak_s=plan.durations.soak)
-    findings = tuple(item for one in facts for item in tls.judge(one, policy))
+    facts = await asyncio.gather(*(observe_tls(target) for target in targets))
+    policy = policy_for(targets[0], now=datetime.now(UTC), soak_s=plan.durations.soak)
+    findings = tuple(item for one in facts for item in judge_tls(one, policy))
     return Answer(_chain_headline(facts[0], findings), findings, {"tls": msgspec.to_builtins(facts)})
 
 
@@ -85,8 +96,8 @@ async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
     """The critical paths are fetched through the new side, gently."""
     plan = context.plan
     urls = tuple(url(plan, host, path.path) for host in plan.hosts for path in plan.paths)
-    facts = await warm.observe(
-        warm.WarmPlan(
+    facts = await observe_warm(
+        WarmPlan(
             urls,
             plan.new.address,
             rate_per_s=float(check.params.get("rate_per_s", 10)),
@@ -94,7 +105,7 @@ async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
             ca_file=plan.tls.ca_file or None,
         )
     )
-    findings = warm.judge(facts)
+    findings = judge_warm(facts)
     hits = sum(fetch.cache == "hit" for fetch in facts.fetches)
     cached = f", {hits} from a cache" if hits else ", no cache in between shows itself"
     headline = facts.stopped or f"{len(facts.fetches)} fetches of {len(urls)} URLs{cached}"
@@ -105,7 +116,7 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
     """Every authoritative server serves the low TTL, and leads to the side that it should."""
     plan = context.plan
     servers, resolvers = plan.dns.authoritative, plan.dns.resolvers
-    policy = dns.DnsPolicy(
+    policy = DnsPolicy(
         low_ttl=plan.dns.low_ttl,
         old_address=plan.old.address,
         new_address=plan.new.address,
@@ -114,10 +125,10 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
         new_also=plan.new.addresses[1:],
     )
     facts = await asyncio.gather(
-        *(dns.observe(dns.DnsTarget(host, servers, resolvers, zone=plan.dns.zone)) for host in plan.hosts)
+        *(observe_dns(DnsTarget(host, servers, resolvers, zone=plan.dns.zone)) for host in plan.hosts)
     )
-    findings = tuple(item for one in facts for item in dns.judge(one, policy))
-    states = [dns.ttl_state(one, plan.dns.low_ttl) for one in facts]
+    findings = tuple(item for one in facts for item in judge_dns(one, policy))
+    states = [ttl_state(one, plan.dns.low_ttl) for one in facts]
     order = {"high": 0, "unknown": 1, "low": 2}
     headline = min(states, key=lambda state: order.get(state.state, 0)).headline
     verdict = worst(item.verdict for item in findings)
@@ -173,7 +184,7 @@ async def old_side_kept(context: CheckContext, check: Check) -> Answer:
     """The old address still answers every path with a valid certificate, and its Ingress objects stand."""
     plan = context.plan
     asked, ingresses = await asyncio.gather(_ask(plan, plan.old.address), ingress_findings(context))
-    findings = [item for path, facts in asked for item in http.judge(facts, expectation(path))]
+    findings = [item for path, facts in asked for item in judge_http(facts, expectation(path))]
     findings += ingresses
     subject = Endpoint(endpoint(plan.old.address, plan.port), plan.hosts[0])
     when = "before the cutover" if not context.switched else "by probes of ours"

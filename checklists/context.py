@@ -12,7 +12,7 @@ from ..cluster.store import Snapshot
 from ..probes.verdict import Finding
 from ..probes.watching.state import WatchState
 from ..probes.wire.address import bracketed
-from ..probes.wire.http_facts import HttpExpectation, HttpRequest
+from ..probes.wire.http.facts import HttpExpectation, HttpRequest
 from .plan_model import CriticalPath, Plan
 from .view import Check, Gate
 

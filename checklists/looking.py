@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..cluster.text import clean
-from ..probes.wire.dns import ttl_state
-from ..probes.wire.dns_facts import DnsFacts
+from ..probes.wire.dns.facts import DnsFacts
+from ..probes.wire.dns.state import ttl_state
 from . import caches
 from .effects import AwaitEverywhere, due
 from .events import Event, HighTtlSeen, SeenEverywhere

@@ -25,16 +25,19 @@ class _Commands(click.Group):
 
     MODULES: ClassVar[dict[str, str]] = {
         "check": "commands.check",
+        "compare": "commands.compare",
         "cutover": "commands.cutover",
         "demo": "demo",
         "describe": "commands.describe",
         "diagnose": "commands.diagnose",
         "explain": "commands.explain",
         "journal": "commands.journal",
+        "probe": "commands.probe",
         "resume": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
         "twin": "commands.twin",
+        "warm": "commands.warm",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

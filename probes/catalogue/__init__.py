@@ -11,6 +11,7 @@ from .dns import DNS_RULES
 from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
 from .migration import MIGRATION_RULES
+from .parity import PARITY_RULES
 from .request import REQUEST_RULES
 from .rule import Rule
 from .tls import TLS_RULES
@@ -36,6 +37,7 @@ RULES = _index(
     TLS_RULES,
     DNS_RULES,
     HTTP_RULES,
+    PARITY_RULES,
     WATCH_RULES,
     CUTOVER_RULES,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Verdict, finding
-from ..wire.http_facts import HttpFacts, HttpRequest
-from ..wire.http_judge import safe_reproduce
+from ..wire.http.facts import HttpFacts, HttpRequest
+from ..wire.http.judge import safe_reproduce
 from .decision import WatchVerdict, percent
 from .state import NEW, SideView, WatchState
 

@@ -6,7 +6,7 @@ import math
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from ..wire.http_facts import HttpExpectation, HttpFacts
+from ..wire.http.facts import HttpExpectation, HttpFacts
 from .decision import WatchDecision, WatchVerdict
 
 OLD = "old"

@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ...cluster.text import clean
-from ..wire.http import Session
-from ..wire.http_facts import HttpExpectation, HttpRequest
+from ..wire.http.facts import HttpExpectation, HttpRequest
+from ..wire.http.observe import Session
 from .decision import WatchPolicy, WatchTally, WatchVerdict, decide
 from .state import MISSING, NEW, OLD, Recorder, WatchSample, WatchState, kind_of
 

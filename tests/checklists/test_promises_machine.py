@@ -37,14 +37,14 @@ from pointsman.checklists.view import Confirm, Continue, Postpone, RollBack, Run
 from pointsman.probes.verdict import Result, Verdict
 from pointsman.probes.watching.decision import WatchPolicy, WatchTally, WatchVerdict
 from pointsman.probes.watching.decision import decide as judge_watch
-from pointsman.probes.wire.dns_facts import (
+from pointsman.probes.wire.dns.facts import (
     AUTHORITATIVE,
     DnsAnswer,
     DnsFacts,
     DnsServerFacts,
     DnsTarget,
 )
-from pointsman.probes.wire.dns_facts import RecordSet as Answered
+from pointsman.probes.wire.dns.facts import RecordSet as Answered
 from test_cutover_machine import CHECKS, HOST, LOWER, OLD_SETS, PLAN, STRANGE, SWITCH, at_the_switch, started
 
 OLD_TTL = 20

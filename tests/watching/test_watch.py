@@ -13,7 +13,7 @@ from pointsman.probes.watching.decision import WatchPolicy, WatchVerdict
 from pointsman.probes.watching.judge import judge
 from pointsman.probes.watching.state import Histogram, Recorder, WatchSample, WatchState
 from pointsman.probes.watching.watch import Watch
-from pointsman.probes.wire.http import HttpExpectation, HttpRequest
+from pointsman.probes.wire.http.facts import HttpExpectation, HttpRequest
 
 Answer = Callable[[int, str], int]
 POLICY = WatchPolicy(min_samples=20, min_time_s=0.6, max_time_s=6)

@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from loopback_kit import loopback
 from pointsman.cluster.text import clean
 from pointsman.probes.verdict import Finding, Verdict
-from pointsman.probes.wire import dns as probe
-from pointsman.probes.wire.dns import (
+from pointsman.probes.wire.dns.facts import (
     DnsAnswer,
     DnsFacts,
     DnsPolicy,
@@ -27,6 +26,9 @@ from pointsman.probes.wire.dns import (
     DnsTarget,
     RecordSet,
 )
+from pointsman.probes.wire.dns.judge import judge
+from pointsman.probes.wire.dns.observe import observe
+from pointsman.probes.wire.dns.state import propagation, ttl_state
 
 NAME = "store.shop.test"
 OLD, NEW = "192.0.2.1", "192.0.2.2"
@@ -95,7 +97,7 @@ async def ask(authoritative: Sequence[Reply], resolvers: Sequence[Reply] = (), *
         addresses = [await stack.enter_async_context(server(reply)) for reply in authoritative]
         caches = [await stack.enter_async_context(server(reply)) for reply in resolvers]
         target = DnsTarget(NAME, tuple(addresses), tuple(caches), timeout_s=2.0)
-        return await probe.observe(replace(target, **options))  # type: ignore[arg-type]
+        return await observe(replace(target, **options))  # type: ignore[arg-type]
 
 
 def names(findings: Sequence[Finding], least: Verdict = Verdict.WARN) -> set[str]:
@@ -111,14 +113,14 @@ LOW = zone(f"{NAME}. 60 A {OLD}")
 
 async def test_a_healthy_name_on_two_servers() -> None:
     facts = await ask([LOW, LOW], [zone(f"{NAME}. 12 A {OLD}", aa=False)])
-    (only,) = probe.judge(facts, POLICY)
+    (only,) = judge(facts, POLICY)
     assert (only.name, only.verdict, only.summary) == ("ttl-low", Verdict.PASS, "60 s on 2 of 2 name servers")
     assert [server.serial for server in facts.authoritative] == [7, 7]
     assert facts.authoritative[0].soa_minimum == 300
     assert facts.authoritative[0].aa
     assert facts.authoritative[0].rrsets == (RecordSet(f"{NAME}.", "A", 60, (OLD,)),)
-    assert probe.ttl_state(facts, 60).state == "low"
-    sides = probe.propagation(facts, OLD, NEW)
+    assert ttl_state(facts, 60).state == "low"
+    sides = propagation(facts, OLD, NEW)
     assert [(one.kind, one.side, one.ttl) for one in sides] == [
         ("authoritative", "old", 60),
         ("authoritative", "old", 60),
@@ -142,8 +144,8 @@ async def test_questions_carry_the_right_flags() -> None:
 
 async def test_one_silent_server_makes_the_ttl_unknown() -> None:
     facts = await ask([LOW, silent], timeout_s=0.3)
-    found = probe.judge(facts, POLICY)
-    state = probe.ttl_state(facts, 60)
+    found = judge(facts, POLICY)
+    state = ttl_state(facts, 60)
     assert state.state == "unknown"
     assert "60 s on 1 of 2 name servers" in state.headline
     assert "did not answer" in state.headline
@@ -190,8 +192,8 @@ async def test_each_situation_gets_its_name(
     name: str, verdict: Verdict, authoritative: list[Reply], resolvers: list[Reply]
 ) -> None:
     facts = await ask(authoritative, resolvers, timeout_s=0.6 if name == "resolver-silent" else 2.0)
-    found = [finding for finding in probe.judge(facts, POLICY) if finding.name == name]
-    assert found, [finding.summary for finding in probe.judge(facts, POLICY)]
+    found = [finding for finding in judge(facts, POLICY) if finding.name == name]
+    assert found, [finding.summary for finding in judge(facts, POLICY)]
     assert {finding.verdict for finding in found} == {verdict}
     assert all(finding.evidence for finding in found)
 
@@ -199,11 +201,11 @@ async def test_each_situation_gets_its_name(
 async def test_the_expected_side_and_a_resolver_that_lags() -> None:
     moved = zone(f"{NAME}. 60 A {NEW}")
     facts = await ask([moved], [zone(f"{NAME}. 41 A {OLD}", aa=False)])
-    to_new = probe.judge(facts, replace(POLICY, expect="new"))
+    to_new = judge(facts, replace(POLICY, expect="new"))
     assert names(to_new) == {"resolver-behind"}
     assert "for 41 s more" in next(one.summary for one in to_new if one.name == "resolver-behind")
-    assert "wrong-side" in names(probe.judge(facts, replace(POLICY, expect="old")))
-    assert [one.side for one in probe.propagation(facts, OLD, NEW)] == ["new", "old"]
+    assert "wrong-side" in names(judge(facts, replace(POLICY, expect="old")))
+    assert [one.side for one in propagation(facts, OLD, NEW)] == ["new", "old"]
 
 
 async def test_a_truncated_answer_is_asked_again_over_tcp() -> None:
@@ -225,11 +227,11 @@ async def test_a_truncated_answer_is_asked_again_over_tcp() -> None:
         transport, _ = await loop.create_datagram_endpoint(
             lambda: _Udp(truncated), local_addr=("127.0.0.1", port)
         )
-        facts = await probe.observe(DnsTarget(NAME, (f"127.0.0.1:{port}",)))
+        facts = await observe(DnsTarget(NAME, (f"127.0.0.1:{port}",)))
         transport.close()
         await asyncio.sleep(0)
     assert all(answer.over_tcp for answer in facts.servers[0].answers)
-    assert probe.ttl_state(facts, 60).state == "low"
+    assert ttl_state(facts, 60).state == "low"
 
 
 async def test_what_cannot_be_asked_is_said() -> None:
@@ -239,14 +241,14 @@ async def test_what_cannot_be_asked_is_said() -> None:
         DnsTarget(NAME, ("ns1.test:53",)),
         DnsTarget("a..b", ("127.0.0.1:99999",)),
     ):
-        facts = await probe.observe(target)
+        facts = await observe(target)
         assert facts.servers[0].error == "local"
-        found = probe.judge(facts, POLICY)
+        found = judge(facts, POLICY)
         assert names(found, Verdict.UNKNOWN) == {"ttl-unknown", "could-not-ask"}
 
 
 async def test_no_server_at_all_is_unknown() -> None:
-    (only,) = probe.judge(await probe.observe(DnsTarget(NAME)), POLICY)
+    (only,) = judge(await observe(DnsTarget(NAME)), POLICY)
     assert (only.name, only.verdict) == ("ttl-unknown", Verdict.UNKNOWN)
 
 
@@ -282,12 +284,12 @@ policies = st.builds(
 @given(st.lists(servers, max_size=3).map(tuple), policies, texts)
 def test_the_judge_answers_anything(asked: tuple[DnsServerFacts, ...], policy: DnsPolicy, name: str) -> None:
     facts = DnsFacts(DnsTarget(name or NAME), asked)
-    found = probe.judge(facts, policy)
+    found = judge(facts, policy)
     assert found
     for finding in found:
         for line in (finding.summary, finding.reproduce, *finding.evidence):
             assert clean(line, 10_000) == line
-    state = probe.ttl_state(facts, policy.low_ttl)
+    state = ttl_state(facts, policy.low_ttl)
     if state.state == "low":
         assert all(one.ttl is not None and one.ttl <= policy.low_ttl for one in state.servers)
-    assert len(probe.propagation(facts, OLD, [NEW, NEW6])) == len(asked)
+    assert len(propagation(facts, OLD, [NEW, NEW6])) == len(asked)

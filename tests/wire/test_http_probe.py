@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from loopback_kit import answers, loopback
 from pointsman.cluster.text import clean
 from pointsman.probes.verdict import Verdict, worst
-from pointsman.probes.wire import http
-from pointsman.probes.wire.http import HeaderMatch, HttpExpectation, HttpFacts, HttpRequest, HttpTimings
+from pointsman.probes.wire.http.facts import (
+    HeaderMatch,
+    HttpExpectation,
+    HttpFacts,
+    HttpRequest,
+    HttpTimings,
+    reproduce,
+)
+from pointsman.probes.wire.http.judge import judge
+from pointsman.probes.wire.http.observe import observe
+from pointsman.probes.wire.parity.compare import compare
 from wire_pki import HOST, NOW, server_context, shared_authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nhi"
@@ -28,7 +37,7 @@ def request(port: int, path: str = "/", scheme: str = "http", **options: object)
 
 
 def names(facts: HttpFacts, expectation: HttpExpectation | None = None) -> list[tuple[str, str]]:
-    return [(finding.name, str(finding.verdict)) for finding in http.judge(facts, expectation)]
+    return [(finding.name, str(finding.verdict)) for finding in judge(facts, expectation)]
 
 
 async def test_the_request_carries_the_name_not_the_address() -> None:
@@ -40,7 +49,7 @@ async def test_the_request_carries_the_name_not_the_address() -> None:
 
     async with loopback(keep) as port:
         asked = request(port, "/a/../b//c%2Fd?x=1&y", headers=(("X-Trace", "1"),))
-        facts = await http.observe(asked)
+        facts = await observe(asked)
     lines = heads[0].decode().split("\r\n")
     assert lines[0] == "GET /a/../b//c%2Fd?x=1&y HTTP/1.1"
     assert f"Host: {HOST}:{port}" in lines
@@ -62,33 +71,33 @@ async def test_tls_is_verified_against_the_name(tmp_path: Path) -> None:
     roots.write_bytes(ca.root.pem)
     good = server_context(tmp_path, ca.leaf(), ca.intermediate)
     async with answers(OK, context=good) as port:
-        facts = await http.observe(request(port, scheme="https", ca_file=str(roots)))
+        facts = await observe(request(port, scheme="https", ca_file=str(roots)))
         assert facts.error == "", facts.error_detail
         assert facts.timings_ms.tls is not None
         other = HttpRequest(f"https://other.test:{port}/", "127.0.0.1", ca_file=str(roots))
-        wrong = await http.observe(other)
+        wrong = await observe(other)
         assert wrong.error == "tls"
         assert "other.test" in wrong.error_detail
-        untrusted = await http.observe(request(port, scheme="https"))
+        untrusted = await observe(request(port, scheme="https"))
         assert untrusted.error == "tls"
         assert names(untrusted) == [("tls-failed", "FAIL")]
     expired = server_context(tmp_path, ca.leaf(ends=NOW - timedelta(hours=1)), ca.intermediate)
     async with answers(OK, context=expired) as port:
-        facts = await http.observe(request(port, scheme="https", ca_file=str(roots)))
+        facts = await observe(request(port, scheme="https", ca_file=str(roots)))
     assert "expired" in facts.error_detail
     async with answers(OK) as port:
-        plain = await http.observe(request(port, scheme="https", ca_file=str(roots), timeout_s=0.5))
+        plain = await observe(request(port, scheme="https", ca_file=str(roots), timeout_s=0.5))
     assert plain.error in ("tls", "timeout")
-    missing = await http.observe(request(port, scheme="https", ca_file=str(tmp_path / "none.pem")))
+    missing = await observe(request(port, scheme="https", ca_file=str(tmp_path / "none.pem")))
     assert names(missing) == [("could-not-ask", "UNKNOWN")]
 
 
 async def test_redirects_are_not_followed_and_hostile_text_is_cleaned() -> None:
     reply = b"HTTP/1.1 301 Moved\r\nLocation: https://x.test/\xe2\x80\xae\r\nContent-Length: 0\r\n\r\n"
     async with answers(reply) as port:
-        facts = await http.observe(request(port))
+        facts = await observe(request(port))
     assert facts.status == 301
-    (only,) = http.judge(facts, HttpExpectation(statuses=(200,)))
+    (only,) = judge(facts, HttpExpectation(statuses=(200,)))
     assert only.name == "unexpected-status"
     assert all(line.isprintable() for line in (only.summary, *only.evidence))
 
@@ -102,7 +111,7 @@ async def test_a_body_is_read_up_to_its_limit_only() -> None:
             await writer.drain()
 
     async with loopback(endless) as port:
-        facts = await http.observe(request(port, timeout_s=20))
+        facts = await observe(request(port, timeout_s=20))
     assert facts.error == ""
     assert facts.body_bytes == 1024 * 1024
     assert not facts.body_complete
@@ -130,10 +139,10 @@ async def test_every_failure_has_its_kind() -> None:
     kinds = {silent: "timeout", close: "reset", drip: "timeout", nonsense: "protocol"}
     for handler, kind in kinds.items():
         async with loopback(handler) as port:
-            facts = await http.observe(request(port, timeout_s=0.4))
+            facts = await observe(request(port, timeout_s=0.4))
         assert facts.error == kind, (handler.__name__, facts.error_detail)
-        assert worst(finding.verdict for finding in http.judge(facts)) is Verdict.FAIL
-    refused = await http.observe(request(port))
+        assert worst(finding.verdict for finding in judge(facts)) is Verdict.FAIL
+    refused = await observe(request(port))
     assert names(refused) == [("connection-refused", "FAIL")]
 
 
@@ -149,7 +158,7 @@ async def test_every_failure_has_its_kind() -> None:
     ],
 )
 async def test_what_cannot_be_sent_is_unknown(url: str, address: str) -> None:
-    facts = await http.observe(HttpRequest(url, address))
+    facts = await observe(HttpRequest(url, address))
     assert facts.status is None
     assert names(facts) == [("could-not-ask", "UNKNOWN")], facts
 
@@ -163,7 +172,7 @@ async def test_a_protected_path_must_refuse_the_anonymous() -> None:
         (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", ("path-not-routed", "FAIL")),
     ):
         async with answers(reply) as port:
-            assert names(await http.observe(request(port)), protected) == [wanted]
+            assert names(await observe(request(port)), protected) == [wanted]
 
 
 def answer(status: int = 200, body: str = "hi", **options: object) -> HttpFacts:
@@ -183,7 +192,7 @@ def test_headers_bodies_and_times_are_matched() -> None:
         body_contains=("hi", "ho"),
         slower_than_ms=500,
     )
-    found = http.judge(facts, expectation)
+    found = judge(facts, expectation)
     assert [finding.name for finding in found] == [*["header-missing"] * 3, "body-unexpected", "slow"]
     assert "expected to hold max-age" in found[1].summary
 
@@ -191,7 +200,7 @@ def test_headers_bodies_and_times_are_matched() -> None:
 def test_comparison_of_old_and_new() -> None:
     old = answer(headers=(("location", f"https://{HOST}/b"), ("set-cookie", "a=(hidden); Path=/")))
     relative = answer(headers=(("location", "/b"), ("set-cookie", "a=(hidden); Secure")))
-    assert [finding.name for finding in http.compare(old, relative)] == ["old-new-same"]
+    assert [finding.name for finding in compare(old, relative)] == ["old-new-same"]
     cases = [
         (answer(404), Verdict.FAIL, "404 (old 200)"),
         (answer(headers=(("location", f"http://{HOST}/b"),)), Verdict.FAIL, "location"),
@@ -201,7 +210,7 @@ def test_comparison_of_old_and_new() -> None:
         (replace(old, status=None, error="local"), Verdict.UNKNOWN, "could not be asked"),
     ]
     for new, verdict, words in cases:
-        (only,) = http.compare(old, new)
+        (only,) = compare(old, new)
         assert (only.name, only.verdict) == ("old-new-differ", verdict)
         assert words in only.summary
         assert only.reproduce.count("curl ") == 2
@@ -215,7 +224,7 @@ def test_the_curl_command_is_quoted_and_keeps_secrets_out() -> None:
         headers=(("Authorization", "Bearer s3cret"), ("X-A", "it's")),
         ca_file="/tmp/my roots.pem",
     )
-    command = http.reproduce(asked)
+    command = reproduce(asked)
     words = shlex.split(command)
     assert words[words.index("--resolve") + 1] == "a.test:8443:[::1]"
     assert words[words.index("--cacert") + 1] == "/tmp/my roots.pem"
@@ -228,7 +237,7 @@ async def test_secrets_reach_no_fact() -> None:
     reply = b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cret; HttpOnly\r\nContent-Length: 0\r\n\r\n"
     async with answers(reply) as port:
         asked = request(port, headers=(("Authorization", "Bearer s3cret"), ("Cookie", "a=s3cret")))
-        facts = await http.observe(asked)
+        facts = await observe(asked)
     assert facts.header("set-cookie") == "sid=(hidden); HttpOnly"
     assert b"s3cret" not in msgspec.json.encode(facts)
     assert "s3cret" not in repr(asked)
@@ -261,6 +270,6 @@ anything = st.builds(
 @given(anything, anything, texts)
 def test_judges_answer_anything(old: HttpFacts, new: HttpFacts, text: str) -> None:
     expectation = HttpExpectation(headers=(HeaderMatch(text, text),), body_contains=(text,))
-    for finding in (*http.judge(old), *http.judge(new, expectation), *http.compare(old, new, body=True)):
+    for finding in (*judge(old), *judge(new, expectation), *compare(old, new, body=True)):
         for line in (finding.summary, finding.reproduce, *finding.evidence):
             assert clean(line, 10_000) == line

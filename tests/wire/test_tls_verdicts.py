@@ -18,8 +18,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from loopback_kit import loopback
 from OpenSSL import crypto
 from pointsman.probes.verdict import Finding, Verdict, worst
-from pointsman.probes.wire import tls
-from pointsman.probes.wire.tls import TlsFacts, TlsPolicy, TlsTarget
+from pointsman.probes.wire.tls.facts import Handshake, TlsFacts, TlsPolicy, TlsTarget
+from pointsman.probes.wire.tls.judge import judge
+from pointsman.probes.wire.tls.observe import observe
 from wire_pki import HOST, NOW, Authority, Entity, authority, issue, rsa_key, server_context, shared_authority
 
 
@@ -35,7 +36,7 @@ async def ask(tmp_path: Path, root: Entity, *chain: Entity, name: str = HOST, at
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(root.pem)
     async with loopback(greet, server_context(tmp_path, *chain)) as port:
-        return await tls.observe(target_for(port, ca_file, name, attempts))
+        return await observe(target_for(port, ca_file, name, attempts))
 
 
 def policy(root: Entity, private: bool = False, soak_s: float = 0.0) -> TlsPolicy:
@@ -159,13 +160,13 @@ SERVED: list[tuple[str, Verdict, Maker]] = [
 async def test_served_fault_gets_its_name(tmp_path: Path, name: str, verdict: Verdict, make: Maker) -> None:
     ca = shared_authority()
     facts = await ask(tmp_path, ca.root, *make(ca))
-    findings = tls.judge(facts, policy(ca.root))
+    findings = judge(facts, policy(ca.root))
     # the same leaf answers for any name on this server, so a mismatch is a default certificate here
     wanted = "default-cert" if name == "name-mismatch" else name
     assert wanted in names(findings), [finding.summary for finding in findings]
     assert worst(finding.verdict for finding in findings) is verdict
     alone = replace(facts, random_name=None, no_name=None)
-    findings = tls.judge(alone, policy(ca.root))
+    findings = judge(alone, policy(ca.root))
     assert name in names(findings), [finding.summary for finding in findings]
     assert all(finding.evidence and "openssl s_client" in finding.reproduce for finding in findings)
 
@@ -173,7 +174,7 @@ async def test_served_fault_gets_its_name(tmp_path: Path, name: str, verdict: Ve
 async def test_a_healthy_chain_has_one_headline(tmp_path: Path) -> None:
     ca = shared_authority()
     facts = await ask(tmp_path, ca.root, ca.leaf(), ca.intermediate)
-    (only,) = tls.judge(facts, policy(ca.root))
+    (only,) = judge(facts, policy(ca.root))
     assert only.summary == "leaf, 1 intermediate, root known, 80 days, http/1.1"
     assert len(facts.named[0].chain) == 2
     assert facts.named[0].version == "TLSv1.3"
@@ -186,7 +187,7 @@ async def test_what_was_served_keeps_order_and_verify_errors(tmp_path: Path) -> 
     facts = await ask(tmp_path, ca.root, leaf, ca.root, ca.intermediate)
     served = facts.named[0]
     assert list(served.chain) == [leaf.der64, ca.root.der64, ca.intermediate.der64]
-    assert names(tls.judge(facts, policy(ca.root))) == {"wrong-order"}
+    assert names(judge(facts, policy(ca.root))) == {"wrong-order"}
     facts = await ask(tmp_path, ca.root, leaf)
     assert [(error.code, error.depth) for error in facts.named[0].verify_errors] == [(20, 0), (21, 0)]
 
@@ -195,8 +196,8 @@ async def test_expiry_within_the_soak_fails(tmp_path: Path) -> None:
     ca = shared_authority()
     ends = NOW + timedelta(days=25)
     facts = await ask(tmp_path, ca.root, ca.leaf(ends=ends), ca.intermediate)
-    assert names(tls.judge(facts, policy(ca.root))) == {"chain-ok"}
-    (soaked,) = tls.judge(facts, policy(ca.root, soak_s=26 * 86400))
+    assert names(judge(facts, policy(ca.root))) == {"chain-ok"}
+    (soaked,) = judge(facts, policy(ca.root, soak_s=26 * 86400))
     assert (soaked.name, soaked.verdict) == ("expiring", Verdict.FAIL)
 
 
@@ -204,14 +205,14 @@ async def test_private_pki_passes_the_laxer_profile_only(tmp_path: Path) -> None
     root = issue("Bare root", ca=True, key_identifiers=False, **YEARS)
     leaf = issue(HOST, root, key_identifiers=False)
     facts = await ask(tmp_path, root, leaf)
-    strict = tls.judge(facts, policy(root))
+    strict = judge(facts, policy(root))
     assert worst(finding.verdict for finding in strict) is Verdict.FAIL
-    (lax,) = tls.judge(facts, policy(root, private=True))
+    (lax,) = judge(facts, policy(root, private=True))
     assert lax.verdict is Verdict.PASS
     assert "private root known" in lax.summary
     wrong = issue(HOST, root, key_identifiers=False, eku=(ExtendedKeyUsageOID.CLIENT_AUTH,))
     facts = await ask(tmp_path, root, wrong)
-    assert "bad-eku" in names(tls.judge(facts, policy(root, private=True)))
+    assert "bad-eku" in names(judge(facts, policy(root, private=True)))
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ async def test_private_pki_passes_the_laxer_profile_only(tmp_path: Path) -> None
 async def test_the_laxer_profile_accepts_no_fault(tmp_path: Path, name: str, make: Maker) -> None:
     ca = shared_authority()
     facts = replace(await ask(tmp_path, ca.root, *make(ca)), random_name=None, no_name=None)
-    findings = tls.judge(facts, policy(ca.root, private=True))
+    findings = judge(facts, policy(ca.root, private=True))
     assert worst(finding.verdict for finding in findings) is Verdict.FAIL
     assert name in names(findings)
 
@@ -230,7 +231,7 @@ async def test_the_laxer_profile_accepts_no_fault(tmp_path: Path, name: str, mak
 async def test_without_roots_trust_is_unknown(tmp_path: Path) -> None:
     ca = shared_authority()
     facts = await ask(tmp_path, ca.root, ca.leaf(), ca.intermediate)
-    (only,) = tls.judge(facts, TlsPolicy(now=NOW))
+    (only,) = judge(facts, TlsPolicy(now=NOW))
     assert (only.name, only.verdict) == ("roots-unknown", Verdict.UNKNOWN)
 
 
@@ -240,10 +241,10 @@ async def test_a_broken_signature_is_named(tmp_path: Path) -> None:
     der = bytearray(base64.b64decode(facts.named[0].chain[0]))
     der[-3] ^= 0x01
     broken = replace(facts.named[0], chain=(base64.b64encode(der).decode(), facts.named[0].chain[1]))
-    findings = tls.judge(replace(facts, named=(broken,)), policy(ca.root))
+    findings = judge(replace(facts, named=(broken,)), policy(ca.root))
     assert "bad-signature" in names(findings)
     junk = replace(facts.named[0], chain=("AAAA",))
-    assert names(tls.judge(replace(facts, named=(junk,)), policy(ca.root))) == {"unreadable-certificate"}
+    assert names(judge(replace(facts, named=(junk,)), policy(ca.root))) == {"unreadable-certificate"}
 
 
 async def test_an_expired_extra_beside_a_good_chain_is_a_warning(tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ async def test_an_expired_extra_beside_a_good_chain_is_a_warning(tmp_path: Path)
     days = {"begins": NOW - timedelta(days=90), "ends": NOW - timedelta(days=1)}
     old = issue("Root", authority("Elder").root, ca=True, key=ca.root.key, **days)
     facts = await ask(tmp_path, ca.root, ca.leaf(), ca.intermediate, old)
-    findings = tls.judge(facts, policy(ca.root))
+    findings = judge(facts, policy(ca.root))
     assert names(findings) == {"expired-cross-sign"}
     assert findings[0].verdict is Verdict.WARN
 
@@ -274,8 +275,8 @@ async def test_an_intermittent_default_certificate_is_found(tmp_path: Path) -> N
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(ca.root.pem)
     async with loopback(greet, default) as port:
-        facts = await tls.observe(target_for(port, ca_file, attempts=3))
-    findings = tls.judge(facts, policy(ca.root))
+        facts = await observe(target_for(port, ca_file, attempts=3))
+    findings = judge(facts, policy(ca.root))
     assert names(findings) == {"default-cert", "certificate-varies"}
     assert "in 1 of 3 handshakes" in next(f.summary for f in findings if f.name == "default-cert")
 
@@ -292,9 +293,9 @@ async def test_an_address_is_never_sent_as_sni(tmp_path: Path) -> None:
     ca_file = tmp_path / "roots.pem"
     ca_file.write_bytes(ca.root.pem)
     async with loopback(greet, context) as port:
-        await tls.observe(target_for(port, ca_file, name="127.0.0.1"))
+        await observe(target_for(port, ca_file, name="127.0.0.1"))
         assert seen[0] is None
-        await tls.observe(target_for(port, ca_file))
+        await observe(target_for(port, ca_file))
     assert seen[2] == HOST
     assert seen[3] is not None
     assert seen[3].endswith(".invalid")
@@ -318,11 +319,11 @@ async def test_ports_that_cannot_answer() -> None:
     for handler, (error, name) in wanted.items():
         async with loopback(handler) as port:
             target = TlsTarget("127.0.0.1", port, HOST, attempts=1, timeout_s=0.3)
-            facts = await tls.observe(target)
+            facts = await observe(target)
         assert facts.named[0].error == error, handler.__name__
-        (only,) = tls.judge(facts, TlsPolicy(now=NOW))
+        (only,) = judge(facts, TlsPolicy(now=NOW))
         assert (only.name, only.verdict) == (name, Verdict.FAIL)
-    refused = await tls.observe(TlsTarget("127.0.0.1", port, HOST, attempts=1))
+    refused = await observe(TlsTarget("127.0.0.1", port, HOST, attempts=1))
     assert refused.named[0].error == "refused"
 
 
@@ -332,14 +333,14 @@ def test_a_knot_of_cross_signed_certificates_is_judged_quickly() -> None:
     leaf = issue(HOST, knot[0])
     chain = tuple(entity.der64 for entity in (leaf, *knot))
     target = TlsTarget("127.0.0.1", 443, HOST)
-    facts = TlsFacts(target, (tls.Handshake(HOST, chain, version="TLSv1.3"),))
+    facts = TlsFacts(target, (Handshake(HOST, chain, version="TLSv1.3"),))
     started = time.process_time()
-    found = tls.judge(facts, policy(shared_authority().root, private=True))
+    found = judge(facts, policy(shared_authority().root, private=True))
     assert time.process_time() - started < 5
     assert worst(finding.verdict for finding in found) is Verdict.FAIL
 
 
 async def test_a_missing_roots_file_is_unknown(tmp_path: Path) -> None:
-    facts = await tls.observe(TlsTarget("127.0.0.1", 1, HOST, ca_file=str(tmp_path / "none.pem")))
-    (only,) = tls.judge(facts, TlsPolicy(now=NOW))
+    facts = await observe(TlsTarget("127.0.0.1", 1, HOST, ca_file=str(tmp_path / "none.pem")))
+    (only,) = judge(facts, TlsPolicy(now=NOW))
     assert (only.name, only.verdict) == ("could-not-ask", Verdict.UNKNOWN)

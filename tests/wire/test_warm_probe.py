@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from loopback_kit import loopback
 from pointsman.cluster.text import clean
 from pointsman.probes.verdict import Verdict
-from pointsman.probes.wire import warm
-from pointsman.probes.wire.http_facts import HttpFacts, HttpRequest
-from pointsman.probes.wire.warm import WarmFacts, WarmFetch, WarmPlan
+from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest
+from pointsman.probes.wire.warm.facts import WarmFacts, WarmFetch, WarmPlan
+from pointsman.probes.wire.warm.observe import cache_state, judge, observe
 
 
 class Origin:
@@ -43,13 +43,13 @@ async def run(*paths: str, **options: object) -> tuple[WarmFacts, Origin]:
     async with loopback(origin.handle) as port:
         urls = tuple(f"http://shop.test:{port}{path}" for path in paths)
         plan = WarmPlan(urls, "127.0.0.1", **{"rate_per_s": 200.0, **options})  # type: ignore[arg-type]
-        return await warm.observe(plan), origin
+        return await observe(plan), origin
 
 
 async def test_a_cache_that_takes_it() -> None:
     facts, _ = await run("/cached/1", "/cached/2")
     assert [fetch.cache for fetch in facts.fetches] == ["miss", "miss", "hit", "hit"]
-    (only,) = warm.judge(facts)
+    (only,) = judge(facts)
     assert (only.name, only.verdict) == ("warmed", Verdict.PASS)
     assert only.summary.startswith("2 URLs fetched, 2 of 2 from a cache, first byte")
     assert "curl" in only.reproduce
@@ -57,10 +57,10 @@ async def test_a_cache_that_takes_it() -> None:
 
 async def test_a_cache_that_does_not_keep_and_none_at_all() -> None:
     facts, _ = await run("/cached", "/never")
-    (only,) = warm.judge(facts)
+    (only,) = judge(facts)
     assert (only.name, only.verdict) == ("cache-still-cold", Verdict.WARN)
     plain, _ = await run("/plain")
-    (only,) = warm.judge(plain)
+    (only,) = judge(plain)
     assert only.verdict is Verdict.PASS
     assert "no cache shows" in only.summary
 
@@ -69,10 +69,10 @@ async def test_errors_stop_it_early() -> None:
     facts, origin = await run(*["/down"] * 50, concurrency=2, stop_after_errors=3)
     assert facts.stopped
     assert len(origin.seen) <= 5
-    (only,) = warm.judge(facts)
+    (only,) = judge(facts)
     assert (only.name, only.verdict) == ("warm-up-errors", Verdict.FAIL)
     few, _ = await run("/cached", "/down", stop_after_errors=9)
-    assert warm.judge(few)[0].verdict is Verdict.WARN
+    assert judge(few)[0].verdict is Verdict.WARN
 
 
 async def test_rate_and_concurrency_are_kept() -> None:
@@ -86,9 +86,9 @@ async def test_rate_and_concurrency_are_kept() -> None:
 
 async def test_nothing_to_warm_and_nobody_there() -> None:
     facts, _ = await run()
-    assert warm.judge(facts)[0].verdict is Verdict.SKIP
-    missing = await warm.observe(WarmPlan(("https://a.test/",), "127.0.0.1", ca_file="/nonexistent.pem"))
-    assert warm.judge(missing)[0].verdict is Verdict.UNKNOWN
+    assert judge(facts)[0].verdict is Verdict.SKIP
+    missing = await observe(WarmPlan(("https://a.test/",), "127.0.0.1", ca_file="/nonexistent.pem"))
+    assert judge(missing)[0].verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ async def test_nothing_to_warm_and_nobody_there() -> None:
     ],
 )
 def test_cache_headers(headers: tuple[tuple[str, str], ...], state: str) -> None:
-    assert warm.cache_state(HttpFacts(HttpRequest("http://a.test/", "127.0.0.1"), 200, headers)) == state
+    assert cache_state(HttpFacts(HttpRequest("http://a.test/", "127.0.0.1"), 200, headers)) == state
 
 
 texts = st.text(max_size=20)
@@ -127,7 +127,7 @@ fetches = st.builds(
 def test_the_judge_answers_anything(
     seen: tuple[WarmFetch, ...], urls: tuple[str, ...], address: str, stopped: str
 ) -> None:
-    found = warm.judge(WarmFacts(WarmPlan(urls, address), seen, stopped))
+    found = judge(WarmFacts(WarmPlan(urls, address), seen, stopped))
     assert found
     for finding in found:
         for line in (finding.summary, finding.reproduce, *finding.evidence):

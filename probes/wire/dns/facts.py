@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from .address import split_endpoint
+from ..address import split_endpoint
 
 AUTHORITATIVE = "authoritative"
 RESOLVER = "resolver"

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
-from .address import endpoint, is_address
+from ..address import endpoint, is_address
 
 
 @dataclass(frozen=True, slots=True)

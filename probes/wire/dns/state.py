@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ...cluster.text import clean
-from .dns_facts import DnsAnswer, DnsFacts, DnsServerFacts, ServerSide, ServerTtl, TtlState
+from ....cluster.text import clean
+from .facts import DnsAnswer, DnsFacts, DnsServerFacts, ServerSide, ServerTtl, TtlState
 
 _ADDRESS_TYPES = ("A", "AAAA")
 _TTL_TYPES = frozenset({"A", "AAAA", "CNAME", "HTTPS"})

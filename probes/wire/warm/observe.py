@@ -8,15 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ...cluster.errors import UserError
-from ...cluster.text import clean
-from ..verdict import Endpoint, Finding, Verdict, finding
-from .http import Session
-from .http_facts import HttpFacts, HttpRequest
-from .http_judge import safe_reproduce
-from .warm_facts import WarmFacts, WarmFetch, WarmPlan
-
-__all__ = ["WarmFacts", "WarmFetch", "WarmPlan", "judge", "observe"]
+from ....cluster.errors import UserError
+from ....cluster.text import clean
+from ...verdict import Endpoint, Finding, Verdict, finding
+from ..http.facts import HttpFacts, HttpRequest
+from ..http.judge import safe_reproduce
+from ..http.observe import Session
+from .facts import WarmFacts, WarmFetch, WarmPlan
 
 CACHE_HEADERS = ("cache-status", "cf-cache-status", "x-cache", "x-cache-status", "age")
 _WORDS = (

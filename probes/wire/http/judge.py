@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...cluster.text import clean
-from ..verdict import Endpoint, Finding, Verdict, finding
-from .http_facts import HeaderMatch, HttpExpectation, HttpFacts, reproduce
+from ....cluster.text import clean
+from ...verdict import Endpoint, Finding, Verdict, finding
+from .facts import HeaderMatch, HttpExpectation, HttpFacts, reproduce
 
 # what an error says of the other side; those that say nothing of it are UNKNOWN
 _ERROR_RULES = {

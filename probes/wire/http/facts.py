@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from .address import bracketed, endpoint
+from ..address import bracketed, endpoint
 
 BODY_LIMIT = 1024 * 1024
 SAMPLE_LIMIT = 4096

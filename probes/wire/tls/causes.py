@@ -10,10 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from ...cluster.text import clean
-from ..verdict import Verdict
-from .tls_chain import ChainShape, Validation, alternative_names, common_name, covers, self_signed
-from .tls_facts import TlsPolicy
+from ....cluster.text import clean
+from ...verdict import Verdict
+from .chain import ChainShape, Validation, alternative_names, common_name, covers, self_signed
+from .facts import TlsPolicy
 
 _DAY = 86400
 # issued from that day on, a public certificate may live for so many days

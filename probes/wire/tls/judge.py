@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ...cluster.text import clean
-from ..verdict import Endpoint, Finding, Verdict, finding
-from .tls_causes import (
+from ....cluster.text import clean
+from ...verdict import Endpoint, Finding, Verdict, finding
+from .causes import (
     Cause,
     authority_causes,
     extra_causes,
@@ -24,7 +24,7 @@ from .tls_causes import (
     span,
     strength_causes,
 )
-from .tls_chain import (
+from .chain import (
     UNREADABLE,
     ChainShape,
     UnreadableChainError,
@@ -37,7 +37,7 @@ from .tls_chain import (
     shape,
     validate,
 )
-from .tls_facts import Handshake, TlsFacts, TlsPolicy, reproduce
+from .facts import Handshake, TlsFacts, TlsPolicy, reproduce
 
 _OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
 _TLS_ERRORS = {

@@ -16,41 +16,17 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from ...cluster.text import clean
-from .address import is_address, split_endpoint
-from .dns_facts import (
+from ....cluster.text import clean
+from ..address import is_address, split_endpoint
+from .facts import (
     AUTHORITATIVE,
     RESOLVER,
     DnsAnswer,
     DnsFacts,
-    DnsPolicy,
     DnsServerFacts,
     DnsTarget,
     RecordSet,
-    ServerSide,
-    ServerTtl,
-    TtlState,
-    reproduce,
 )
-from .dns_judge import judge
-from .dns_state import propagation, ttl_state
-
-__all__ = [
-    "DnsAnswer",
-    "DnsFacts",
-    "DnsPolicy",
-    "DnsServerFacts",
-    "DnsTarget",
-    "RecordSet",
-    "ServerSide",
-    "ServerTtl",
-    "TtlState",
-    "judge",
-    "observe",
-    "propagation",
-    "reproduce",
-    "ttl_state",
-]
 
 _MOST_SETS = 50
 _MOST_VALUES = 50

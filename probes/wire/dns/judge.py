@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...cluster.text import clean
-from ..verdict import Endpoint, Finding, Verdict, finding
-from .dns_facts import AUTHORITATIVE, DnsAnswer, DnsFacts, DnsPolicy, DnsServerFacts, reproduce
-from .dns_state import owner_of, propagation, side_of, ttl_state
+from ....cluster.text import clean
+from ...verdict import Endpoint, Finding, Verdict, finding
+from .facts import AUTHORITATIVE, DnsAnswer, DnsFacts, DnsPolicy, DnsServerFacts, reproduce
+from .state import owner_of, propagation, side_of, ttl_state
 
 _HINT = re.compile(r'ipv[46]hint="?([0-9A-Fa-f:.,]+)')
 _FAMILIES = {"A": "DNS032", "AAAA": "DNS030"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...cluster.text import clean
-from ..verdict import Finding, Verdict, finding
-from .http_facts import HttpFacts
-from .http_judge import evidence, safe_reproduce, subject_of, target_of
+from ....cluster.text import clean
+from ...verdict import Finding, Verdict, finding
+from ..http.facts import HttpFacts
+from ..http.judge import evidence, safe_reproduce, subject_of, target_of
 
 COMPARED_HEADERS = (
     "content-type",

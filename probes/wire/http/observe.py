@@ -15,37 +15,18 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from ...cluster.errors import UserError
-from ...cluster.text import clean
-from .address import bracketed, is_address
-from .http_compare import compare
-from .http_facts import (
+from ....cluster.errors import UserError
+from ....cluster.text import clean
+from ..address import bracketed, is_address
+from ..roots import client_context
+from .facts import (
     BODY_LIMIT,
     SAMPLE_LIMIT,
-    HeaderMatch,
-    HttpExpectation,
     HttpFacts,
     HttpRequest,
     HttpTimings,
-    reproduce,
     without_secrets,
 )
-from .http_judge import judge
-from .roots import client_context
-
-__all__ = [
-    "HeaderMatch",
-    "HttpExpectation",
-    "HttpFacts",
-    "HttpRequest",
-    "HttpTimings",
-    "Session",
-    "compare",
-    "judge",
-    "observe",
-    "reproduce",
-    "user_agent",
-]
 
 _MOST_HEADERS = 200
 _STAGES = {

@@ -18,24 +18,11 @@ from functools import lru_cache
 
 from OpenSSL import SSL, crypto
 
-from ...cluster.errors import UserError
-from ...cluster.text import clean
-from .address import is_address
-from .roots import roots_file, roots_pem
-from .tls_facts import Handshake, TlsFacts, TlsPolicy, TlsTarget, VerifyError, reproduce
-from .tls_judge import judge
-
-__all__ = [
-    "Handshake",
-    "TlsFacts",
-    "TlsPolicy",
-    "TlsTarget",
-    "VerifyError",
-    "judge",
-    "observe",
-    "policy_for",
-    "reproduce",
-]
+from ....cluster.errors import UserError
+from ....cluster.text import clean
+from ..address import is_address
+from ..roots import roots_file, roots_pem
+from .facts import Handshake, TlsFacts, TlsPolicy, TlsTarget, VerifyError
 
 _CHUNK = 65536
 _MOST_CERTIFICATES = 20

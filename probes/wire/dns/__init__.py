@@ -1,0 +1,1 @@
+"""Name servers and resolvers, each asked by itself."""

@@ -1,0 +1,1 @@
+"""Requests by address: HTTP, gRPC health, WebSocket."""

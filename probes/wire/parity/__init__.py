@@ -1,0 +1,1 @@
+"""The old side beside the new side: what a client would notice."""

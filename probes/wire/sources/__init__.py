@@ -1,0 +1,1 @@
+"""Which requests to send: read from files that people already have."""

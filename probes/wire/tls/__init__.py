@@ -1,0 +1,1 @@
+"""Handshakes by address, and what the chains that are served mean."""

@@ -1,0 +1,1 @@
+"""Warming caches through the new side."""
