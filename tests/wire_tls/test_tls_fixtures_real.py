@@ -70,7 +70,7 @@ async def test_envoy_loads_it_and_refuses_the_handshake(name: str, by_envoy: Por
     assert [one.name for one in judged(case, facts)] == ["handshake-failed"]
     connection = http.client.HTTPConnection("127.0.0.1", by_envoy["statistics"])
     try:
-        connection.request("GET", f"/stats?filter=at-{by_envoy[name]}.*{UNSERVED[name]}")
+        connection.request("GET", f"/stats?filter=127.0.0.1_{by_envoy[name]}.{UNSERVED[name]}")
         said = connection.getresponse().read().decode()
     finally:
         connection.close()

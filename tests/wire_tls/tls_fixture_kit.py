@@ -1,4 +1,4 @@
-"""What the servers of the fixtures share: how each fixture is served and asked, and what must be said of it."""
+"""What the servers of the fixtures share: how each is served and asked, and what must be said of it."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def shortfalls(ask: Ask, findings: Sequence[Finding]) -> list[str]:
     told = {one.name for one in findings if good or one.verdict is not Verdict.PASS}
     wrong += [f"no {cause}" for cause in ask.causes if cause not in told]
     wrong += [f"also {name}" for name in sorted(told - {*ask.causes, *ask.notes})]
-    everything = " ".join((*(one.name for one in findings), *(l for one in findings for l in one.evidence)))
+    everything = {one.name for one in findings}
     wrong += [f"no note of {note}" for note in ask.notes if note not in everything]
     first = next((one for one in findings if one.name in ask.causes), None)
     if first is not None and ask.says not in first.summary:
@@ -136,7 +136,7 @@ def free_ports(count: int) -> list[int]:
 
 @contextlib.contextmanager
 def program(arguments: Sequence[str], log: Path, port: int, patience_s: float = 20.0) -> Iterator[None]:
-    """Run a server until it accepts on ``port``; end it by its own process id. RuntimeError with its words."""
+    """Run a server that accepts on ``port``; it is ended by its process id. RuntimeError with its words."""
     with log.open("wb") as out:
         child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     try:

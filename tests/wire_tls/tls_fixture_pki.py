@@ -96,7 +96,7 @@ def issue_leaf(
     usages: Sequence[x509.ObjectIdentifier] = (SERVER_AUTH,),
     must_staple: bool = False,
 ) -> Entity:
-    """A server's certificate for DNS ``names`` (None: without the extension), self-signed without an issuer."""
+    """A server's certificate for DNS ``names`` (None: no such extension); self-signed without an issuer."""
     own = key or elliptic()
     fallback = next((name for name in names or () if isinstance(name, str)), "server")
     builder = _begin(distinguished(common or fallback, organisation), own, issuer, dates)
