@@ -113,12 +113,10 @@ def shortfalls(ask: Ask, findings: Sequence[Finding]) -> list[str]:
     """What the findings lack of what must be said, or say beyond it; nothing where all is as required."""
     verdict = worst(one.verdict for one in findings)
     wrong = [] if verdict is ask.verdict else [f"{verdict.name}, not {ask.verdict.name}"]
-    good = ask.verdict is Verdict.PASS
-    told = {one.name for one in findings if good or one.verdict is not Verdict.PASS}
-    wrong += [f"no {cause}" for cause in ask.causes if cause not in told]
-    wrong += [f"also {name}" for name in sorted(told - {*ask.causes, *ask.notes})]
-    everything = {one.name for one in findings}
-    wrong += [f"no note of {note}" for note in ask.notes if note not in everything]
+    told = {one.name for one in findings}
+    against = {one.name for one in findings if one.verdict is not Verdict.PASS}
+    wrong += [f"no {name}" for name in (*ask.causes, *ask.notes) if name not in told]
+    wrong += [f"also {name}" for name in sorted(against - {*ask.causes})]
     first = next((one for one in findings if one.name in ask.causes), None)
     if first is not None and ask.says not in first.summary:
         wrong.append(f"{first.summary!r} does not say {ask.says!r}")

@@ -35,8 +35,8 @@ PASS, WARN, FAIL = Verdict.PASS, Verdict.WARN, Verdict.FAIL
 class Ask:
     """One question for a fixture: the name that is asked for, and what must be said.
 
-    ``causes`` are the names of the rules that must warn or fail (that pass, where the verdict is PASS), and
-    no others may. ``notes`` must be said beside them. ``says`` is a part of the first cause's line.
+    ``causes`` are the names of the rules that must be found, and nothing else may warn or fail. ``notes``
+    must be said beside them. ``says`` is a part of the first cause's line.
     """
 
     host: str
@@ -449,7 +449,7 @@ def _strength(world: World) -> Iterator[Fixture]:
         "an Ed25519 key under public roots",
         "WARN ED25519_NOT_PUBLIC_TRUST",
         (edwards, world.intermediate),
-        _warns("ed25519-not-public"),
+        _warns("ed25519-not-public-trust"),
     )
 
 
@@ -488,7 +488,7 @@ def _authorities(world: World) -> Iterator[Fixture]:
         "a CA below one that allows none",
         "FAIL PATHLEN",
         (issue_leaf(below, (HOST,)), below, short),
-        _fails("path-length"),
+        _fails("pathlen"),
     )
     other = x509.NameConstraints([x509.DNSName("other.test")], None)
     bound = issue_ca("Example Bound E5", world.root, constraints=other)
