@@ -73,6 +73,11 @@ def _ended(error: Exception, reached: Reached) -> tuple[str, str]:
         return "alert", f"the server sent {alert_text(reached.notes.alert)}{missed}"
     if isinstance(error, TooMuchError):
         return "protocol", str(error)
+    if reached.notes.cut_off:
+        return (
+            "reset",
+            "the connection was ended behind the handshake, in which no client certificate was shown",
+        )
     if isinstance(error, (EOFError, SSL.ZeroReturnError)):
         return "reset", "the connection was closed in the handshake"
     if isinstance(error, ConnectionError):

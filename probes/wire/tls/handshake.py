@@ -35,7 +35,8 @@ async def handshake(
     """One handshake. Never raises for what network or server do; a cancellation closes the socket first.
 
     ``ends_at`` is when it must be over, by the clock of the running loop; ``timeout_s``, in seconds, is only
-    told. An empty ``sni`` sends none.
+    told. An empty ``sni`` sends none. Only without an ``offer`` is a server waited for that may still refuse
+    us for want of a client certificate.
     """
     started = time.monotonic()
     notes = Notes()
@@ -48,7 +49,7 @@ async def handshake(
     try:
         if sni:
             connection.set_tlsext_host_name(_sni_bytes(sni))
-        await _within(exchange, address, port, ends_at)
+        await _within(exchange, address, port, ends_at, listen=not offer)
     except (OSError, EOFError, SSL.Error, UnicodeError, TooMuchError) as fault:
         reached = Reached(exchange.connected_at > 0, bytes(exchange.begins), notes, timeout_s)
         error, detail = classify(fault, reached)
@@ -75,12 +76,12 @@ def _sni_bytes(name: str) -> bytes:
     return sent
 
 
-async def _within(exchange: _Exchange, address: str, port: int, ends_at: float) -> None:
+async def _within(exchange: _Exchange, address: str, port: int, ends_at: float, *, listen: bool) -> None:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout_at(ends_at):
         await loop.create_connection(lambda: exchange, address, port)
         await exchange.done
-    if not exchange.may_be_refused:
+    if not (listen and exchange.may_be_refused):
         return
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout_at(min(ends_at, loop.time() + _GRACE_S)):

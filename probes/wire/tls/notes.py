@@ -64,7 +64,7 @@ _NO_CERTIFICATE = (40, 41, 42, 116)
 @dataclass(slots=True)
 class Notes:
     """What was told about one connection by the way. ``alert`` is the last fatal one that was read;
-    ``cut_off``: the server ended it while we waited for its word on our missing certificate.
+    ``cut_off``: it ended while we waited for the server's word on our missing certificate.
     """
 
     verify_errors: list[VerifyError] = field(default_factory=list)
@@ -76,8 +76,8 @@ class Notes:
 
     @property
     def client_certificate_missed(self) -> bool:
-        """Whether the server asked for a certificate, and ended the connection without one."""
-        return self.client_certificate_wanted and (self.cut_off or self.alert in _NO_CERTIFICATE)
+        """Whether the server asked for a certificate, and refused to go on without one."""
+        return self.client_certificate_wanted and self.alert in _NO_CERTIFICATE
 
 
 def verify_text(code: int) -> str:

@@ -48,7 +48,7 @@ async def observe(target: TlsTarget, strangers: asyncio.Future[Strangers] | None
     """
     started = time.monotonic()
     asker = _Asker(target)
-    others = asker.strangers() if strangers is None else asker.borrowed(strangers)
+    others = asker.strangers(nameless=bool(asker.name)) if strangers is None else asker.borrowed(strangers)
     answers, asked = await asyncio.gather(asker.named(), others)
     full: list[tuple[Handshake, ...]] = [(), (), ()]
     if target.depth == "full" and any(_speaks_tls(one) for one in answers):
@@ -67,7 +67,7 @@ async def observe(target: TlsTarget, strangers: asyncio.Future[Strangers] | None
 
 async def observe_strangers(target: TlsTarget) -> Strangers:
     """What the target's address serves to a name that cannot exist, and to none."""
-    return await _Asker(target).strangers()
+    return await _Asker(target).strangers(nameless=True)
 
 
 def _speaks_tls(one: Handshake) -> bool:
@@ -111,13 +111,12 @@ class _Asker:
         wanted = max(1, self._target.attempts)
         return await asyncio.gather(*(self.ask(self.name, profile) for _ in range(wanted)))
 
-    async def strangers(self) -> Strangers:
+    async def strangers(self, *, nameless: bool) -> Strangers:
         """A handshake with a name that no wildcard of anybody's zone can cover, and one with none."""
         profile = Profile(self._target.alpn)
-        # a target without a name of its own has asked without one already
-        names = [f"pm-{secrets.token_hex(6)}.invalid", *([""] if self.name else [])]
+        names = [f"pm-{secrets.token_hex(6)}.invalid", *([""] if nameless else [])]
         answers = await asyncio.gather(*(self.ask(name, profile) for name in names))
-        return Strangers(answers[0], answers[1] if self.name else None)
+        return Strangers(answers[0], answers[1] if nameless else None)
 
     async def borrowed(self, strangers: asyncio.Future[Strangers]) -> Strangers:
         """What somebody else has asked, as soon as it is there."""
