@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pointsman.probes.wire.tls.facts import TlsFacts
 from pointsman.probes.wire.tls.observe import observe
-from tls_fixture_kit import Case, cases, chain_der, judged, shortfalls, target_of
+from tls_fixture_kit import UNSENT_STAPLE, Case, cases, chain_der, judged, shortfalls, target_of, with_staple
 from tls_fixture_server import by_name, serving
 
 # what OpenSSL's verifier complains of, (code, depth): by it the fixtures have the faults that they are for
@@ -33,14 +30,6 @@ COMPLAINTS: dict[str, set[tuple[int, int]]] = {
     "37": {(7, 0)},
     "38": {(20, 0), (21, 0)},
 }
-# OpenSSL from 3.6 on does not send a staple that is about another certificate
-UNSENT_STAPLE = "43-staple-other-cert"
-
-
-def with_staple(facts: TlsFacts, staple: bytes) -> TlsFacts:
-    """The same facts, with a staple that the server did not want to send."""
-    text = base64.b64encode(staple).decode("ascii")
-    return replace(facts, named=tuple(replace(one, staple=text) for one in facts.named))
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)

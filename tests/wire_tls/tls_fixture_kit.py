@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from pointsman.probes.wire.tls.facts import TlsFacts, TlsPolicy, TlsTarget
 from pointsman.probes.wire.tls.judge import judge
 from tls_fixture_pki import NOW, key_pem
 from tls_fixtures import Ask, Fixture, servable
+
+# OpenSSL from 3.6 on, as a server, does not send a staple that is about another certificate
+UNSENT_STAPLE = "43-staple-other-cert"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +110,12 @@ def policy_of(fixture: Fixture, private_roots: bool | None = None) -> TlsPolicy:
 def judged(case: Case, facts: TlsFacts) -> tuple[Finding, ...]:
     """The findings for a case."""
     return judge(facts, policy_of(case.fixture))
+
+
+def with_staple(facts: TlsFacts, staple: bytes) -> TlsFacts:
+    """The same facts, with a staple that the server did not want to send."""
+    text = base64.b64encode(staple).decode("ascii")
+    return replace(facts, named=tuple(replace(one, staple=text) for one in facts.named))
 
 
 def shortfalls(ask: Ask, findings: Sequence[Finding]) -> list[str]:
