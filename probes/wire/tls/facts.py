@@ -56,15 +56,17 @@ class Handshake:
 
     The chain is cut after 20; ``certificates`` counts all that were sent. ``offer`` is empty where all was
     offered that we speak, else the one thing that was: a version (``TLSv1.2``), ``alpn h2``, ``alpn``
-    (none), ``key rsa``, ``key ecdsa``. ``sni`` is empty where none was sent.
+    (none), ``key rsa``, ``key ecdsa``; with an offer nothing is verified. ``sni`` is empty where none was
+    sent. ``version`` is what was agreed on, also where the handshake failed later.
 
     ``error`` is empty, or refused, unreachable, timeout, reset, alert, not-tls, protocol, local (our own
     fault) or not-tried (no time was left); the chain can be there even so. ``alert`` is the number of the
-    fatal alert that the server sent, also one behind a TLS 1.3 handshake (RFC 8446 6.2), 0 without one.
+    fatal alert that the server sent (RFC 8446 6.2), 0 without one.
 
-    ``client_certificate_required``: it ended the connection because we showed none; a server that asks and
-    answers 400 to the request instead does not show here. ``client_cas`` are the names that it would trust,
-    at most 20. ``group`` is the key exchange (X25519MLKEM768). Times are milliseconds from the start.
+    ``client_certificate_required``: it asked for one and sent an alert because we showed none, in TLS 1.3
+    behind the handshake. A server that asks and then answers the request with 400 does not show here.
+    ``client_cas`` are the names that it would trust, at most 20. ``group`` is the key exchange
+    (X25519MLKEM768). Times are milliseconds from the start.
     """
 
     sni: str
@@ -93,8 +95,8 @@ class TlsFacts:
 
     ``no_name`` is None where the name is an IP literal: ``named`` has asked so already. Of the full depth,
     empty otherwise and where nothing answered: ``versions`` oldest first (VERSIONS), ``alpn`` each protocol
-    alone and none last, ``keys`` RSA then ECDSA. A version, protocol or key is refused only where the
-    ``error`` is none of NO_ANSWER.
+    alone and none last, ``keys`` RSA then ECDSA. A version is spoken where the handshake's ``version`` is the
+    one offered, and refused only where its ``error`` is none of NO_ANSWER.
     """
 
     target: TlsTarget
@@ -127,11 +129,20 @@ class TlsPolicy:
 
 def reproduce(target: TlsTarget) -> str:
     """The openssl command that shows the chain, quoted for a POSIX shell."""
+    name = _ascii(target.name)
     parts = ["openssl", "s_client", "-connect", target.endpoint]
-    parts += ["-noservername"] if is_address(target.name) or not target.name else ["-servername", target.name]
+    parts += ["-noservername"] if is_address(name) or not name else ["-servername", name]
     parts += ["-showcerts", "-status"]
-    if target.name:
-        parts += ["-verify_ip" if is_address(target.name) else "-verify_hostname", target.name]
+    if name:
+        parts += ["-verify_ip" if is_address(name) else "-verify_hostname", name]
     if target.ca_file:
         parts += ["-CAfile", target.ca_file]
     return " ".join(shlex.quote(part) for part in parts) + " </dev/null"
+
+
+def _ascii(name: str) -> str:
+    """As the handshake sends it; openssl would send the letters as they are, which no server knows."""
+    try:
+        return name.rstrip(".").encode("ascii" if name.isascii() else "idna").decode("ascii")
+    except UnicodeError:
+        return name
