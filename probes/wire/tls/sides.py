@@ -284,9 +284,9 @@ def compare_secret(
 ) -> tuple[Finding, ...]:
     """Whether the certificate that ought to be served (a Secret's, after its renewal) is.
 
-    ``wanted_sha256`` is a fingerprint as ``fingerprint`` returns it. ``wanted`` may hold that certificate itself
-    (base64 of DER, from a file that the user gave): then the words can say which of the two is newer, and
-    whether only the certificate changed or the key too. ``source`` says where it came from. No Secret is read:
+    ``wanted_sha256`` is a fingerprint as ``fingerprint`` returns it. ``wanted`` may hold that certificate
+    itself (base64 of DER, from a file that the user gave): then the words can say which of the two is newer,
+    and whether the key changed too. ``source`` says where it came from. No Secret is read:
     from a fingerprint alone neither dates nor keys can be told, only same or not.
     """
     target = facts.target
