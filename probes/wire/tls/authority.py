@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, r
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from .cause import Cause, fail, span, warn
-from .certificate import common_name, extension, is_ca
+from .certificate import WEAK_HASHES, common_name, extension, is_ca
 from .constraints import forbidden_name
 
 # RFC 5280 has these "MUST be non-critical"; OpenSSL does not know the last two as critical, and refuses
@@ -163,7 +163,7 @@ def strength_causes(
             yield fail("TLS040", f"{who} has {fault}")
         digest = certificate.signature_hash_algorithm
         root = certificate == anchor or certificate.subject == certificate.issuer
-        if digest is not None and digest.name in ("md5", "sha1") and not root:
+        if digest is not None and digest.name in WEAK_HASHES and not root:
             yield fail("TLS041", f"{who} is signed with {digest.name.upper()}")
 
 

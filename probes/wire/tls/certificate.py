@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from ....cluster.text import clean
+from .signature import holds
 
 # everything that cryptography raises on a certificate that is not as it should be
 UNREADABLE = (
@@ -25,6 +26,7 @@ UNREADABLE = (
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
+WEAK_HASHES = ("md5", "sha1")
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 
@@ -83,9 +85,24 @@ def signed_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
     """Whether ``parent`` issued ``child``: names and signature."""
     try:
         child.verify_directly_issued_by(parent)
-    except (*UNREADABLE, InvalidSignature):
+    except InvalidSignature:
         return False
+    except UNREADABLE:
+        return _signed_weakly(child, parent)
     return True
+
+
+def _signed_weakly(child: x509.Certificate, parent: x509.Certificate) -> bool:
+    """What cryptography will not even look at: broken hashes have causes of their own, and must not hide as
+    broken signatures.
+    """
+    try:
+        digest = child.signature_hash_algorithm
+        if digest is None or digest.name not in WEAK_HASHES or child.issuer != parent.subject:
+            return False
+        return holds(parent.public_key(), child.signature, child.tbs_certificate_bytes, digest)
+    except UNREADABLE:
+        return False
 
 
 def self_signed(certificate: x509.Certificate) -> bool:

@@ -143,7 +143,7 @@ def _chains(was: _Side, now: _Side, policy: TlsPolicy) -> Iterator[Cause]:
     roots = parse_roots(policy.roots_pem)
     sent = []
     for side in (was, now):
-        form = shape(side.chain, roots)
+        form = shape(side.chain, roots, policy.now)
         above = form.above(side.chain)
         sent.append({one for one in above if one.subject != one.issuer})
     for words, fewer in (("no longer sends", sent[0] - sent[1]), ("also sends", sent[1] - sent[0])):
@@ -284,9 +284,9 @@ def compare_secret(
 ) -> tuple[Finding, ...]:
     """Whether the certificate that ought to be served (a Secret's, after its renewal) is.
 
-    ``wanted_sha256`` is a fingerprint as ``fingerprint`` returns it. ``wanted`` may hold that certificate itself
-    (base64 of DER, from a file that the user gave): then the words can say which of the two is newer, and
-    whether only the certificate changed or the key too. ``source`` says where it came from. No Secret is read:
+    ``wanted_sha256`` is a fingerprint as ``fingerprint`` returns it. ``wanted`` may hold that certificate
+    itself (base64 of DER, from a file that the user gave): then the words can say which of the two is newer,
+    and whether the key changed too. ``source`` says where it came from. No Secret is read:
     from a fingerprint alone neither dates nor keys can be told, only same or not.
     """
     target = facts.target

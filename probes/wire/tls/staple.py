@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .cause import Cause, fail, span, unknown, warn
 from .certificate import UNREADABLE, common_name, extension, must_staple, quiet, signed_by
+from .signature import holds
 
 _MOST_BYTES = 64 * 1024
 _MOST_ANSWERS = 20
@@ -144,20 +144,8 @@ def _is_responder(response: ocsp.OCSPResponse, certificate: x509.Certificate) ->
 
 
 def _holds(response: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
-    key, digest = signer.public_key(), response.signature_hash_algorithm
-    signature, signed = response.signature, response.tbs_response_bytes
-    try:
-        if isinstance(key, rsa.RSAPublicKey) and digest is not None:
-            key.verify(signature, signed, padding.PKCS1v15(), digest)
-        elif isinstance(key, ec.EllipticCurvePublicKey) and digest is not None:
-            key.verify(signature, signed, ec.ECDSA(digest))
-        elif isinstance(key, (ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
-            key.verify(signature, signed)
-        else:
-            return False
-    except (InvalidSignature, *UNREADABLE):
-        return False
-    return True
+    digest = response.signature_hash_algorithm
+    return holds(signer.public_key(), response.signature, response.tbs_response_bytes, digest)
 
 
 def _said(
