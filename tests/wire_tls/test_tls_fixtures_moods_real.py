@@ -142,12 +142,14 @@ def envoy_chains(mood: str) -> list[envoy.Document]:
     modern, roots = ("TLSv1_2", "TLSv1_3"), chain_pem(ECDSA.roots)
     one = envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern)
     wide = envoy.filter_chain("wide", [WILDCARD], ["*.example.test"], versions=modern)
+    # what Envoy offers by itself needs TLS 1.2
+    old = {"versions": ("TLSv1_0", "TLSv1_3"), "ciphers": ["ECDHE-ECDSA-AES128-SHA"]}
     no_h2 = {"alpn": ["http/1.1"], "versions": modern}
     chains = {
         "two-keys": [envoy.filter_chain(mood, [ECDSA, RSA], [HOST], versions=modern)],
         "tls12": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_2", "TLSv1_2"))],
         "tls13": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_3", "TLSv1_3"))],
-        "old-tls": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_0", "TLSv1_3"))],
+        "old-tls": [envoy.filter_chain(mood, [ECDSA], [HOST], **old)],
         "no-h2": [envoy.filter_chain(mood, [ECDSA], [HOST], **no_h2)],
         "client-optional": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern, client_roots=roots)],
         "client-required": [

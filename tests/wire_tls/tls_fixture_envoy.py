@@ -66,6 +66,7 @@ def filter_chain(
     versions: tuple[str, str] = ("TLSv1_0", "TLSv1_3"),
     client_roots: bytes = b"",
     require: bool = False,
+    ciphers: Sequence[str] = (),
 ) -> Document:
     """A filter chain for ``names``, for any name where there are none."""
     common: Document = {
@@ -76,6 +77,8 @@ def filter_chain(
             "tls_maximum_protocol_version": versions[1],
         },
     }
+    if ciphers:
+        common["tls_params"]["cipher_suites"] = list(ciphers)
     if client_roots:
         common["validation_context"] = {"trusted_ca": {"inline_bytes": _base64(client_roots)}}
     context: Document = {
