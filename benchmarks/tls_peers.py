@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import shutil
 import sys
 import tempfile
@@ -79,17 +80,26 @@ def row_of(case: Case, ours: str, peers: Iterable[Said] | Iterable[str]) -> Row:
     return Row(fixture.name, fixture.what, fixture.required, ours, cells)
 
 
-def measure(python: str, only: Sequence[str], folder: Path) -> tuple[list[Row], dict[str, float]]:
-    """The rows, and the seconds a host that each program took."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one host costs, in seconds: of the clock, and of a processor."""
+
+    clock: float
+    processor: float
+
+
+def measure(python: str, only: Sequence[str], folder: Path) -> tuple[list[Row], dict[str, Cost]]:
+    """The rows, and what a host costs each program."""
     wanted = [case for case in asked() if not only or case.fixture.name[:2] in only]
-    seconds: dict[str, float] = {}
+    costs: dict[str, Cost] = {}
     with tls_fixture_nginx.serving_all(folder, cases()) as ports:
 
         def timed(name: str, work: Callable[[], dict]) -> dict:
-            started = time.monotonic()
+            started, used = time.monotonic(), _processor_s()
             found = work()
-            seconds[name] = (time.monotonic() - started) / len(wanted)
-            print(f"{name}: {seconds[name]:.3f} s a host", file=sys.stderr)
+            clock, processor = time.monotonic() - started, _processor_s() - used
+            costs[name] = Cost(clock / len(wanted), processor / len(wanted))
+            print(f"{name}: {costs[name].clock:.3f} s a host", file=sys.stderr)
             return found
 
         ours = timed("pointsman", lambda: asyncio.run(_ask_ourselves(wanted, ports, folder)))
@@ -97,23 +107,28 @@ def measure(python: str, only: Sequence[str], folder: Path) -> tuple[list[Row], 
             PEERS[0], lambda: {one.name: ask_openssl(one, ports[one.name], folder) for one in wanted}
         )
         sslyze = timed(PEERS[1], lambda: ask_sslyze(python, wanted, ports, folder))
-        testssl, seconds[PEERS[2]] = _ask_testssl_of_all(wanted, ports, folder)
+        testssl = timed(PEERS[2], lambda: _ask_testssl_of_all(wanted, ports, folder))
     rows = [
         row_of(one, ours[one.name], (openssl[one.name], sslyze[one.name], testssl[one.name]))
         for one in wanted
     ]
-    return rows, seconds
+    return rows, costs
 
 
-def _ask_testssl_of_all(wanted: Sequence[Case], ports: Ports, folder: Path) -> tuple[dict[str, Said], float]:
-    """Two at a time, because it is slow; and the seconds that one took. What it says of all is left out."""
+def _processor_s() -> float:
+    """Seconds of a processor that this process and those that it has waited for have used."""
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in usages)
+
+
+def _ask_testssl_of_all(wanted: Sequence[Case], ports: Ports, folder: Path) -> dict[str, Said]:
+    """Two at a time, because it is slow. What it says of a sound chain too is left out."""
     baseline = next(case for case in asked() if case.fixture.name == "01-ok-ecdsa")
     every = list(dict.fromkeys((baseline, *wanted)))
     with ThreadPoolExecutor(2) as pool:
         told = list(pool.map(lambda one: ask_testssl(one, ports[one.name], folder), every))
-    usual = {(name, severity) for name, severity, _ in told[0][0]}
-    found = {case.name: read_testssl(case, said, usual) for case, (said, _) in zip(every, told, strict=True)}
-    return found, sum(took for _, took in told) / len(told)
+    usual = {(name, severity) for name, severity, _ in told[0]}
+    return {case.name: read_testssl(case, said, usual) for case, said in zip(every, told, strict=True)}
 
 
 async def _ask_ourselves(wanted: Sequence[Case], ports: Ports, folder: Path) -> dict[str, str]:
@@ -165,14 +180,18 @@ def read(document: str) -> tuple[list[Row], str]:
     return rows, speed
 
 
-def speed_line(seconds: dict[str, float], versions: Sequence[str]) -> str:
-    """Seconds a host, and which versions were asked."""
-    ours = seconds["pointsman"]
+def speed_line(costs: dict[str, Cost], asked_versions: Sequence[str]) -> str:
+    """What a host costs each, and which versions were asked."""
+    ours = costs["pointsman"].processor
     shown = ", ".join(
-        f"{name} {took:.3g}" + ("" if name == "pointsman" else f" ({took / ours:.0f} times as long)")
-        for name, took in seconds.items()
+        f"{name} {cost.clock:.3g} ({cost.processor:.3g}"
+        + (")" if name == "pointsman" else f", {cost.processor / ours:.2g} times ours)")
+        for name, cost in costs.items()
     )
-    return f"Seconds a host, one after the other: {shown}. Asked: {', '.join(versions)}."
+    return (
+        f"Seconds a host by the clock (and of a processor): {shown}. One host after the other; sslyze all at "
+        f"once, testssl two at a time. Asked: {', '.join(asked_versions)}."
+    )
 
 
 def main() -> int:
@@ -189,8 +208,8 @@ def main() -> int:
             return 3
     with tempfile.TemporaryDirectory() as folder:
         only = [one for one in options.only.split(",") if one]
-        rows, seconds = measure(options.sslyze, only, Path(folder))
-    table = render(rows, speed_line(seconds, versions(options.sslyze)))
+        rows, costs = measure(options.sslyze, only, Path(folder))
+    table = render(rows, speed_line(costs, versions(options.sslyze)))
     if options.print or only:
         print(table)
         return 0
