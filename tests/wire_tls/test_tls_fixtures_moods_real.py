@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.tls.facts import Handshake, TlsFacts, TlsTarget
 from pointsman.probes.wire.tls.judge import judge
 from pointsman.probes.wire.tls.observe import observe
-from tls_fixture_kit import Files, chain_der, chain_pem, free_ports, policy_of, write_files
+from tls_fixture_kit import Files, chain_der, chain_pem, on_free_ports, policy_of, write_files
 from tls_fixtures import HOST, Fixture, fixtures
 
 pytestmark = pytest.mark.real
@@ -89,10 +90,15 @@ MOODS = {
 def by_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """One nginx with a port for each mood."""
     folder = tmp_path_factory.mktemp("nginx")
-    ports = dict(zip(MOODS, free_ports(len(MOODS)), strict=True))
-    blocks = [block for mood, port in ports.items() for block in nginx_blocks(mood, port, folder)]
-    with nginx.nginx(folder, blocks, ports["usual"]):
-        yield ports
+
+    def start(ports: list[int]) -> AbstractContextManager[None]:
+        blocks = [
+            one for mood, port in zip(MOODS, ports, strict=True) for one in nginx_blocks(mood, port, folder)
+        ]
+        return nginx.nginx(folder, blocks, ports[-1])
+
+    with on_free_ports(len(MOODS), start) as ports:
+        yield dict(zip(MOODS, ports, strict=True))
 
 
 def nginx_blocks(mood: str, port: int, folder: Path) -> list[str]:
@@ -132,10 +138,15 @@ def nginx_blocks(mood: str, port: int, folder: Path) -> list[str]:
 def by_envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """One Envoy with a listener for each mood."""
     folder = tmp_path_factory.mktemp("envoy")
-    ports = dict(zip(MOODS, free_ports(len(MOODS)), strict=True))
-    listeners = [envoy.listener(port, envoy_chains(mood)) for mood, port in ports.items()]
-    with envoy.envoy(folder, listeners, ports["usual"]):
-        yield ports
+
+    def start(ports: list[int]) -> AbstractContextManager[None]:
+        listeners = [
+            envoy.listener(port, envoy_chains(mood)) for mood, port in zip(MOODS, ports, strict=True)
+        ]
+        return envoy.envoy(folder, listeners, ports[-1])
+
+    with on_free_ports(len(MOODS), start) as ports:
+        yield dict(zip(MOODS, ports, strict=True))
 
 
 def envoy_chains(mood: str) -> list[envoy.Document]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tls_fixture_kit import Case, Ports, chain_pem, found, free_ports, program
+from tls_fixture_kit import Case, Ports, chain_pem, found, on_free_ports, program
 from tls_fixture_pki import key_pem
 from tls_fixtures import Fixture
 
@@ -158,12 +158,16 @@ def complaint(folder: Path, fixture: Fixture) -> str:
 @contextlib.contextmanager
 def serving_all(folder: Path, asked: Sequence[Case]) -> Iterator[Ports]:
     """Every case that Envoy loads at a port of its own; unknown names are reset. Also its ``statistics``."""
-    names = [case.name for case in asked if case.fixture.name not in REFUSED]
-    ports = dict(zip(("statistics", *names), free_ports(len(names) + 1), strict=True))
-    listeners = []
-    for case in asked:
-        if case.name in ports:
-            chain = filter_chain(case.name, [case.fixture], () if case.any_name else (case.sni,))
-            listeners.append(listener(ports[case.name], [chain]))
-    with envoy(folder, listeners, ports[names[-1]], ports["statistics"]):
-        yield ports
+    loaded = [case for case in asked if case.fixture.name not in REFUSED]
+
+    def start(ports: list[int]) -> contextlib.AbstractContextManager[None]:
+        listeners = [_listener(case, port) for case, port in zip(loaded, ports[1:], strict=True)]
+        return envoy(folder, listeners, ports[-1], statistics=ports[0])
+
+    with on_free_ports(len(loaded) + 1, start) as ports:
+        yield dict(zip(("statistics", *(case.name for case in loaded)), ports, strict=True))
+
+
+def _listener(case: Case, port: int) -> Document:
+    names = () if case.any_name else (case.sni,)
+    return listener(port, [filter_chain(case.name, [case.fixture], names)])
