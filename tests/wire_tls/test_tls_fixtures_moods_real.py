@@ -103,16 +103,13 @@ def by_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int
 
 def nginx_blocks(mood: str, port: int, folder: Path) -> list[str]:
     one, other, two, wide = (write_files(made, folder) for made in (ECDSA, OTHER, RSA, WILDCARD))
-    modern = "ssl_protocols TLSv1.2 TLSv1.3;"
-    refusing = nginx.server(f"{port} ssl http2 default_server", "", (), f"ssl_reject_handshake on; {modern}")
+    refusing = nginx.server(f"{port} ssl http2 default_server", "", (), "ssl_reject_handshake on;")
 
-    def named(
-        files: Files | tuple[Files, ...], extra: str = modern, http2: bool = True, name: str = HOST
-    ) -> str:
+    def named(files: Files | tuple[Files, ...], extra: str = "", http2: bool = True, name: str = HOST) -> str:
         listen = f"{port} ssl{' http2' if http2 else ''}"
         return nginx.server(listen, name, files if isinstance(files, tuple) else (files,), extra)
 
-    clients = f"{modern} ssl_client_certificate {one.roots}; ssl_verify_client"
+    clients = f"ssl_client_certificate {one.roots}; ssl_verify_client"
     alone = {
         "usual": named(one),
         "two-keys": named((one, two)),
@@ -150,22 +147,20 @@ def by_envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int
 
 
 def envoy_chains(mood: str) -> list[envoy.Document]:
-    modern, roots = ("TLSv1_2", "TLSv1_3"), chain_pem(ECDSA.roots)
-    one = envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern)
-    wide = envoy.filter_chain("wide", [WILDCARD], ["*.example.test"], versions=modern)
+    roots = chain_pem(ECDSA.roots)
+    one = envoy.filter_chain(mood, [ECDSA], [HOST])
+    wide = envoy.filter_chain("wide", [WILDCARD], ["*.example.test"])
     # what Envoy offers by itself needs TLS 1.2
     old = {"versions": ("TLSv1_0", "TLSv1_3"), "ciphers": ["ECDHE-ECDSA-AES128-SHA"]}
-    no_h2 = {"alpn": ["http/1.1"], "versions": modern}
+    no_h2 = {"alpn": ["http/1.1"]}
     chains = {
-        "two-keys": [envoy.filter_chain(mood, [ECDSA, RSA], [HOST], versions=modern)],
+        "two-keys": [envoy.filter_chain(mood, [ECDSA, RSA], [HOST])],
         "tls12": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_2", "TLSv1_2"))],
         "tls13": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_3", "TLSv1_3"))],
         "old-tls": [envoy.filter_chain(mood, [ECDSA], [HOST], **old)],
         "no-h2": [envoy.filter_chain(mood, [ECDSA], [HOST], **no_h2)],
-        "client-optional": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern, client_roots=roots)],
-        "client-required": [
-            envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern, client_roots=roots, require=True)
-        ],
+        "client-optional": [envoy.filter_chain(mood, [ECDSA], [HOST], client_roots=roots)],
+        "client-required": [envoy.filter_chain(mood, [ECDSA], [HOST], client_roots=roots, require=True)],
         "plain": [{"name": mood, "filters": one["filters"]}],
         "overlapping": [one, wide],
         "overlapping-wildcard": [one, wide],
@@ -173,8 +168,8 @@ def envoy_chains(mood: str) -> list[envoy.Document]:
             envoy.filter_chain(mood, [ECDSA], [HOST], **no_h2),
             envoy.filter_chain("wide", [WILDCARD], ["*.example.test"], **no_h2),
         ],
-        "default-for-all": [envoy.filter_chain(mood, [OTHER], versions=modern)],
-        "only-others": [envoy.filter_chain(mood, [OTHER], [ELSEWHERE], versions=modern)],
+        "default-for-all": [envoy.filter_chain(mood, [OTHER])],
+        "only-others": [envoy.filter_chain(mood, [OTHER], [ELSEWHERE])],
     }
     return chains.get(mood, [one])
 

@@ -63,7 +63,7 @@ def filter_chain(
     names: Sequence[str] = (),
     *,
     alpn: Sequence[str] = ("h2", "http/1.1"),
-    versions: tuple[str, str] = ("TLSv1_0", "TLSv1_3"),
+    versions: tuple[str, str] = ("TLSv1_2", "TLSv1_3"),
     client_roots: bytes = b"",
     require: bool = False,
     ciphers: Sequence[str] = (),
