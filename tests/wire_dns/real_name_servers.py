@@ -2,9 +2,9 @@
 
     servers = NameServers(zones, folder); servers.start(); ...; servers.stop()
 
-``test.`` is the parent of every zone and is served by a Knot of its own; ``ns-SERVER.test.`` is the name of a
-server in delegations. Linux only: elsewhere 127.0.0.2 is not an address. BIND listens on 127.0.0.1, because it
-takes only addresses that an interface has.
+``test.`` is the parent of every zone and is served by a Knot of its own; ``ns-SERVER.test.`` is the name of
+a server in delegations. Linux only: elsewhere 127.0.0.2 is not an address. BIND listens on 127.0.0.1, because
+it takes only addresses that an interface has.
 """
 
 from __future__ import annotations
@@ -43,7 +43,16 @@ _PROGRAMS = {
     "dig": (),
     "delv": (),
 }
-_LAST_OCTET = {PARENT: 1, KNOT: 11, KNOT2: 12, POWERDNS: 13, UNBOUND: 21, UNBOUND2: 22, DNSMASQ: 23, NOBODY: 99}
+_LAST_OCTET = {
+    PARENT: 1,
+    KNOT: 11,
+    KNOT2: 12,
+    POWERDNS: 13,
+    UNBOUND: 21,
+    UNBOUND2: 22,
+    DNSMASQ: 23,
+    NOBODY: 99,
+}
 _START_WITHIN_S = 15.0
 
 
@@ -193,7 +202,9 @@ class NameServers:
                     break
                 dead = [one for one in self.processes if one.poll() is not None]
                 if dead or time.monotonic() > end:
-                    logs = "".join(path.read_text(errors="replace")[-800:] for path in self.folder.glob("*.log"))
+                    logs = "".join(
+                        path.read_text(errors="replace")[-800:] for path in self.folder.glob("*.log")
+                    )
                     raise AssertionError(f"{server} did not start: {logs}")
 
     def _run(self, server: str, arguments: list[str]) -> None:
@@ -201,8 +212,12 @@ class NameServers:
         assert found is not None
         with (self.folder / f"{server}.log").open("wb") as log:
             self.processes.append(
-                subprocess.Popen(  # noqa: S603
-                    [found, *arguments[1:]], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._home(server)
+                subprocess.Popen(
+                    [found, *arguments[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self._home(server),
                 )
             )
 
@@ -250,7 +265,7 @@ class NameServers:
             "acl:\n  - id: local\n    address: 127.0.0.0/8\n    action: [transfer, update, notify]\n"
             f"remote:\n  - id: primary\n    address: {self.ip(KNOT)}@{self.port}\n"
             "policy:\n  - id: quick\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
-            f"template:\n  - id: default\n    storage: {home}\n    file: \"%s.zone\"\n    acl: local\n"
+            f'template:\n  - id: default\n    storage: {home}\n    file: "%s.zone"\n    acl: local\n'
             "    zonefile-sync: -1\n    semantic-checks: off\n    zonefile-load: whole\n"
             f"zone:\n{''.join(zones)}"
         )
@@ -266,10 +281,13 @@ class NameServers:
                 records = zone.inside if view == "inside" and zone.inside else zone.records
                 path = self._write(BIND, f"{zone.name}.{view}", zone.text(records, zone.serial))
                 allow = "allow-query { none; };" if zone.refused else ""
-                stanzas.append(f'zone "{zone.name}" {{ type primary; file "{path}"; check-names ignore; {allow} }};')
+                stanzas.append(
+                    f'zone "{zone.name}" {{ type primary; file "{path}"; check-names ignore; {allow} }};'
+                )
         config = (
             f'options {{ directory "{home}"; pid-file none; session-keyfile none; listen-on-v6 {{ none; }};'
-            f" listen-on port {self.port} {{ 127.0.0.1; }}; recursion no; notify no; dnssec-validation no; }};\n"
+            f" listen-on port {self.port} {{ 127.0.0.1; }}; recursion no; notify no;"
+            " dnssec-validation no; };\n"
             "controls { };\n"
             "logging { channel out { stderr; severity warning; }; category default { out; }; };\n"
             f'view "inside" {{ match-clients {{ {self.ip(UNBOUND2)}; }}; {" ".join(views["inside"])} }};\n'
@@ -299,7 +317,8 @@ class NameServers:
     def _unbound(self, server: str, anchors: list[str]) -> None:
         stubs = [("test", PARENT), *((zone.name, zone.servers[0]) for zone in self.zones)]
         stub_lines = "".join(
-            f'stub-zone:\n  name: "{name}"\n  stub-addr: {self.ip(owner)}@{self.port}\n' for name, owner in stubs
+            f'stub-zone:\n  name: "{name}"\n  stub-addr: {self.ip(owner)}@{self.port}\n'
+            for name, owner in stubs
         )
         anchor_lines = "".join(f"  trust-anchor: '{line}'\n" for line in anchors)
         expired = "  serve-expired: yes\n  serve-expired-client-timeout: 300\n" if server == UNBOUND2 else ""
@@ -345,8 +364,18 @@ def _insert(database: sqlite3.Connection, zone: Zone) -> None:
     made = database.execute("INSERT INTO domains (name, type) VALUES (?, 'NATIVE')", (zone.name,))
     for line in zone.serves(POWERDNS).splitlines()[1:]:
         label, ttl, kind, value = line.split(maxsplit=3)
-        name = zone.name if label == "@" else label.rstrip(".") if label.endswith(".") else f"{label}.{zone.name}"
-        bare = value if kind in ("TXT", "LUA", "CAA") else " ".join(word.rstrip(".") for word in value.split(" "))
+        name = (
+            zone.name
+            if label == "@"
+            else label.rstrip(".")
+            if label.endswith(".")
+            else f"{label}.{zone.name}"
+        )
+        bare = (
+            value
+            if kind in ("TXT", "LUA", "CAA")
+            else " ".join(word.rstrip(".") for word in value.split(" "))
+        )
         database.execute(
             "INSERT INTO records (domain_id, name, type, content, ttl, prio) VALUES (?, ?, ?, ?, ?, 0)",
             (made.lastrowid, name, kind, bare, int(ttl)),
@@ -356,7 +385,7 @@ def _insert(database: sqlite3.Connection, zone: Zone) -> None:
 def _free_port(addresses: list[str]) -> int:
     """A port that is free for UDP and TCP on every address, outside the range that clients are given."""
     for _ in range(100):
-        port = random.randint(20000, 32000)  # noqa: S311
+        port = random.randint(20000, 32000)
         try:
             for address in ("127.0.0.1", *addresses):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
