@@ -85,6 +85,7 @@ class Zone:
     delegated: tuple[str, ...] = ()
     serial: int = 7
     minimum: int = 300
+    soa_ttl: int = 300
     instead: Mapping[str, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
     secondary: str = ""
     inside: tuple[str, ...] = ()
@@ -97,7 +98,7 @@ class Zone:
         names = self.listed or (*self.servers, *([self.secondary] if self.secondary else []))
         lines = [
             f"$ORIGIN {self.name}.",
-            f"@ 300 SOA ns-{self.servers[0]}.test. hostmaster.test. {serial} 3600 600 86400 {self.minimum}",
+            f"@ {self.soa_ttl} SOA ns-{self.servers[0]}.test. hostmaster.test. {serial} 3600 600 86400 {self.minimum}",
             *(f"@ 300 NS ns-{name}.test." for name in names),
             *records,
         ]
@@ -143,7 +144,8 @@ class NameServers:
             self._powerdns()
             self._dnsmasq()
             self._answers({PARENT: "test.", **{name: self._any_zone(name) for name in (KNOT, KNOT2)}})
-            anchors = [line for zone in self.zones if zone.signed for line in self.anchors(zone.name)]
+            signed = [zone.name for zone in self.zones if zone.signed or zone.presigned]
+            anchors = [line for name in signed for line in self.anchors(name)]
             for name in (UNBOUND, UNBOUND2):
                 self._unbound(name, anchors)
             self._answers({BIND: self._any_zone(BIND), POWERDNS: self._any_zone(POWERDNS)})
@@ -278,8 +280,8 @@ class NameServers:
             if BIND not in zone.servers:
                 continue
             for view, stanzas in views.items():
-                records = zone.inside if view == "inside" and zone.inside else zone.records
-                path = self._write(BIND, f"{zone.name}.{view}", zone.text(records, zone.serial))
+                text = zone.text(zone.inside, zone.serial) if view == "inside" and zone.inside else zone.serves(BIND)
+                path = self._write(BIND, f"{zone.name}.{view}", text)
                 allow = "allow-query { none; };" if zone.refused else ""
                 stanzas.append(
                     f'zone "{zone.name}" {{ type primary; file "{path}"; check-names ignore; {allow} }};'
@@ -374,7 +376,7 @@ def _insert(database: sqlite3.Connection, zone: Zone) -> None:
         bare = (
             value
             if kind in ("TXT", "LUA", "CAA")
-            else " ".join(word.rstrip(".") for word in value.split(" "))
+            else " ".join(word.rstrip(".") or "." for word in value.split(" "))
         )
         database.execute(
             "INSERT INTO records (domain_id, name, type, content, ttl, prio) VALUES (?, ?, ?, ?, ?, 0)",
