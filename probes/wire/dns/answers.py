@@ -61,7 +61,8 @@ class DnsAnswer:
     ``edns_dropped``: questions with EDNS got no answer or FORMERR, one without it was answered.
     ``negative_ttl`` is how long the absence may be cached, in seconds: min(SOA TTL, SOA minimum) of the
     reply (RFC 2308, section 5); None for an answer that holds records or shows no SOA.
-    ``name`` is what was asked where it is not the target's own name. ``tries``: datagrams sent.
+    ``name`` is what was asked where it is not the target's own name. ``edns``: the reply came with an
+    EDNS record. ``tries``: datagrams sent.
     """
 
     type: str
@@ -86,6 +87,7 @@ class DnsAnswer:
     services: tuple[ServiceRecord, ...] = ()
     signed: bool = False
     scope: int | None = None
+    edns: bool = False
     tries: int = 1
 
     def values(self, type_name: str = "") -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from ...verdict import Finding
 from .delegation import server_findings, together, walk_findings
+from .existence import existence_findings
 from .facts import DnsFacts, DnsPolicy
-from .names import name_findings
+from .ownership import ownership_findings
 from .resolver import resolver_findings
 from .sides import side_findings
 from .ttl import gate, ttl_findings
@@ -22,7 +23,8 @@ def judge(facts: DnsFacts, policy: DnsPolicy) -> tuple[Finding, ...]:
             found += side_findings(facts, server, policy)
     found += together(facts)
     found += ttl_findings(facts, policy)
-    found += name_findings(facts, policy)
+    found += existence_findings(facts)
+    found += ownership_findings(facts, policy)
     found += resolver_findings(facts)
     return tuple(_distinct(found))
 

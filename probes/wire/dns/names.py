@@ -1,235 +1,34 @@
-"""Whether the name leads to an address: absence, aliases, wildcards, CDNs; who owns it, and CAA. Pure."""
+"""Names as answers write them: lower case, with the final dot. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....cluster.text import clean
-from ...verdict import Finding, Verdict
-from .cdn import cdn_of_address, cdn_of_name
-from .facts import AUTHORITATIVE, CaaLevel, DnsFacts, DnsPolicy, DnsServerFacts, OwnerRecord, RecordSet
-from .resolver import absence_remembered
-from .state import owner_of
-from .words import answered, dig, found, label, listed, record_line, values
 
-_NEEDED = ("A", "AAAA", "CNAME")
+def absolute(name: str) -> str:
+    """Lower case with the final dot."""
+    return name.lower().rstrip(".") + "."
 
 
-def name_findings(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """Everything about the name itself, from all servers together."""
-    broken = list(_broken_alias(facts))
-    yield from broken
-    for server in facts.servers:
-        if not broken and not server.error and not absence_remembered(facts, server):
-            yield from _no_address(facts, server)
-    yield from _alias_target(facts)
-    yield from _wildcard(facts)
-    yield from _cdn(facts, policy)
-    yield from _owners(facts, policy)
-    yield from _caa(facts, policy)
+def parent_of(name: str) -> str:
+    """The name without its first label; the root's is the root."""
+    rest = name.partition(".")[2]
+    return rest or "."
 
 
-def _broken_alias(facts: DnsFacts) -> Iterator[Finding]:
-    """Aliases that end nowhere or where they began; from the followed chain, else from the answers."""
-    chain = facts.chain
-    if chain is not None and chain.aliases and chain.end in ("no-name", "loop"):
-        links = [clean(chain.begins, 120), *(clean(" ".join(hop.values), 120) for hop in chain.aliases)]
-        lines = [
-            f"{hop.server} {hop.owner} {hop.ttl} {hop.type} {' '.join(hop.values)}" for hop in chain.hops
-        ]
-        if chain.end == "loop":
-            words = f"the aliases lead in a circle: {' -> '.join(links[:6])}"
-            yield found(facts, "DNS057", Verdict.FAIL, words, type_name="CNAME", lines=lines)
-        else:
-            words = f"{' -> '.join(links[:6])}, and {clean(chain.last, 120)} does not exist"
-            yield found(facts, "DNS056", Verdict.FAIL, words, type_name="CNAME", lines=lines)
-        return
-    for server in facts.servers:
-        yield from _broken_answer(facts, server)
+def ancestors(name: str) -> Iterator[str]:
+    """``name`` and every name above it, the root last."""
+    while name != ".":
+        yield name
+        name = parent_of(name)
+    yield name
 
 
-def _broken_answer(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
-    for answer in server.answers:
-        aliases = {rrset.owner: rrset for rrset in answer.rrsets if rrset.type == "CNAME"}
-        if answer.error or not aliases:
-            continue
-        targets = [value.lower() for rrset in aliases.values() for value in rrset.values]
-        if answer.rcode == "NXDOMAIN":
-            last = next(
-                (target for target in targets if target not in aliases), targets[-1] if targets else ""
-            )
-            first = record_line(next(iter(aliases.values())))
-            words = f"{label(server)}: {first}; {clean(last, 120)} does not exist"
-            yield found(facts, "DNS056", Verdict.FAIL, words, server, answer.type)
-            return
-        if targets and all(target in aliases for target in targets):
-            words = f"{label(server)}: the aliases lead in a circle: {listed(aliases)}"
-            yield found(facts, "DNS057", Verdict.FAIL, words, server, answer.type)
-            return
+def depth(name: str) -> int:
+    """How many labels."""
+    return 0 if name == "." else name.count(".")
 
 
-def _no_address(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
-    asked = [answer for answer in server.answers if answer.type in _NEEDED]
-    if not asked or not all(answered(answer) for answer in asked):
-        return
-    name = clean(facts.target.name, 255)
-    remembered = max((answer.negative_ttl or 0 for answer in asked), default=0) or server.negative_ttl
-    caches = f"; caches remember that for up to {remembered} s" if remembered else ""
-    if any(answer.rcode == "NXDOMAIN" for answer in asked):
-        yield found(facts, "DNS040", Verdict.FAIL, f"{label(server)}: {name} does not exist{caches}", server)
-    elif not any(rrset.type in _NEEDED for rrset in server.rrsets):
-        yield _nothing(facts, server, caches)
-
-
-def _nothing(facts: DnsFacts, server: DnsServerFacts, caches: str) -> Finding:
-    """The name exists, without an address: because of an alias of HTTPS, behind a wildcard, or just so."""
-    name = clean(facts.target.name, 255)
-    answer = server.answer("HTTPS")
-    aliases = [one for one in (answer.services if answer is not None else ()) if one.alias]
-    if aliases:
-        words = f"{label(server)}: {name} has only an HTTPS alias to {clean(aliases[0].target, 120)}{caches}"
-        return found(facts, "DNS034", Verdict.FAIL, words, server, "HTTPS")
-    sibling = facts.sibling
-    if sibling is not None and server.kind == AUTHORITATIVE and sibling.answer.values("A"):
-        here = [record for record in facts.owners if record.kind == "exact"]
-        culprit = f"TXT {clean(' '.join(here[0].texts), 120)}" if here else "a record of another type"
-        shown = listed(sibling.answer.values("A"))
-        words = f"{label(server)}: {culprit} hides the wildcard, which gives other names {shown}"
-        command = dig(facts, server, "TXT")
-        lines = [f"{sibling.server} {clean(sibling.name, 120)} A {shown}"]
-        return found(facts, "DNS053", Verdict.FAIL, words, server, lines=lines, command=command)
-    return found(facts, "DNS041", Verdict.FAIL, f"{label(server)}: {name} has no address{caches}", server)
-
-
-def _alias_target(facts: DnsFacts) -> Iterator[Finding]:
-    """An HTTPS alias whose target leads nowhere."""
-    for chain in facts.alias_chains:
-        if chain.end in ("no-name", "no-data", "loop"):
-            words = f"the HTTPS alias leads to {clean(chain.last or chain.begins, 120)}, which has no address"
-            command = dig(facts, None, "A", name=chain.last or chain.begins)
-            yield found(facts, "DNS034", Verdict.FAIL, words, type_name="HTTPS", command=command)
-
-
-def _wildcard(facts: DnsFacts) -> Iterator[Finding]:
-    """A random name beside this one gets the very same answer."""
-    sibling = facts.sibling
-    if sibling is None or not answered(sibling.answer) or sibling.answer.rcode != "NOERROR":
-        return
-    theirs = _tail(sibling.answer.rrsets, sibling.name)
-    server = next((one for one in facts.authoritative if one.address == sibling.server), None)
-    mine = server.answer(sibling.answer.type) if server is not None else None
-    if server is None or mine is None or not theirs or theirs != _tail(mine.rrsets, owner_of(facts)):
-        return
-    words = f"{label(server)} answers {clean(sibling.name, 120)}, a name made up at random, just as this one"
-    command = dig(facts, server, sibling.answer.type, name=sibling.name)
-    yield found(facts, "DNS052", Verdict.WARN, words, server, command=command)
-
-
-def _tail(rrsets: tuple[RecordSet, ...], name: str) -> list[tuple[str, str, int, tuple[str, ...]]]:
-    """The record sets with the asked name left open, in one order."""
-    own = name.lower().rstrip(".")
-    return sorted(
-        (
-            "" if rrset.owner.rstrip(".") == own else rrset.owner,
-            rrset.type,
-            rrset.ttl,
-            tuple(sorted(rrset.values)),
-        )
-        for rrset in rrsets
-    )
-
-
-def _cdn(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """Known by its published names and ranges only: a CDN that is in no list is not seen."""
-    sides = policy.old | policy.new
-    aliases = [hop.values for hop in facts.chain.aliases] if facts.chain is not None else []
-    aliases += [rrset.values for one in facts.servers for rrset in one.rrsets if rrset.type == "CNAME"]
-    by_name = [
-        (value, cdn) for found_values in aliases for value in found_values if (cdn := cdn_of_name(value))
-    ]
-    addresses = [value for one in facts.servers for kind in ("A", "AAAA") for value in values(one, kind)]
-    by_address = [
-        (value, cdn) for value in addresses if value not in sides and (cdn := cdn_of_address(value))
-    ]
-    told = by_name or by_address
-    if told and not sides.intersection(addresses):
-        value, cdn = told[0]
-        words = f"leads to {clean(value, 120)} of {cdn}: DNS says nothing of the side behind it"
-        yield found(facts, "DNS038", Verdict.WARN, words, type_name="A")
-
-
-def _owners(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    records = [record for record in facts.owners if record.heritage and record.owner]
-    owners = sorted({record.owner for record in records})
-    if not owners:
-        return
-    lines = [_owner_line(record) for record in records]
-    shown = f"{listed(owners)} ({clean(records[0].resource, 120) or 'no resource named'})"
-    command = dig(facts, None, "TXT", name=records[0].name, address=records[0].server)
-    foreign = [record for record in records if record.owner != policy.external_dns_owner]
-    if len(owners) > 1:
-        words = f"external-dns records name several owners: {shown}"
-        yield found(facts, "DNS054", Verdict.FAIL, words, type_name="TXT", lines=lines, command=command)
-    elif policy.external_dns_owner and foreign:
-        words = f"the name is owned by external-dns {shown}, not by {clean(policy.external_dns_owner, 80)}"
-        yield found(facts, "DNS054", Verdict.FAIL, words, type_name="TXT", lines=lines, command=command)
-    elif not policy.external_dns_owner:
-        words = f"the name is owned by external-dns {shown}: whether that is yours was not told"
-        yield found(facts, "DNS063", Verdict.WARN, words, type_name="TXT", lines=lines, command=command)
-
-
-def _owner_line(record: OwnerRecord) -> str:
-    return f"{record.server} {record.name} {record.ttl} TXT {' '.join(record.texts)}"
-
-
-def _caa(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    if not policy.ca_domains:
-        return
-    level, unknown = _deciding(facts.caa)
-    if unknown is not None:
-        words = f"whether CAA allows {listed(policy.ca_domains)} is not known: {_why(unknown)}"
-        yield _caa_found(facts, Verdict.UNKNOWN, words, unknown)
-    if level is None:
-        return
-    wild = facts.target.name.startswith("*.")
-    tags = {record.tag.lower() for record in level.records}
-    tag = "issuewild" if wild and "issuewild" in tags else "issue"
-    allowed = [
-        record.value.split(";")[0].strip().lower() for record in level.records if record.tag.lower() == tag
-    ]
-    critical = [
-        record.tag for record in level.records if record.flags & 128 and record.tag.lower() not in _KNOWN
-    ]
-    wanted = {domain.lower().rstrip(".") for domain in policy.ca_domains}
-    if critical:
-        words = (
-            f"{clean(level.name, 120)} has a critical CAA property that nobody may ignore: {listed(critical)}"
-        )
-        yield _caa_found(facts, Verdict.FAIL, words, level)
-    elif allowed and not wanted.intersection(domain.rstrip(".") for domain in allowed):
-        only = listed(filter(None, allowed)) or "nobody"
-        words = f"CAA of {clean(level.name, 120)} allows {only}, not {listed(policy.ca_domains)}"
-        yield _caa_found(facts, Verdict.FAIL, words, level)
-
-
-_KNOWN = {"issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone"}
-
-
-def _deciding(levels: tuple[CaaLevel, ...]) -> tuple[CaaLevel | None, CaaLevel | None]:
-    """The level whose records count, and the one below it that could not be read, if any."""
-    for level in levels:
-        if not level.answered:
-            return None, level
-        if level.records:
-            return level, None
-    return None, None
-
-
-def _why(level: CaaLevel) -> str:
-    return f"{clean(level.name, 120)} was not answered ({clean(level.error or level.rcode, 80)})"
-
-
-def _caa_found(facts: DnsFacts, verdict: Verdict, words: str, level: CaaLevel) -> Finding:
-    lines = [f"{level.name} CAA {record.flags} {record.tag} {record.value}" for record in level.records]
-    command = dig(facts, None, "CAA", name=level.name, address=level.server)
-    return found(facts, "DNS055", verdict, words, type_name="CAA", lines=lines, command=command)
+def within(name: str, zone: str) -> bool:
+    """Whether ``name`` is ``zone`` or below it."""
+    return zone == "." or name == zone or name.endswith("." + zone)
