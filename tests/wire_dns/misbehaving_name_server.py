@@ -23,7 +23,7 @@ DROPS, SLOW, TRUNCATES, NO_EDNS, NO_AA = "odd-drops", "odd-slow", "odd-truncates
 FLAPS, GARBAGE = "odd-flaps", "odd-garbage"
 # the last octet of each one's address
 ODD = {DROPS: 31, SLOW: 32, TRUNCATES: 33, NO_EDNS: 34, NO_AA: 35, FLAPS: 36, GARBAGE: 37}
-SLOW_S = 1.15
+SLOW_S = 0.6
 _ADDRESS_TYPES = ("A", "AAAA")
 
 
@@ -65,7 +65,9 @@ class Misbehaving:
         response = dns.message.make_response(query)
         name = query.question[0].name
         version = next(self.turn) if kind == "A" else 0
-        zone = next((one for one in self.versions[version] if one.origin and name.is_subdomain(one.origin)), None)
+        zone = next(
+            (one for one in self.versions[version] if one.origin and name.is_subdomain(one.origin)), None
+        )
         if zone is None or zone.origin is None:
             response.set_rcode(dns.rcode.REFUSED)
             return response

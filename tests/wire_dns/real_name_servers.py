@@ -98,7 +98,8 @@ class Zone:
         names = self.listed or (*self.servers, *([self.secondary] if self.secondary else []))
         lines = [
             f"$ORIGIN {self.name}.",
-            f"@ {self.soa_ttl} SOA ns-{self.servers[0]}.test. hostmaster.test. {serial} 3600 600 86400 {self.minimum}",
+            f"@ {self.soa_ttl} SOA ns-{self.servers[0]}.test. hostmaster.test."
+            f" {serial} 3600 600 86400 {self.minimum}",
             *(f"@ 300 NS ns-{name}.test." for name in names),
             *records,
         ]
@@ -177,6 +178,17 @@ class NameServers:
                 message.replace(label, ttl, kind, value)
         reply = dns.query.tcp(message, self.ip(server), port=self.port, timeout=5)
         assert reply.rcode() == dns.rcode.NOERROR, dns.rcode.to_text(reply.rcode())
+
+    def ask(self, server: str, name: str, kind: str) -> dns.message.Message:
+        """One question with recursion desired, over UDP."""
+        query = dns.message.make_query(name, kind, want_dnssec=True)
+        return dns.query.udp(query, self.ip(server), port=self.port, timeout=5)
+
+    def dig(self, server: str, *arguments: str) -> str:
+        """What dig prints; a resolver is asked with recursion, others without."""
+        recurse = "+recurse" if server in (UNBOUND, UNBOUND2, DNSMASQ) else "+norecurse"
+        command = [program("dig") or "dig", f"@{self.ip(server)}", "-p", str(self.port), recurse, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout
 
     def anchors(self, zone: str, server: str = KNOT) -> list[str]:
         """The zone's DNSKEYs as master file lines."""
@@ -280,7 +292,11 @@ class NameServers:
             if BIND not in zone.servers:
                 continue
             for view, stanzas in views.items():
-                text = zone.text(zone.inside, zone.serial) if view == "inside" and zone.inside else zone.serves(BIND)
+                text = (
+                    zone.text(zone.inside, zone.serial)
+                    if view == "inside" and zone.inside
+                    else zone.serves(BIND)
+                )
                 path = self._write(BIND, f"{zone.name}.{view}", text)
                 allow = "allow-query { none; };" if zone.refused else ""
                 stanzas.append(

@@ -1,4 +1,4 @@
-"""Who stands behind the name: a CDN, an external-dns, the certificate authorities that may sign for it. Pure."""
+"""Who stands behind the name: a CDN, an external-dns, the authorities that may certify it. Pure."""
 
 from __future__ import annotations
 

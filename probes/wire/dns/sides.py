@@ -145,7 +145,7 @@ def _by_subnet(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> It
 
 
 def _split(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """A resolver's answer that no authoritative server gives and no cache can hold: another zone of that name."""
+    """A resolver's answer that no authoritative server gives and no cache can hold: another zone."""
     if server.kind == AUTHORITATIVE:
         return
     for kind in _FAMILIES:

@@ -100,7 +100,7 @@ def _extremes(facts: DnsFacts) -> Iterator[Finding]:
 
 
 def _flattened(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """A zone's own TTL stands still. One that runs down comes from a cache: the record is made of another's."""
+    """A zone's own TTL stands still. One that runs down comes from a cache, of another name's records."""
     if not server.aa:
         return
     for rrset in _own(facts, server):
