@@ -15,7 +15,7 @@ from pointsman.probes.verdict import Finding, Verdict
 from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget, Sighting
 from pointsman.probes.wire.dns.judge import judge
 from pointsman.probes.wire.dns.observe import observe
-from real_name_servers import PARENT, NameServers, missing
+from real_name_servers import KNOT, PARENT, UNBOUND, NameServers, missing
 
 pytestmark = [
     pytest.mark.real,
@@ -129,3 +129,26 @@ async def test_a_healthy_name_raises_no_alarm(servers: NameServers, situation: S
     assert situation.says in only.summary
     assert all(server.aa for server in facts.authoritative)
     assert len(facts.authoritative) == len(situation.zone.parents)
+
+
+@pytest.mark.parametrize(
+    ("zone", "server", "expected"),
+    [
+        ("well-signed.test", KNOT, "fully validated"),
+        ("well-signed.test", UNBOUND, "fully validated"),
+        ("bogus.test", KNOT, "RRSIG has expired"),
+        ("gap.test", KNOT, "fully validated"),
+    ],
+)
+async def test_delv_says_the_same_of_signatures(
+    servers: NameServers, zone: str, server: str, expected: str
+) -> None:
+    situation = next(one for one in (*SITUATIONS, *HEALTHY) if one.zone.name == zone)
+    name = situation.name if zone != "gap.test" else "aaa.gap.test"
+    said = await asyncio.to_thread(servers.delv, server, zone, name, "A")
+    assert expected in said, said
+    facts = await observe(replace(target(servers, situation), name=name, resolvers=(servers.at(UNBOUND),)))
+    (resolver,) = facts.resolvers
+    assert resolver.dnssec is not None
+    assert resolver.dnssec.bogus == (zone == "bogus.test")
+    assert resolver.dnssec.checked.ad == (zone != "bogus.test")

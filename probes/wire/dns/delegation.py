@@ -208,9 +208,9 @@ def walk_findings(facts: DnsFacts) -> Iterator[Finding]:
 
 
 def _two_lists(facts: DnsFacts, walk: Walk) -> Iterator[Finding]:
-    came = [one for one in walk.delegations if one.ns and not one.error]
+    came = [one for one in walk.delegations if one.ns and not one.error and not one.aa]
     asked_child = any(server.by_child for server in walk.listed)
-    if not walk.parent or not came or not asked_child:
+    if not came or not asked_child:
         return
     only_parent = [one for one in walk.listed if one.by_parent and not one.by_child]
     only_child = [one for one in walk.listed if one.by_child and not one.by_parent]
