@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
-from functools import lru_cache
 from typing import Any
 
 from ....cluster.text import clean
@@ -62,7 +61,7 @@ class Asker:
     def submit(self, server: Server, question: Question, timeout_s: float, clock: Clock, done: Done) -> None:
         """Ask; ``done`` is called once with the answer, in the loop."""
         try:
-            written = _written(question)
+            written = write(question)
             if server.scheme != PLAIN:
                 self._in_background(self._over_stream(server, question, written, timeout_s, clock, done))
                 return
@@ -158,11 +157,6 @@ def _as_failed(error: Exception) -> AskError:
 def _loop_time(until: float) -> float:
     loop = asyncio.get_running_loop()
     return loop.time() + until - time.monotonic()
-
-
-@lru_cache(maxsize=8192)
-def _written(question: Question) -> Written:
-    return write(question)
 
 
 def not_asked(question: Question, detail: str) -> DnsAnswer:

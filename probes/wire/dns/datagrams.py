@@ -58,7 +58,8 @@ class Pending:
     """A question on its way."""
 
     __slots__ = (
-        "clock", "done", "lane", "message_id", "question", "resends", "sent_at", "socket", "timeout_s",
+        "clock", "done", "lane", "message_id", "question", "resend_at",
+        "resends", "sent_at", "socket", "timeout_s",
         "tries", "trouble", "until", "without_edns", "written",
     )  # fmt: skip
 
@@ -75,7 +76,8 @@ class Pending:
         self.socket: _Socket | None = None
         self.sent_at = self.until = 0.0
         self.tries = 0
-        self.resends: tuple[float, ...] = ()
+        self.resends = 0
+        self.resend_at = 0.0
         self.without_edns = False
         self.trouble = ""
 
@@ -240,18 +242,19 @@ class Datagrams:
         pending.message_id, pending.socket = number, chosen
         pending.sent_at = now
         pending.until = min(now + pending.timeout_s, pending.clock.start(now))
-        pending.resends = tuple(now + share * (pending.until - now) for share in _RESENDS)
+        pending.resends = 0
+        pending.resend_at = now + _RESENDS[0] * (pending.until - now)
         chosen.pending[number] = pending
         pending.lane.in_flight += 1
         self._send(pending)
 
     def _send(self, pending: Pending) -> None:
         written = pending.written
-        message = written.without_edns if pending.without_edns else written.with_edns
+        message = written.message(pending.message_id.to_bytes(2, "big"), edns=not pending.without_edns)
         pending.tries += 1
         assert pending.socket is not None
         try:
-            pending.socket.send(pending.message_id.to_bytes(2, "big") + message, pending.lane.destination)
+            pending.socket.send(message, pending.lane.destination)
         except BlockingIOError:
             # the kernel's buffer is full: as good as lost on the way
             pass
@@ -268,7 +271,7 @@ class Datagrams:
                 for pending in list(one.pending.values()):
                     if now >= pending.until:
                         self._give_up(pending)
-                    elif pending.resends and now >= pending.resends[0]:
+                    elif now >= pending.resend_at:
                         self._again(pending)
         for lane in self._lanes.values():
             while lane.waiting and 0 < lane.waiting[0].clock.until <= now:
@@ -278,8 +281,11 @@ class Datagrams:
         self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick) if busy else None
 
     def _again(self, pending: Pending) -> None:
-        pending.resends = pending.resends[1:]
-        pending.without_edns = pending.without_edns or not (pending.resends or pending.question.dnssec)
+        pending.resends += 1
+        last = pending.resends >= len(_RESENDS)
+        share = 2.0 if last else _RESENDS[pending.resends]
+        pending.resend_at = pending.sent_at + share * (pending.until - pending.sent_at)
+        pending.without_edns = pending.without_edns or (last and not pending.question.dnssec)
         self._send(pending)
 
     def _give_up(self, pending: Pending) -> None:
@@ -340,7 +346,7 @@ class Datagrams:
         if fields["rcode"] in ("FORMERR", "NOTIMP", "BADVERS") and not pending.without_edns:
             pending.trouble = ""
             if not question.subnet and not question.dnssec:
-                pending.without_edns, pending.resends = True, ()
+                pending.without_edns, pending.resends = True, len(_RESENDS)
                 self._send(pending)
                 return
         lane.answered += 1
@@ -359,7 +365,7 @@ class Datagrams:
 
     def _next_try_now(self, pending: Pending) -> None:
         """What cannot be read will not become readable: ask again at once, as often as for a lost one."""
-        if pending.resends:
+        if pending.resends < len(_RESENDS):
             self._again(pending)
             return
         self._end(pending)
