@@ -11,8 +11,9 @@ import asyncio
 import os
 import socket
 import time
+from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....cluster.text import clean
@@ -20,15 +21,16 @@ from .answers import DnsAnswer
 from .records import MalformedError
 from .servers import Server
 from .streams import AskError, failure_of
-from .wire import Question, Written, answers_the_question, is_truncated
+from .wire import Question, Reply, Written, answers_the_question, is_truncated
 
 Done = Callable[[DnsAnswer], None]
-Read = Callable[[bytes, Question, Written], dict[str, Any]]
+Read = Callable[[bytes, Question, Written], Reply]
 
 # beyond about 128 in flight, replies overflow a default receive buffer
 _MOST_PER_SOCKET = 100
 _MOST_PER_SERVER = 100
 _FIRST_SOCKETS, _MOST_SOCKETS = 4, 16
+_NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 _TICK_S = 0.02
 _BURST = 50
 _LARGEST_DATAGRAM = 4096
@@ -88,6 +90,7 @@ class _Lane:
     __slots__ = (
         "answered",
         "destination",
+        "family",
         "in_flight",
         "server",
         "source",
@@ -100,6 +103,7 @@ class _Lane:
         self.server = server
         self.destination = _socket_address(server)
         self.source = (self.destination[0], self.destination[1])
+        self.family = socket.AF_INET6 if server.ipv6 else socket.AF_INET
         self.waiting: deque[Pending] = deque()
         self.in_flight = 0
         self.answered = self.unanswered = self.strangers = 0
@@ -145,10 +149,15 @@ class _Socket:
                 self._owner.stranger(source)
                 continue
             pending = self.pending.get(data[0] << 8 | data[1])
-            if pending is None or pending.lane.source != (source[0].partition("%")[0], source[1]):
+            if pending is None or (pending.lane.source != source and pending.lane.source != _bare(source)):
                 self._owner.stranger(source)
                 continue
             self._owner.arrived(pending, data)
+
+
+def _bare(source: tuple[Any, ...]) -> tuple[str, int]:
+    """Address and port of a sender, without an IPv6 scope."""
+    return source[0].partition("%")[0], source[1]
 
 
 class Datagrams:
@@ -164,7 +173,8 @@ class Datagrams:
         self._by_source: dict[tuple[str, int], _Lane] = {}
         self._crowded: deque[_Lane] = deque()
         self._ticking: asyncio.TimerHandle | None = None
-        self._random = b""
+        self._ids: Iterator[int] = iter(())
+        self._turn = 0
 
     def close(self) -> None:
         """Close every socket; what is still asked is never answered."""
@@ -203,7 +213,7 @@ class Datagrams:
                 )
                 continue
             try:
-                chosen = self._choose(socket.AF_INET6 if lane.server.ipv6 else socket.AF_INET)
+                chosen = self._choose(lane.family)
             except OSError as error:
                 failed = failure_of(error)
                 self._fail(waiting.popleft(), failed.kind, failed.detail)
@@ -215,28 +225,32 @@ class Datagrams:
             self._begin(waiting.popleft(), chosen)
 
     def _choose(self, family: socket.AddressFamily) -> _Socket | None:
-        """A socket with room, any of them; None where all are full."""
-        sockets = self._sockets.setdefault(family, [])
-        while len(sockets) < _FIRST_SOCKETS:
-            sockets.append(_Socket(self, family))
-        start = self._random_bytes(1)[0]
-        for step in range(len(sockets)):
-            one = sockets[(start + step) % len(sockets)]
-            if len(one.pending) < _MOST_PER_SOCKET:
-                return one
+        """A socket with room, each in its turn; None where all are full."""
+        sockets = self._sockets.get(family) or self._open_first(family)
+        for _ in sockets:
+            self._turn = turn = (self._turn + 1) % len(sockets)
+            if len(sockets[turn].pending) < _MOST_PER_SOCKET:
+                return sockets[turn]
         if len(sockets) < _MOST_SOCKETS:
             sockets.append(_Socket(self, family))
             return sockets[-1]
         return None
 
-    def _random_bytes(self, count: int) -> bytes:
-        if len(self._random) < count:
-            self._random = os.urandom(4096)
-        taken, self._random = self._random[:count], self._random[count:]
-        return taken
+    def _open_first(self, family: socket.AddressFamily) -> list[_Socket]:
+        sockets = self._sockets[family] = [_Socket(self, family)]
+        while len(sockets) < _FIRST_SOCKETS:
+            sockets.append(_Socket(self, family))
+        return sockets
+
+    def _new_id(self) -> int:
+        number = next(self._ids, None)
+        if number is None:
+            self._ids = iter(array("H", os.urandom(2048)))
+            number = next(self._ids)
+        return number
 
     def _begin(self, pending: Pending, chosen: _Socket) -> None:
-        while (number := int.from_bytes(self._random_bytes(2), "big")) in chosen.pending:
+        while (number := self._new_id()) in chosen.pending:
             pass
         now = time.monotonic()
         pending.message_id, pending.socket = number, chosen
@@ -319,7 +333,7 @@ class Datagrams:
 
     def stranger(self, source: Any) -> None:
         """A datagram that answers nothing: noted for its server, if it is one of ours."""
-        lane = self._by_source.get((source[0].partition("%")[0], source[1]))
+        lane = self._by_source.get(_bare(source))
         if lane is not None:
             lane.strangers += 1
 
@@ -338,12 +352,13 @@ class Datagrams:
             self._room(lane)
             return
         try:
-            fields = self._read(data, question, written)
+            reply = self._read(data, question, written)
         except MalformedError as error:
             pending.trouble = clean(error, 160)
             self._next_try_now(pending)
             return
-        if fields["rcode"] in ("FORMERR", "NOTIMP", "BADVERS") and not pending.without_edns:
+        fields = reply.fields
+        if fields["rcode"] in _NO_EDNS and not pending.without_edns:
             pending.trouble = ""
             if not question.subnet and not question.dnssec:
                 pending.without_edns, pending.resends = True, len(_RESENDS)
@@ -358,6 +373,7 @@ class Datagrams:
                 elapsed_ms=since(pending.sent_at),
                 edns_dropped=dropped,
                 tries=pending.tries,
+                rrsets=reply.rrsets,
                 **fields,
             )
         )
