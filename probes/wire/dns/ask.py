@@ -9,8 +9,9 @@ from typing import Any
 
 from ....cluster.text import clean
 from .answers import DnsAnswer, RecordSet
-from .datagrams import Clock, Datagrams, Done, Pending, since
+from .datagrams import Datagrams, since
 from .doh import Doh
+from .lanes import Clock, Done, Pending
 from .records import MalformedError
 from .servers import HTTPS, PLAIN, Server
 from .streams import AskError, Stream, failure_of

@@ -18,12 +18,12 @@ from typing import Any
 
 from ....cluster.text import clean
 from .answers import DnsAnswer
+from .lanes import Clock, Done, Lane, Pending
 from .records import MalformedError
 from .servers import Server
-from .streams import AskError, failure_of
+from .streams import failure_of
 from .wire import Question, Reply, Written, answers_the_question, is_truncated
 
-Done = Callable[[DnsAnswer], None]
 Read = Callable[[bytes, Question, Written], Reply]
 
 # beyond about 128 in flight, replies overflow a default receive buffer
@@ -38,88 +38,6 @@ _LARGEST_DATAGRAM = 4096
 _RESENDS = (0.33, 0.66)
 # so many questions without any answer, and a server is not given the rest of a long list
 _GIVEN_UP = 60
-
-
-class Clock:
-    """The time that a target has for everything, from its first question on."""
-
-    __slots__ = ("deadline_s", "until")
-
-    def __init__(self, deadline_s: float, *, started: bool = False) -> None:
-        self.deadline_s = deadline_s
-        self.until = time.monotonic() + deadline_s if started else 0.0
-
-    def start(self, now: float) -> float:
-        """When it is over, by time.monotonic()."""
-        if not self.until:
-            self.until = now + self.deadline_s
-        return self.until
-
-
-class Pending:
-    """A question on its way."""
-
-    __slots__ = (
-        "clock", "done", "lane", "message_id", "question", "resend_at",
-        "resends", "sent_at", "socket", "timeout_s",
-        "tries", "trouble", "until", "without_edns", "written",
-    )  # fmt: skip
-
-    def __init__(
-        self, lane: _Lane, question: Question, written: Written, timeout_s: float, clock: Clock, done: Done
-    ) -> None:
-        self.lane = lane
-        self.question = question
-        self.written = written
-        self.timeout_s = timeout_s
-        self.clock = clock
-        self.done = done
-        self.message_id = 0
-        self.socket: _Socket | None = None
-        self.sent_at = self.until = 0.0
-        self.tries = 0
-        self.resends = 0
-        self.resend_at = 0.0
-        self.without_edns = False
-        self.trouble = ""
-
-
-class _Lane:
-    """One server's questions: those in flight, and those that wait for a place."""
-
-    __slots__ = (
-        "answered",
-        "destination",
-        "family",
-        "in_flight",
-        "server",
-        "source",
-        "strangers",
-        "unanswered",
-        "waiting",
-    )
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.destination = _socket_address(server)
-        self.source = (self.destination[0], self.destination[1])
-        self.family = socket.AF_INET6 if server.ipv6 else socket.AF_INET
-        self.waiting: deque[Pending] = deque()
-        self.in_flight = 0
-        self.answered = self.unanswered = self.strangers = 0
-
-
-def _socket_address(server: Server) -> tuple[Any, ...]:
-    if not server.ipv6:
-        return server.address, server.port
-    bare, _, scope = server.address.partition("%")
-    number = 0
-    if scope:
-        try:
-            number = int(scope) if scope.isdigit() else socket.if_nametoindex(scope)
-        except OSError:
-            raise AskError("local", f"no network interface {scope}") from None
-    return bare, server.port, 0, number
 
 
 class _Socket:
@@ -169,9 +87,9 @@ class Datagrams:
         self._read = read
         self._cut_short = cut_short
         self._sockets: dict[socket.AddressFamily, list[_Socket]] = {}
-        self._lanes: dict[Server, _Lane] = {}
-        self._by_source: dict[tuple[str, int], _Lane] = {}
-        self._crowded: deque[_Lane] = deque()
+        self._lanes: dict[Server, Lane] = {}
+        self._by_source: dict[tuple[str, int], Lane] = {}
+        self._crowded: deque[Lane] = deque()
         self._ticking: asyncio.TimerHandle | None = None
         self._ids: Iterator[int] = iter(())
         self._turn = 0
@@ -190,18 +108,19 @@ class Datagrams:
         """Ask; ``done`` is called once. Raises AskError for an address that means nothing here."""
         lane = self._lane(server)
         lane.waiting.append(Pending(lane, question, written, timeout_s, clock, done))
-        self._fill(lane)
+        if lane.in_flight < _MOST_PER_SERVER:
+            self._fill(lane)
         if self._ticking is None:
             self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
-    def _lane(self, server: Server) -> _Lane:
+    def _lane(self, server: Server) -> Lane:
         lane = self._lanes.get(server)
         if lane is None:
-            lane = self._lanes[server] = _Lane(server)
+            lane = self._lanes[server] = Lane(server)
             self._by_source[lane.source] = lane
         return lane
 
-    def _fill(self, lane: _Lane) -> None:
+    def _fill(self, lane: Lane) -> None:
         """Send what waits for this server, as far as there is room."""
         waiting = lane.waiting
         while waiting and lane.in_flight < _MOST_PER_SERVER:
@@ -255,7 +174,7 @@ class Datagrams:
         now = time.monotonic()
         pending.message_id, pending.socket = number, chosen
         pending.sent_at = now
-        pending.until = min(now + pending.timeout_s, pending.clock.start(now))
+        pending.until = min(now + pending.timeout_s, pending.clock.until or pending.clock.start(now))
         pending.resends = 0
         pending.resend_at = now + _RESENDS[0] * (pending.until - now)
         chosen.pending[number] = pending
@@ -389,7 +308,7 @@ class Datagrams:
         self._fail(pending, "malformed", pending.trouble)
         self._room(pending.lane)
 
-    def _room(self, lane: _Lane) -> None:
+    def _room(self, lane: Lane) -> None:
         if lane.waiting:
             self._fill(lane)
         while self._crowded:

@@ -77,7 +77,9 @@ class Written:
 def write(question: Question) -> Written:
     """The bytes of ``question``. Raises ValueError for what is no name, type or subnet."""
     encoded, owner = name_to_wire(question.name)
-    section = encoded + type_number(question.type).to_bytes(2, "big") + b"\0\1"
+    section = encoded + (
+        _ASKED_TYPES.get(question.type) or type_number(question.type).to_bytes(2, "big") + _IN
+    )
     # a resolver is asked with AD: that is how it is asked to say whether it validated (RFC 6840, 5.7)
     flags = (0x0120 if question.recurse else 0) | (0x0010 if question.unchecked else 0)
     extension = _PLAIN_EXTENSION
@@ -85,6 +87,10 @@ def write(question: Question) -> Written:
         options = _subnet_option(question.subnet) if question.subnet else b""
         extension = _extension(question.dnssec, options)
     return Written(flags.to_bytes(2, "big"), section, extension, owner)
+
+
+_IN = b"\0\1"
+_ASKED_TYPES = {name: number.to_bytes(2, "big") + _IN for name, number in TYPES.items()}
 
 
 def _extension(dnssec: bool, options: bytes) -> bytes:
