@@ -31,7 +31,7 @@ class Doh:
         import httpx
 
         # the id is 0, so that caches on the way may answer (RFC 8484, section 4.1)
-        message = b"\0\0" + written.with_edns
+        message = written.message(b"\0\0")
         try:
             client = self._client or self._connect()
             async with client.stream("POST", self._url, content=message) as response:

@@ -109,7 +109,7 @@ class Stream:
                 )
             )
         message_id = os.urandom(2)
-        message = message_id + written.with_edns
+        message = written.message(message_id)
         connection.writer.write(len(message).to_bytes(2, "big") + message)
         await connection.writer.drain()
         for _ in range(_MOST_STRANGERS):
