@@ -12,7 +12,8 @@ import pytest
 from dns_situations import HEALTHY, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
 from misbehaving_name_server import FLAPS, ODD, Misbehaving, MisbehavingServers
 from pointsman.probes.verdict import Finding, Verdict
-from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget, Sighting
+from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget
+from pointsman.probes.wire.dns.history import sightings
 from pointsman.probes.wire.dns.judge import judge
 from pointsman.probes.wire.dns.observe import observe
 from real_name_servers import KNOT, PARENT, UNBOUND, NameServers, missing
@@ -71,14 +72,6 @@ async def look(servers: NameServers, situation: Situation) -> DnsFacts:
     await asyncio.sleep(situation.before_s)
     again = await observe(target(servers, situation))
     return replace(again, seen=sightings(facts))
-
-
-def sightings(facts: DnsFacts) -> tuple[Sighting, ...]:
-    return tuple(
-        Sighting(facts.at, rrset.owner, server.address, rrset.type, rrset.ttl, rrset.values, server.kind)
-        for server in facts.servers
-        for rrset in server.rrsets
-    )
 
 
 def troubles(found: tuple[Finding, ...]) -> dict[str, list[Finding]]:

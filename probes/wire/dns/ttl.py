@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from ....cluster.text import clean
 from ...verdict import Finding, Verdict
 from .facts import AUTHORITATIVE, DnsFacts, DnsPolicy, DnsServerFacts, RecordSet, Sighting
+from .forecast import drain, periods
 from .state import owner_of, ttl_state
-from .words import dig, found, label, listed, record_line, resolvers_that_answer
+from .words import dig, found, label, listed, live, record_line, resolvers_that_answer
 
 _TYPES = ("A", "AAAA", "CNAME")
 _DAY_S = 86_400
@@ -165,20 +166,19 @@ def _held(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterato
 
 
 def _stretched(facts: DnsFacts, rrset: RecordSet, policy: DnsPolicy) -> bool:
-    """Whether the longest TTL that was ever seen at the zone's servers has run out since it was last seen."""
-    history = [
-        one
-        for one in facts.seen
-        if one.kind == AUTHORITATIVE
-        and one.type == rrset.type
-        and one.name.lower().rstrip(".") == rrset.owner.rstrip(".")
+    """Whether every long TTL that the zone's servers were ever seen to give has run out by now."""
+    now = tuple(
+        Sighting(facts.at, one.owner, server.address, one.type, one.ttl, one.values)
+        for server in live(facts)
+        for one in _own(facts, server)
+    )
+    long = [
+        period
+        for period in periods((*facts.seen, *now))
+        if period.type == rrset.type and period.name == rrset.owner and period.ttl > policy.low_ttl
     ]
-    high = [one for one in history if one.ttl > policy.low_ttl]
-    if not high or ttl_state(facts, policy.low_ttl).state != "low":
-        return False
-    # the sighting of the low one that followed is the earliest proof that the long one was gone
-    gone = min((one.at for one in history if one.at > max(item.at for item in high)), default=facts.at)
-    return facts.at > gone + max(one.ttl for one in high)
+    over = drain(long).lets_go_at
+    return over is not None and facts.at > over
 
 
 def _absence(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
