@@ -57,7 +57,7 @@ def _hops(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
         if name == owner or kind not in _TYPES or ttl <= policy.low_ttl:
             continue
         known = seen.get((name, kind))
-        if known is None or ttl > known[0]:
+        if known is None or (ttl, address) > (known[0], known[2]):
             seen[name, kind] = (ttl, server, address)
     for (name, kind), (ttl, server, address) in seen.items():
         where = label(server) if server else clean(address, 80) or "its server"
@@ -90,12 +90,12 @@ def _extremes(facts: DnsFacts) -> Iterator[Finding]:
     served = [(rrset, server) for server in facts.authoritative if server.aa for rrset in _own(facts, server)]
     zero = [(rrset, server) for rrset, server in served if rrset.ttl == 0]
     if zero:
-        rrset, server = zero[0]
+        rrset, server = min(zero, key=lambda one: (one[1].address, one[0].type))
         words = f"{label(server)}: {record_line(rrset)}"
         yield found(facts, "DNS058", Verdict.WARN, words, server, rrset.type)
     long = [(rrset, server) for rrset, server in served if rrset.ttl > _DAY_S]
     if long:
-        rrset, server = max(long, key=lambda one: one[0].ttl)
+        rrset, server = max(long, key=lambda one: (one[0].ttl, one[1].address, one[0].type))
         words = f"{label(server)}: {rrset.type} for {rrset.ttl} s ({rrset.ttl / _DAY_S:.0f} days)"
         yield found(facts, "DNS059", Verdict.WARN, words, server, rrset.type)
 
@@ -188,7 +188,7 @@ def _absence(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
         if server.negative_ttl is not None and server.negative_ttl > policy.longest_negative_ttl
     }
     if long:
-        server, seconds = max(long.items(), key=lambda one: one[1])
+        server, seconds = max(long.items(), key=lambda one: (one[1], one[0].address))
         words = f"{label(server)}: that a name does not exist is remembered for {seconds} s"
         lines = [f"{listed(one.address for one in long)}: the smaller of the SOA's TTL and its minimum"]
         command = dig(facts, server, "SOA", name=server.zone)
