@@ -93,7 +93,7 @@ async def _ask_server(
         if zone:
             extra["ns"] = ask(Question(zone, "NS"))
     if wanted.DNSSEC in target.extras:
-        extra["dnssec"] = ask(Question(target.name, "A", recurse=recurse, dnssec=True))
+        extra["dnssec"] = ask(Question(target.name, "A", recurse=recurse, dnssec=True, sections=True))
     for subnet in target.subnets if wanted.SUBNETS in target.extras else ():
         extra[subnet] = ask(Question(target.name, "A", recurse=recurse, subnet=subnet))
     replies = await asyncio.gather(*questions, *extra.values())

@@ -33,7 +33,7 @@ _MOST_RECORDS = 4000
 _MOST_SETS = 50
 # their data holds no name that may be compressed, so equal bytes are equal data wherever they stand
 _SELF_CONTAINED = frozenset({16, 43, 46, 64, 65, 257})
-_NOT_SHOWN = frozenset({41, 46, 47, 50, 250})
+_NOT_SHOWN = frozenset({41, 46, 50, 250})
 
 _header = struct.Struct("!HHHHHH")
 _record = struct.Struct("!HHIH")
