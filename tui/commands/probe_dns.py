@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _TELL_EVERY_S = 1.0
 _FOLLOW_S = "600"
+# from so many names on, those with nothing wrong have a line each
+_MANY = 5
 
 
 @click.command("dns")
@@ -34,7 +36,7 @@ _FOLLOW_S = "600"
 @click.option("--resolver", "resolvers", metavar="SPEC", multiple=True,
               help="IP[:PORT], tls://IP[:PORT][#NAME], https://HOST/PATH or system; repeatable.")  # fmt: skip
 @click.option("--from", "begin", metavar="IP[:PORT]", multiple=True,
-              help="Servers where the walk begins, such as the parent's; else the resolver says.")  # fmt: skip
+              help="Servers where the walk begins, the parent's say; else the resolver tells.")  # fmt: skip
 @click.option("--walk/--no-walk", "walk", default=None,
               help="Find the zone, its parent and all servers; the default without --server.")  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), default=53, show_default=True,
@@ -47,10 +49,10 @@ _FOLLOW_S = "600"
 @click.option("--old-ttl", type=click.IntRange(0, 2**31 - 1), metavar="S",
               help="The TTL before it was lowered, where the record does not know it.")  # fmt: skip
 @click.option("--record", metavar="auto|FILE",
-              help="Keep what is seen in FILE (auto: in the state directory); judge the gate by it.")  # fmt: skip
+              help="Keep what is seen in FILE (auto: one of our own); judge the gate by it.")  # fmt: skip
 @click.option("--forecast", is_flag=True, help="When the last cache lets go of the old answer, and why then.")
 @click.option("--follow", is_flag=False, flag_value=_FOLLOW_S, metavar="[SECONDS]",
-              help="Ask every second until all servers show the new side; for 600 s, or SECONDS.")  # fmt: skip
+              help="Ask every second until all show the new side; for 600 s, or SECONDS.")  # fmt: skip
 @click.option("-f", "--file", "--targets", "file", metavar="FILE", help="Names, one a line; - is stdin.")
 @click.option("--full/--quick", "full", default=None,
               help="All around a name, or its records only (the default from 20 names on).")  # fmt: skip
@@ -119,12 +121,18 @@ def _once(targets: Sequence[DnsTarget], policy: DnsPolicy, asked: Asked, output:
 
 
 def _lines(told: Sequence[Judged], policy: DnsPolicy) -> list[Line]:
-    from ..telling.dns import forecast_lines, gate_lines, name_lines, propagation_rows
+    from ...probes.verdict import Verdict
+    from ..telling.dns import brief_line, forecast_lines, gate_lines, name_lines, propagation_rows
 
     columns = width()
     lines: list[Line] = []
     for one in told:
         rows = propagation_rows(one.facts, policy.old, policy.new)
+        if len(told) >= _MANY and all(
+            found.verdict in (Verdict.PASS, Verdict.SKIP) for found in one.findings
+        ):
+            lines.append(brief_line(one.facts.target.name, rows, one.findings, columns))
+            continue
         lines += [EMPTY] if lines else []
         lines += name_lines(one.facts, rows, one.findings, columns, sided=bool(policy.old or policy.new))
         lines += gate_lines(one.gate, columns) if one.gate is not None else []

@@ -11,7 +11,7 @@ from ...probes.wire.dns.facts import DnsFacts, DnsServerFacts
 from ...probes.wire.dns.forecast import Drain, Gate, local_clock
 from ...probes.wire.dns.state import propagation
 from ...probes.wire.dns.zones import ADDRESS, Chain, Walk
-from ..lines import EMPTY, Line, Span, Tone, count, fit, labelled, line
+from ..lines import EMPTY, Line, Span, Tone, count, fit, labelled, line, verdict_span
 from .findings import finding_lines
 
 _SIDE_TONE = {
@@ -161,6 +161,15 @@ def name_lines(
         gap = [EMPTY] if one.verdict not in (Verdict.PASS, Verdict.SKIP) else []
         lines += [*gap, *finding_lines(one, width, with_subject=True)]
     return lines
+
+
+def brief_line(name: str, rows: Sequence[PropagationRow], findings: Sequence[Finding], width: int) -> Line:
+    """One line for a name with nothing wrong, among many."""
+    values = ", ".join(dict.fromkeys(value for row in rows for value in row.values))
+    summary = next((one.summary for one in findings if one.verdict == Verdict.PASS), "")
+    head = line(" ", verdict_span(Verdict.PASS, 8), fit(clean(name, 255), 40) + " ")
+    room = max(width - sum(len(span.text) for span in head), 8)
+    return (*head, Span(fit(f"{clean(summary, 120)}   {values}", room).rstrip(), Tone.DIM))
 
 
 def walk_words(walk: Walk | None) -> str:

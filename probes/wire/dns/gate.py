@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...verdict import Finding, Verdict
 from .facts import DnsFacts, DnsPolicy
@@ -27,4 +28,8 @@ def gate_of(facts: DnsFacts, policy: DnsPolicy, record: Sequence[Sighting], old_
 def gate_finding(facts: DnsFacts, gate: Gate) -> Finding:
     """The gate as a finding: only PASS opens it."""
     rule, verdict = _VERDICTS[gate.state]
-    return found(facts, rule, verdict, f"the gate to cut: {gate.words}")
+    told = found(facts, rule, verdict, f"the gate to cut: {gate.words}")
+    if gate.state == "unknown":
+        # more looks cannot show what stood before the first one
+        return replace(told, mend="Ask again when every server answers; give the old TTL if it is known.")
+    return told
