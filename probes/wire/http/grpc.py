@@ -27,7 +27,7 @@ _CODES = (
 @dataclass(frozen=True, slots=True)
 class GrpcFacts:
     """``service`` empty: the server as a whole. ``code`` is grpc-status, None where none came;
-    ``in_trailers`` where it stood. ``serving`` is the health service's word, empty where there was no message.
+    ``in_trailers`` where it stood. ``serving`` is the health service's word, empty where no message came.
     """
 
     http: HttpFacts
