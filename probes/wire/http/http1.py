@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 
 import h11
 
@@ -13,6 +14,7 @@ from .outgoing import Outgoing
 from .wire import Wire
 
 _BUFFER_FULL = 431
+_EVENTS_IN_A_ROW = 200
 
 
 class Http1:
@@ -67,15 +69,13 @@ class Http1:
             raise ExchangeError("protocol", str(error)) from None
 
     async def _events(self, reader: h11.Connection, answer: Answer) -> bytes:
-        while True:
+        for number in itertools.count(1):
+            if number % _EVENTS_IN_A_ROW == 0:
+                # a chunk can be one byte, and a deadline must come to its turn among thousands of them
+                await asyncio.sleep(0)
             event = reader.next_event()
             if event is h11.NEED_DATA:
-                data = await self.wire.receive()
-                if data:
-                    answer.came()
-                elif answer.clock.first_byte is None:
-                    raise ClosedError("the connection was closed without an answer", answered=False)
-                reader.receive_data(data)
+                reader.receive_data(await self._more(answer))
             elif isinstance(event, h11.Data):
                 if not answer.add(bytes(event.data)):
                     return b""
@@ -92,6 +92,15 @@ class Http1:
                 return b""
             elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                 return b""
+        return b""
+
+    async def _more(self, answer: Answer) -> bytes:
+        data = await self.wire.receive()
+        if data:
+            answer.came()
+        elif answer.clock.first_byte is None:
+            raise ClosedError("the connection was closed without an answer", answered=False)
+        return data
 
 
 def _tell(reader: h11.Connection, outgoing: Outgoing) -> None:

@@ -20,6 +20,8 @@ from .outgoing import Headers, Outgoing
 from .wire import Wire
 
 _MOST_FRAMES = 1000
+# a frame can be nine bytes: floods are noticed before many of them are read
+_AT_ONCE = 8192
 _DEFAULT_WINDOW = 65535
 # RFC 9113, 8.2.2: these are of one connection, and HTTP/2 has no word for them
 _OF_THE_CONNECTION = frozenset(
@@ -81,16 +83,19 @@ class Http2:
             if not self._heard:
                 _check_greeting(data)
                 self._heard = True
-            for event in connection.receive_data(data):
-                stream.handle(event)
-                if stream.done():
-                    break
-            stream.send_more(connection)
-            await self._flush()
+            for start in range(0, len(data), _AT_ONCE):
+                self._take(data[start : start + _AT_ONCE], stream)
+                stream.send_more(connection)
+                await self._flush()
         if stream.ended and not stream.goaway:
             if stream.taken:
                 connection.increment_flow_control_window(stream.taken)
             self.reusable = True
+
+    def _take(self, data: bytes, stream: _Stream) -> None:
+        for event in self._connection.receive_data(data):
+            if not stream.done():
+                stream.handle(event)
 
     def still_good(self) -> bool:
         """Whether an idle connection can be asked again: it was not ended, though PINGs may have come."""
