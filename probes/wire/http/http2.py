@@ -19,7 +19,7 @@ from .facts import BODY_LIMIT
 from .outgoing import Headers, Outgoing
 from .wire import Wire
 
-_MOST_FRAMES = 1000
+_MOST_FRAMES = 300
 # a frame can be nine bytes: floods are noticed before many of them are read
 _AT_ONCE = 8192
 _DEFAULT_WINDOW = 65535
@@ -143,9 +143,14 @@ class _Stream:
 
     @singledispatchmethod
     def handle(self, event: events.Event) -> None:
-        """Whatever is not of the answer itself: counted, because nobody needs a thousand of them."""
+        """Whatever is not of the answer itself: counted, because nobody needs hundreds of them."""
         self._frames += 1
         at_most(self._frames, _MOST_FRAMES, "HTTP/2 frames without an answer", "frames")
+
+    @handle.register
+    def _(self, event: events.WindowUpdated) -> None:
+        if not self.body:
+            self.handle(events.Event())
 
     @handle.register
     def _(self, event: events.ResponseReceived) -> None:
@@ -165,8 +170,7 @@ class _Stream:
     def _(self, event: events.DataReceived) -> None:
         self.taken += event.flow_controlled_length or 0
         if not event.data:
-            self._frames += 1
-            at_most(self._frames, _MOST_FRAMES, "HTTP/2 frames without an answer", "frames")
+            self.handle(events.Event())
         elif not self.answer.add(bytes(event.data)):
             self.enough = True
 
