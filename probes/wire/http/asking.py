@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ....cluster.errors import UserError
 from ....cluster.text import clean
 from ...verdict import Finding, Result, Verdict, finding
 from .events import EventsFacts, judge_events, observe_events
-from .facts import HttpExpectation, HttpFacts, HttpRequest
+from .facts import SAMPLE_LIMIT, HttpExpectation, HttpFacts, HttpRequest
 from .grpc import GrpcFacts, judge_health, observe_health
 from .judge import judge
 from .observe import Session
@@ -47,7 +47,9 @@ async def ask(session: Session, one: HttpAsk) -> tuple[AnyFacts, tuple[Finding, 
         stream = await observe_events(session, one.request)
         return stream, judge_events(stream)
     facts = await session.observe(one.request)
-    return facts, judge(facts, one.expectation)
+    found = judge(facts, one.expectation)
+    # what was kept for matching alone is not carried on
+    return replace(facts, body_sample=facts.body_sample[:SAMPLE_LIMIT]), found
 
 
 async def ask_all(

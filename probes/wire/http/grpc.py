@@ -83,7 +83,7 @@ def framed(message: bytes) -> bytes:
 
 
 def _string_field(text: str) -> bytes:
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", errors="replace")
     return b"\x0a" + _varint(len(data)) + data if data else b""
 
 
@@ -138,7 +138,7 @@ _OWN = frozenset({"content-type", "te", "grpc-timeout", "accept-encoding", "cont
 def judge_health(facts: GrpcFacts) -> tuple[Finding, ...]:
     """The one finding on a health check. Pure."""
     rule, verdict, words = _outcome(facts)
-    name = f"gRPC health{f' of {facts.service}' if facts.service else ''}"
+    name = f"gRPC health of {clean(facts.service, 120)}" if facts.service else "gRPC health"
     command = safe_command(lambda: reproduce_health(facts.http.request, facts.service))
     where = "trailers" if facts.in_trailers else "headers"
     seen = list(evidence(facts.http))
@@ -175,7 +175,7 @@ def _said(serving: str) -> _Outcome:
         return "HTTP060", Verdict.PASS, serving
     if not serving:
         return "HTTP061", Verdict.UNKNOWN, "OK, and no message that can be read"
-    return "HTTP061", Verdict.FAIL, serving
+    return "HTTP061", Verdict.FAIL, clean(serving, 40)
 
 
 def _not_grpc(http: HttpFacts) -> _Outcome:

@@ -35,7 +35,8 @@ def judge(facts: HttpFacts, expectation: HttpExpectation | None = None) -> tuple
     path = clean(f"{facts.request.method} {target_of(facts)}", 120)
     if facts.error or facts.status is None:
         rule, verdict, words = error_rule(facts)
-        summary = f"{path}: {words}: {clean(facts.error_detail, 160)}"
+        detail = clean(facts.error_detail, 160)
+        summary = f"{path}: {words}" + (f": {detail}" if detail != words else "")
         wanted = f"expected {expected.words()}"
         return (
             finding(rule, verdict, subject, summary, evidence=(wanted, *evidence(facts)), reproduce=command),
