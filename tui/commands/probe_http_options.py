@@ -157,10 +157,8 @@ def _header(text: str) -> tuple[str, str]:
         name, colon, value = text[:-1], ":", ""
     name = name.strip()
     if not colon or not _TOKEN.fullmatch(name):
-        # the rest may be a secret, and is not repeated
-        raise UserError(
-            f"-H {clean(name, 40)!r}: expected 'NAME: VALUE'", "for example -H 'Accept: text/html'"
-        )
+        # what was typed may be a secret, and is not repeated
+        raise UserError("-H: expected 'NAME: VALUE'", "for example -H 'Accept: text/html'")
     if re.search(r"[\x00\r\n]", value):
         raise UserError(f"-H {clean(name, 40)}: the value holds a line break")
     return name, value.strip()
