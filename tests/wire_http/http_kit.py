@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
+import shutil
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -65,6 +67,7 @@ def certified() -> Certified:
         .sign(key, hashes.SHA256())
     )
     folder = Path(mkdtemp(prefix="pointsman-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     chain, private = folder / "chain.pem", folder / "key.pem"
     chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     private.write_bytes(
