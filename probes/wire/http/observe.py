@@ -105,7 +105,7 @@ class Session:
 
     async def observe(self, request: HttpRequest) -> HttpFacts:
         """Sends one request. Never raises for what the network or the other side does."""
-        facts = HttpFacts(request=replace(request, headers=without_secrets(request.headers)))
+        facts = HttpFacts(request=replace(request, headers=without_secrets(request.headers), body=b""))
         trace = _Trace()
         try:
             prepared = _prepare(request, trace)
@@ -162,7 +162,7 @@ async def observe(request: HttpRequest) -> HttpFacts:
     try:
         session = Session(request.ca_file)
     except UserError as error:
-        hidden = replace(request, headers=without_secrets(request.headers))
+        hidden = replace(request, headers=without_secrets(request.headers), body=b"")
         return HttpFacts(request=hidden, error="local", error_detail=clean(error))
     try:
         return await session.observe(request)
