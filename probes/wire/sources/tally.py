@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 # a log names the same few again and again
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def place_of(text: str, host: str = "") -> Place | None:
     """The place that a URL or a path names; None where it is neither. A user in the URL is dropped.
 
