@@ -27,7 +27,7 @@ from ..probes.wire.tls.judge import judge as judge_tls
 from ..probes.wire.tls.observe import observe as observe_tls
 from ..probes.wire.tls.observe import policy_for
 from ..probes.wire.warm.facts import WarmPlan
-from ..probes.wire.warm.observe import judge as judge_warm
+from ..probes.wire.warm.judge import judge as judge_warm
 from ..probes.wire.warm.observe import observe as observe_warm
 from .checks_cluster import ingress_findings
 from .context import Answer, CheckContext, expectation, requests_to, url
