@@ -23,7 +23,7 @@ PROGRAM = [sys.executable, "-m", "pointsman.tui", "warm"]
 class CachingServer(ThreadingHTTPServer):
     """Keeps by URL and Accept-Encoding, and says so in Cache-Status. ``seen`` counts what came in.
 
-    ``/private`` forbids keeping, ``/variants`` varies on User-Agent, ``/never`` always misses, ``/down`` fails.
+    ``/private`` forbids keeping, ``/variants`` varies on User-Agent, ``/never`` misses, ``/down`` fails.
     """
 
     daemon_threads = True
