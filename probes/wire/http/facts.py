@@ -116,11 +116,12 @@ class HttpFacts:
 
     ``local`` is a fault of this machine (no descriptors, no roots file), ``request`` one that could not be
     sent as written: neither says anything about the other side. ``limit`` (with ``protocol``) names the
-    bound that an answer broke: headers, interim (1xx) or frames. Header names are lower case, in the order
-    received; a cookie's value is hidden. ``body_bytes`` is what was read; ``body_complete`` is False where
-    reading stopped at 1 MiB, and then ``body_sha256`` covers that much. ``body_sample`` is the first 4 KiB
-    as text, decoded where ``decoded_sha256`` is there: the request asked for an encoding, and
-    ``content_encoding`` is one that can be undone here (gzip, deflate), to its first 1 MiB.
+    bound that an answer broke: headers, interim (1xx), frames or handshake. Header names are lower case, in
+    the order received; a cookie's value is hidden. ``body_bytes`` is what was read; ``body_complete`` is
+    False where reading stopped at 1 MiB, and then ``body_sha256`` covers that much. ``content_encoding`` gzip
+    and deflate are undone, up to 1 MiB: ``decoded_bytes``, ``decoded_sha256``, or ``decode_error``.
+    ``body_sample`` is the first 4 KiB as text, of the decoded body where there is one. ``interim`` are the
+    1xx statuses before the answer.
 
     ``tls_version``, ``alpn`` and ``leaf_sha256`` (hex, of the DER) are the connection's. ``redirects`` are
     the hops that were followed, ``final_url`` where they ended, and ``redirect_stop`` why not further:
@@ -144,6 +145,7 @@ class HttpFacts:
     content_encoding: str = ""
     decoded_bytes: int = 0
     decoded_sha256: str = ""
+    decode_error: str = ""
     sent_bytes: int = 0
     sent_sha256: str = ""
     tls_version: str = ""
