@@ -45,24 +45,30 @@ def roots_pem(ca_file: str | None) -> str:
         ) from None
 
 
-def client_context(ca_file: str | None) -> ssl.SSLContext:
-    """A verifying client context for HTTP/1.1, made once for each version of the roots file: that is slow.
+def client_context(
+    ca_file: str | None, alpn: tuple[str, ...] = ("http/1.1",), check_name: bool = True
+) -> ssl.SSLContext:
+    """A verifying client context, made once for each version of the roots file: that is slow.
 
-    Raises UserError where the roots cannot be read. Nobody may change what is returned.
+    It offers ``alpn`` in that order (empty: none). Without ``check_name`` the chain is verified, and the name
+    is not: for handshakes that send none. Raises UserError where the roots cannot be read. Nobody may change
+    what is returned.
     """
     path = roots_file(ca_file)
     try:
         status = os.stat(path)
     except OSError as error:
         raise UserError(f"{clean(path)}: cannot read the trusted roots: {error.strerror}") from None
-    return _context(path, status.st_mtime_ns, status.st_size)
+    return _context(path, alpn, check_name, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=32)
-def _context(path: str, _changed: int, _size: int) -> ssl.SSLContext:
+def _context(path: str, alpn: tuple[str, ...], check_name: bool, _changed: int, _size: int) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError):
         raise UserError(f"{clean(path)}: holds no trusted certificates", "give PEM roots") from None
-    context.set_alpn_protocols(["http/1.1"])
+    if alpn:
+        context.set_alpn_protocols(list(alpn))
+    context.check_hostname = check_name
     return context

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from loopback_kit import answers, loopback
 from pointsman.cluster.text import clean
 from pointsman.probes.verdict import Verdict, worst
+from pointsman.probes.wire.http.commands import reproduce
 from pointsman.probes.wire.http.facts import (
     HeaderMatch,
     HttpExpectation,
     HttpFacts,
     HttpRequest,
     HttpTimings,
-    reproduce,
 )
 from pointsman.probes.wire.http.judge import judge
 from pointsman.probes.wire.http.observe import observe

@@ -1,19 +1,27 @@
-"""What one HTTP request by address asks, what it met, and the curl command that asks the same."""
+"""What one HTTP request by address asks, what it met, and what should have come back."""
 
 from __future__ import annotations
 
-import shlex
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from ..address import bracketed, endpoint
+from ..address import endpoint
+
+Protocol = Literal["http/1.0", "http/1.1", "h2", "auto"]
 
 BODY_LIMIT = 1024 * 1024
 SAMPLE_LIMIT = 4096
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEFAULT_STATUSES: tuple[tuple[int, int], ...] = ((200, 399),)
 
 # values that must reach neither the journal nor the screen
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+_SECRET_WORDS = re.compile(
+    r"token|secret|password|passwd|api-?key|session|credential|signature", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +29,18 @@ class HttpRequest:
     """One request, sent to ``address`` whatever DNS says, with the URL's host as SNI and ``Host``.
 
     ``address`` is an IP literal; the port is the URL's. ``ca_file`` replaces the system's roots.
-    ``timeout_s`` bounds the whole exchange, in seconds.
+    ``timeout_s`` bounds the whole exchange, redirects included, in seconds.
+
+    ``protocol``: ``auto`` is what ALPN agrees on; ``h2`` without TLS is prior knowledge. Only GET, HEAD and
+    OPTIONS are sent unless ``unsafe`` says that the operator asked for more. ``body`` is sent as it is, and
+    stands in no fact: those keep its length and hash.
+
+    For what clients do besides: ``send_host`` goes as ``Host`` (``:authority``) byte for byte in place of the
+    URL's; ``send_target`` in place of path and query (absolute-form, ``*``); ``sni`` in place of the URL's
+    host, and the certificate is then verified against it (empty: none is sent, and the name not checked).
+
+    ``follow`` redirects are followed, each to the same ``address`` while the host stays the same; another
+    host only where ``resolve`` (host, port, address) says where it is.
     """
 
     url: str
@@ -30,6 +49,14 @@ class HttpRequest:
     headers: tuple[tuple[str, str], ...] = ()
     ca_file: str | None = None
     timeout_s: float = 5.0
+    protocol: Protocol = "http/1.1"
+    body: bytes = b""
+    unsafe: bool = False
+    send_host: str = ""
+    send_target: str = ""
+    sni: str | None = None
+    follow: int = 0
+    resolve: tuple[tuple[str, int, str], ...] = ()
 
     @property
     def host(self) -> str:
@@ -47,7 +74,7 @@ class HttpRequest:
         """Path and query, as they stand in the request line: untouched, but for characters beyond ASCII."""
         parts = urlsplit(self.url)
         path = parts.path or "/"
-        return _ascii(f"{path}?{parts.query}" if parts.query else path)
+        return ascii_only(f"{path}?{parts.query}" if parts.query else path)
 
     @property
     def endpoint(self) -> str:
@@ -60,7 +87,10 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpTimings:
-    """Milliseconds since the start of the request at which each part ended; None: not reached."""
+    """Milliseconds since the start of the request at which each part ended; None: not reached.
+
+    Where redirects were followed they are the last hop's, and ``total`` is of all.
+    """
 
     connect: float | None = None
     tls: float | None = None
@@ -69,14 +99,33 @@ class HttpTimings:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpHop:
+    """One redirect that was followed: who was asked, at which address, and where it sent us."""
+
+    url: str
+    address: str
+    status: int
+    location: str
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class HttpFacts:
     """What came back. ``error`` is empty, or refused, timeout, reset, tls, protocol, unreachable, request
     or local.
 
     ``local`` is a fault of this machine (no descriptors, no roots file), ``request`` one that could not be
-    sent as written: neither says anything about the other side. Header names are lower case, in the order
-    received. ``body_bytes`` is what was read; ``body_complete`` is False where reading stopped at 1 MiB,
-    and then ``body_sha256`` covers that much. ``body_sample`` is the first 4 KiB as text.
+    sent as written: neither says anything about the other side. ``limit`` (with ``protocol``) names the
+    bound that an answer broke: headers, interim (1xx), frames or handshake. Header names are lower case, in
+    the order received; a cookie's value is hidden. ``body_bytes`` is what was read; ``body_complete`` is
+    False where reading stopped at 1 MiB, and then ``body_sha256`` covers that much. ``content_encoding`` gzip
+    and deflate are undone, up to 1 MiB: ``decoded_bytes``, ``decoded_sha256``, or ``decode_error``.
+    ``body_sample`` is the first 4 KiB as text, of the decoded body where there is one. ``interim`` are the
+    1xx statuses before the answer.
+
+    ``tls_version``, ``alpn`` and ``leaf_sha256`` (hex, of the DER) are the connection's. ``redirects`` are
+    the hops that were followed, ``final_url`` where they ended, and ``redirect_stop`` why not further:
+    limit, loop, host (another one), scheme, method or location (none, or one that cannot be read).
     """
 
     request: HttpRequest
@@ -90,6 +139,21 @@ class HttpFacts:
     timings_ms: HttpTimings = HttpTimings()
     error: str = ""
     error_detail: str = ""
+    limit: str = ""
+    trailers: tuple[tuple[str, str], ...] = ()
+    interim: tuple[int, ...] = ()
+    content_encoding: str = ""
+    decoded_bytes: int = 0
+    decoded_sha256: str = ""
+    decode_error: str = ""
+    sent_bytes: int = 0
+    sent_sha256: str = ""
+    tls_version: str = ""
+    alpn: str = ""
+    leaf_sha256: str = ""
+    redirects: tuple[HttpHop, ...] = ()
+    redirect_stop: str = ""
+    final_url: str = ""
 
     def header(self, name: str) -> str | None:
         """The first value of a header, or None. ``name`` in any case."""
@@ -118,7 +182,10 @@ class HttpExpectation:
     """What the answer should be. ``statuses`` are inclusive ranges, and single codes may be given as ints.
 
     ``protected``: the path must refuse the anonymous, so ``statuses`` (default 401, 403) are refusals, and
-    a success is an open door. ``body_contains`` are texts that the first 4 KiB must hold.
+    a success is an open door. ``body_contains`` are texts that the first 4 KiB must hold, ``body_patterns``
+    regular expressions that must be found there, ``body_json`` pairs of a JSON pointer (RFC 6901) and the
+    JSON text that must stand there. ``location`` pins where a redirect leads (relative ones count from the
+    URL). ``to_https``: must redirect to https of the same host, for good.
     """
 
     statuses: tuple[int | tuple[int, int], ...] = ()
@@ -126,6 +193,10 @@ class HttpExpectation:
     body_contains: tuple[str, ...] = ()
     protected: bool = False
     slower_than_ms: float | None = None
+    body_patterns: tuple[str, ...] = ()
+    body_json: tuple[tuple[str, str], ...] = ()
+    location: str = ""
+    to_https: bool = False
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
@@ -143,37 +214,22 @@ class HttpExpectation:
         return " or ".join(str(low) if low == high else f"{low}-{high}" for low, high in self.ranges)
 
 
+def is_secret(name: str) -> bool:
+    """Whether a header of that name holds what opens doors."""
+    return name.lower() in _SECRET_HEADERS or _SECRET_WORDS.search(name) is not None
+
+
 def without_secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
     """The same headers, the values that open doors replaced."""
-    return tuple((name, "(hidden)" if name.lower() in _SECRET_HEADERS else value) for name, value in headers)
+    return tuple((name, "(hidden)" if is_secret(name) else value) for name, value in headers)
 
 
-def reproduce(request: HttpRequest) -> str:
-    """The curl command that asks the same of the same address, quoted for a POSIX shell.
-
-    Values of headers such as Authorization are left out: the command names a shell variable in their place.
-    """
-    host = bracketed(request.host)
-    parts = ["curl", "-sS", "-i", "--http1.1", "--max-time", f"{request.timeout_s:g}"]
-    if request.method == "HEAD":
-        parts += ["--head"]
-    elif request.method != "GET":
-        parts += ["-X", request.method]
-    if "/." in request.target:
-        parts += ["--path-as-is"]
-    if request.host != request.address.strip("[]"):
-        parts += ["--resolve", f"{host}:{request.port}:{bracketed(request.address)}"]
-    if request.ca_file:
-        parts += ["--cacert", request.ca_file]
-    quoted = [shlex.quote(part) for part in parts]
-    for name, value in request.headers:
-        if name.lower() in _SECRET_HEADERS:
-            variable = "".join(c if c.isascii() and c.isalnum() else "_" for c in name.upper())
-            quoted += ["-H", f'"{name}: ${variable}"']
-        else:
-            quoted += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
-    return " ".join([*quoted, shlex.quote(_ascii(request.url))])
+def filler(size: int) -> bytes:
+    """A body of ``size`` bytes that a command can make again: digits 0."""
+    return b"0" * size
 
 
-def _ascii(text: str) -> str:
+@lru_cache(maxsize=64)
+def ascii_only(text: str) -> str:
+    """The text with every character beyond ASCII percent-encoded."""
     return text if text.isascii() else "".join(c if c.isascii() else quote(c, errors="replace") for c in text)

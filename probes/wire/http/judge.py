@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ....cluster.text import clean
 from ...verdict import Endpoint, Finding, Verdict, finding
-from .facts import HeaderMatch, HttpExpectation, HttpFacts, reproduce
+from .commands import reproduce
+from .facts import HeaderMatch, HttpExpectation, HttpFacts
 
 # what an error says of the other side; those that say nothing of it are UNKNOWN
 _ERROR_RULES = {
@@ -126,7 +127,7 @@ def target_of(facts: HttpFacts) -> str:
 def safe_reproduce(facts: HttpFacts) -> str:
     """The curl command; empty where the request cannot be written as one."""
     try:
-        command = reproduce(facts.request)
+        command = reproduce(facts.request, facts)
     except ValueError:
         return ""
     # what a terminal could act on could not have been sent either
