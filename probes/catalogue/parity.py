@@ -166,8 +166,8 @@ _REDIRECTS: tuple[Rule, ...] = (
         "PAR024",
         "path-spelling",
         "Another spelling of the path is answered differently",
-        "nginx resolves dot segments, merges slashes and decodes before it matches; each data plane has its own "
-        "way, and path rules can be walked around where they differ.",
+        "nginx resolves dot segments, merges slashes and decodes before it matches; each data plane has its "
+        "own way, and path rules can be walked around where they differ.",
         "Set the data plane's path normalisation (merge slashes, escaped slashes) as nginx does it.",
         "RFC 3986, 6.2.2",
     ),

@@ -1,4 +1,4 @@
-"""Bodies as they are compared: what they say, and what they look like when all that rotates is masked. Pure."""
+"""Bodies as they are compared: what they say, and how they look with all that rotates masked. Pure."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...verdict import Verdict
 from .facts import Answers
 from .noise import Change, Standing
-from .question import Question
+from .question import STREAM, Question
 
 REFUSALS = frozenset({401, 403, 407})
 _SIGN_IN = re.compile(r"log-?in|sign-?in|sign_in|oauth2?|/auth\b|\bauth\.|\bsso\b|\bidp\b", re.IGNORECASE)
@@ -20,12 +20,15 @@ _REDIRECTS = _KEEPS_METHOD | _TURNS_TO_GET
 
 _SECURITY = frozenset(
     {
-        *("content-security-policy", "content-security-policy-report-only", "x-frame-options", "referrer-policy"),
-        *("x-content-type-options", "permissions-policy", "x-xss-protection", "cross-origin-opener-policy"),
+        *("content-security-policy", "content-security-policy-report-only", "x-frame-options"),
+        *("referrer-policy", "x-content-type-options", "permissions-policy", "x-xss-protection"),
+        "cross-origin-opener-policy",
         *("cross-origin-embedder-policy", "cross-origin-resource-policy"),
     }
 )  # fmt: skip
-_CACHING = frozenset({"cache-control", "expires", "etag", "last-modified", "vary", "pragma", "cdn-cache-control"})
+_CACHING = frozenset(
+    {"cache-control", "expires", "etag", "last-modified", "vary", "pragma", "cdn-cache-control"}
+)
 # what is asked to find an edge, and the rule of its own that a different answer there has
 PLACE_RULES = {
     "case flipped": "PAR018",
@@ -44,10 +47,10 @@ VARIANT_RULES = {
     "large body": "PAR070",
     "WebSocket": "PAR071",
     "gRPC": "PAR072",
-    "event stream": "PAR073",
+    STREAM: "PAR073",
 }
 # a client that does this is known to exist, or the loss ends a conversation
-_GRAVE_VARIANTS = frozenset({"WebSocket", "gRPC", "event stream", "large body"})
+_GRAVE_VARIANTS = frozenset({"WebSocket", "gRPC", STREAM, "large body"})
 _GRAVE_PLACES = frozenset({"slash toggled"})
 
 
@@ -108,7 +111,7 @@ def _refuses(status: int | None, fields: Mapping[str, str]) -> bool:
 
 
 def differences(one: Answers, changes: Sequence[Change], plain: Plain) -> tuple[Difference, ...]:
-    """The behaviours in which a question's answers differ; what only follows from another is not told twice."""
+    """The behaviours in which a question's answers differ; what only follows from another is left out."""
     own = {(change.name, change.there): change for change in changes if change.standing is not Standing.NOISE}
     found = list(_found(one, own, plain))
     if opened(one):
@@ -140,12 +143,15 @@ def _found(one: Answers, own: Mapping[tuple[str, bool], Change], plain: Plain) -
     moved = own.get(("location", False)) or own.get(("location", True))
     if moved is not None:
         yield _edge(question, moved, "PAR022", Verdict.FAIL, plain)
-    for change in own.values():
-        if change.name.startswith(("header ", "cookie ", "trailer ")):
-            told = _header(question, change, own)
-            if told is not None:
-                yield _edge(question, change, *told, plain)
     body = _body(one, own)
+    for change in own.values():
+        if body is not None and body[1] == "PAR051" and change.name == "header content-type":
+            # another error page may well be of another type
+            continue
+        if change.name.startswith(("header ", "cookie ", "trailer ")):
+            ruled = _header(change, own)
+            if ruled is not None:
+                yield _edge(question, change, *ruled, plain)
     if body is not None:
         yield _edge(question, *body, plain)
 
@@ -162,14 +168,15 @@ def _made(
         rule,
         verdict,
         change.name,
-        _told(change.old),
-        _told(change.new),
+        told(change.old),
+        told(change.new),
         change,
         standing or change.standing,
     )
 
 
-def _told(value: str | None) -> str:
+def told(value: str | None) -> str:
+    """A value in words; None is that of an absent field."""
     return "(none)" if value is None else value or "(empty)"
 
 
@@ -198,7 +205,7 @@ def _milder(verdict: Verdict) -> Verdict:
 def _status(
     question: Question, change: Change, own: Mapping[tuple[str, bool], Change], plain: Plain
 ) -> Difference:
-    rule, verdict = _status_rule(question, change, own)
+    rule, verdict = _status_rule(change, own)
     if rule in ("PAR011", "PAR014", "PAR015", "PAR016"):
         # a new side that breaks or shuts is no matter of how the path was spelled
         if question.variant in VARIANT_RULES and not plain.has(question.url, question, change):
@@ -209,39 +216,40 @@ def _status(
     return _edge(question, change, rule, verdict, plain)
 
 
-def _status_rule(
-    question: Question, change: Change, own: Mapping[tuple[str, bool], Change]
-) -> tuple[str, Verdict]:
+def _status_rule(change: Change, own: Mapping[tuple[str, bool], Change]) -> tuple[str, Verdict]:
     old, new = change.old or "", change.new or ""
     if not new.isdigit():
         return ("PAR015" if new == "timeout" else "PAR016"), Verdict.FAIL
     if not old.isdigit():
         return "PAR013", Verdict.WARN
     before, after = int(old), int(new)
-    if after in (408, 504) and before < 500:
-        return "PAR015", Verdict.FAIL
     if 413 in (before, after):
         return "PAR070", Verdict.FAIL if after == 413 else Verdict.WARN
-    if after >= 500 and before < 500:
-        return "PAR014", Verdict.FAIL
+    if after in _REDIRECTS or before in _REDIRECTS:
+        return _redirect_rule(before, after, own)
     if before >= 500:
         return "PAR017", Verdict.WARN
-    if before in _REDIRECTS and after in _REDIRECTS:
-        moved = own.get(("location", False))
-        if moved is not None:
-            return "PAR022", Verdict.FAIL
-        return "PAR023", Verdict.FAIL if before in _KEEPS_METHOD and after in _TURNS_TO_GET else Verdict.WARN
-    if before in _REDIRECTS:
-        return "PAR020", Verdict.FAIL
-    if after in _REDIRECTS:
-        return "PAR021", Verdict.FAIL
-    if after in REFUSALS and before < 400:
-        return "PAR011", Verdict.FAIL
-    if after == 404 and before < 400:
-        return "PAR012", Verdict.FAIL
+    if after >= 500 or after == 408:
+        return ("PAR015" if after in (408, 504) else "PAR014"), Verdict.FAIL
     if before in (404, 421) and after < 400:
         return "PAR013", Verdict.WARN
-    return "PAR017", Verdict.FAIL if before < 400 <= after else Verdict.WARN
+    if before >= 400:
+        return "PAR017", Verdict.WARN
+    rule = "PAR011" if after in REFUSALS else "PAR012" if after == 404 else "PAR017"
+    return rule, Verdict.FAIL if after >= 400 else Verdict.WARN
+
+
+def _redirect_rule(before: int, after: int, own: Mapping[tuple[str, bool], Change]) -> tuple[str, Verdict]:
+    if after >= 500:
+        return ("PAR015" if after == 504 else "PAR014"), Verdict.FAIL
+    if before not in _REDIRECTS:
+        return ("PAR021", Verdict.FAIL) if before < 500 else ("PAR017", Verdict.WARN)
+    if after not in _REDIRECTS:
+        return "PAR020", Verdict.FAIL
+    if ("location", False) in own:
+        return "PAR022", Verdict.FAIL
+    lost = before in _KEEPS_METHOD and after in _TURNS_TO_GET
+    return "PAR023", Verdict.FAIL if lost else Verdict.WARN
 
 
 def _connection(question: Question, change: Change, plain: Plain) -> Difference:
@@ -254,43 +262,39 @@ def _connection(question: Question, change: Change, plain: Plain) -> Difference:
     return _made(question, "PAR061", Verdict.WARN, change)
 
 
-def _header(
-    question: Question, change: Change, own: Mapping[tuple[str, bool], Change]
-) -> tuple[str, Verdict] | None:
+_HEADER_RULES = {
+    "strict-transport-security": ("PAR032", Verdict.WARN),
+    "content-encoding": ("PAR037", Verdict.WARN),
+    "allow": ("PAR039", Verdict.WARN),
+    "accept-patch": ("PAR039", Verdict.WARN),
+    "accept-post": ("PAR039", Verdict.WARN),
+    "via": ("PAR041", Verdict.WARN),
+    **dict.fromkeys(_SECURITY, ("PAR034", Verdict.WARN)),
+    **dict.fromkeys(_CACHING, ("PAR035", Verdict.WARN)),
+}
+
+
+def _header(change: Change, own: Mapping[tuple[str, bool], Change]) -> tuple[str, Verdict] | None:
     kind, _, name = change.name.partition(" ")
     if kind == "cookie":
         return ("PAR030", Verdict.FAIL) if change.there and change.new is None else ("PAR031", Verdict.WARN)
     if kind == "trailer":
         return "PAR072", Verdict.FAIL
-    if name == "strict-transport-security":
-        return "PAR032", Verdict.WARN
     if name.startswith("access-control-"):
         return "PAR033", Verdict.FAIL
-    if name in _SECURITY:
-        return "PAR034", Verdict.WARN
-    if name == "content-encoding":
-        return "PAR037", Verdict.WARN
-    if name in _CACHING or name in ("accept-ranges",):
-        packed = any(("header content-encoding", there) in own for there in (True, False))
-        # what only follows from packing or not: ranges, a tag of what was packed, and that it varies
-        return None if packed and name in ("vary", "etag", "accept-ranges") else ("PAR035", Verdict.WARN)
+    packed = any(("header content-encoding", there) in own for there in (True, False))
+    if packed and name in ("vary", "etag", "accept-ranges"):
+        # they only follow: a tag of what was packed, ranges, and that it varies
+        return None
     if name == "content-type":
-        return _content_type(change, own)
+        same_kind = (change.old or "").partition(";")[0] == (change.new or "").partition(";")[0]
+        return "PAR036", Verdict.WARN if same_kind else Verdict.FAIL
     if name in ("www-authenticate", "proxy-authenticate"):
         return "PAR038", Verdict.FAIL if change.new is None else Verdict.WARN
-    if name in ("allow", "accept-patch", "accept-post"):
-        return "PAR039", Verdict.WARN
-    return ("PAR041" if name == "via" else "PAR040"), Verdict.WARN
+    return _HEADER_RULES.get(name, ("PAR040", Verdict.WARN))
 
 
-def _content_type(change: Change, own: Mapping[tuple[str, bool], Change]) -> tuple[str, Verdict] | None:
-    same_kind = (change.old or "").partition(";")[0] == (change.new or "").partition(";")[0]
-    return "PAR036", Verdict.WARN if same_kind else Verdict.FAIL
-
-
-def _body(
-    one: Answers, own: Mapping[tuple[str, bool], Change]
-) -> tuple[Change, str, Verdict] | None:
+def _body(one: Answers, own: Mapping[tuple[str, bool], Change]) -> tuple[Change, str, Verdict] | None:
     change = own.get(("body shape", False)) or own.get(("body", False))
     if change is None:
         return None

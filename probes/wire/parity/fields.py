@@ -1,4 +1,4 @@
-"""An answer as named values that can be compared: what changes by itself is left out, spelling is evened. Pure.
+"""An answer as named values to compare: what changes by itself is left out, spelling is evened. Pure.
 
 Names: ``status``, ``location``, ``header NAME``, ``cookie NAME``, ``trailer NAME``, ``body``, ``body shape``,
 ``protocol``, ``certificate``, ``TLS version``. A field that is not there was not in the answer.
@@ -16,16 +16,17 @@ from ..address import bracketed
 from ..http.facts import HttpFacts
 from .bodies import body_fields
 from .facts import Seen
-from .question import Question
+from .question import STREAM, Question
 
 _LONGEST = 400
-# when, by whom and under which number it was answered; and how a connection is used, hop by hop (RFC 9110, 7.6.1)
+# when, by whom and under which number it was answered; and how a connection is used (RFC 9110, 7.6.1)
 _ALWAYS_DROPPED = frozenset(
     {
         *("date", "server", "age", "connection", "keep-alive", "transfer-encoding", "content-length"),
         *("proxy-connection", "upgrade", "trailer", "te", "x-envoy-upstream-service-time", "server-timing"),
-        *("x-runtime", "x-response-time", "traceparent", "tracestate", "cf-ray", "x-amz-cf-id", "x-trace-id"),
-        *("x-request-id", "request-id", "x-correlation-id", "x-amzn-trace-id", "x-amzn-requestid", "x-b3-traceid"),
+        *("x-runtime", "x-response-time", "traceparent", "tracestate", "cf-ray", "x-trace-id"),
+        *("x-request-id", "request-id", "x-correlation-id", "x-amzn-trace-id", "x-amzn-requestid"),
+        *("x-b3-traceid", "x-amz-cf-id"),
     }
 )  # fmt: skip
 _REQUEST_ID = re.compile(r"(request|correlation|trace|span|transaction)[-_]?(id|uuid)$")
@@ -45,6 +46,9 @@ def seen(facts: HttpFacts, question: Question) -> Seen:
     times = facts.timings_ms
     first = times.first_byte
     begun = times.tls if times.tls is not None else times.connect
+    if question.variant == STREAM and first is not None and facts.body_bytes:
+        # reading stopped at the first event
+        first = times.total
     wait = None if first is None else round(max(first - (begun or 0.0), 0.0), 3)
     error = facts.error or ("" if facts.status is not None else "protocol")
     return Seen(
@@ -69,7 +73,7 @@ def _fields(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
     for name, value in facts.trailers:
         if name not in _ALWAYS_DROPPED:
             yield f"trailer {clean(name, 60)}", clean(value, _LONGEST)
-    if question.method != "HEAD" and facts.status not in (101, 204, 304):
+    if question.method != "HEAD" and question.variant != STREAM and facts.status not in (101, 204, 304):
         yield from body_fields(facts).items()
 
 

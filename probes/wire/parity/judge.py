@@ -20,7 +20,7 @@ SLOWER_RATIO = 2.0
 SLOWER_MS = 50.0
 _SHOWN_REQUESTS = 8
 # values that belong to one path alone: they do not tell one behaviour from another
-_OWN_VALUES = frozenset({"location", "body", "body shape", "header etag", "header last-modified"})
+OWN_VALUES = frozenset({"location", "body", "body shape", "header etag", "header last-modified"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One behaviour that differs on one host, with every request that shows it; the first one stands for all."""
+    """One behaviour that differs on one host, with every request that shows it; the first stands for all."""
 
     key: str
     members: tuple[Difference, ...]
@@ -79,7 +79,13 @@ class Compared:
             if not comparable(one):
                 states[one.question] = "undecided"
         for group in self.groups:
-            state = "waived" if group.waiver else "unexplained" if group.verdict is not Verdict.UNKNOWN else "undecided"
+            state = (
+                "waived"
+                if group.waiver
+                else "unexplained"
+                if group.verdict is not Verdict.UNKNOWN
+                else "undecided"
+            )
             for member in group.members:
                 states[member.question] = max(states[member.question], state, key=rank.index)
         for one in self.facts.answers:
@@ -95,7 +101,9 @@ def comparable(one: Answers) -> bool:
     return any(
         round_.old.answered
         and round_.new.answered
-        and any(side.status is not None and side.status < 500 for side in (round_.old, round_.new, round_.again))
+        and any(
+            side.status is not None and side.status < 500 for side in (round_.old, round_.new, round_.again)
+        )
         for round_ in one.rounds
     )
 
@@ -122,7 +130,7 @@ def compare(facts: ParityFacts, policy: Policy | None = None) -> Compared:
 
 
 def _key(difference: Difference, waiver: Waiver | None) -> str:
-    own = difference.field in _OWN_VALUES
+    own = difference.field in OWN_VALUES
     values = ("", "") if own else (difference.old, difference.new)
     waived = f"{waiver.where} {waiver.path} {waiver.field}" if waiver else ""
     proven = "" if difference.standing is Standing.PROVEN else "open"
@@ -253,7 +261,7 @@ def _not_compared(facts: ParityFacts) -> Iterator[Finding]:
         first = silent[0]
         last = first.rounds[-1]
         told = tuple(
-            f"{name}: {clean(side.fields.get('status', side.error), 20)} {clean(side.error_detail, 160)}".rstrip()
+            clean(f"{name}: {side.fields.get('status', side.error)} {side.error_detail}", 200).rstrip()
             for name, side in (("old", last.old), ("new", last.new))
         )
         old, new = commands.pair(first.question, facts.old, facts.new)

@@ -1,8 +1,8 @@
 """Whether a difference is more than noise: an exact test on who of three is the odd one out. Pure.
 
-In each round old, new and old again are asked right after each other. Where exactly one of the three differs
-from the other two and both sides are the same kind of server, it is the new one with a chance of 1/3, whatever
-the noise is and however it drifts from round to round: three draws from one source may be exchanged. So
+In each round old, new and old again are asked right after each other. Where both sides answer alike and still
+exactly one of the three differs from the other two, it is the new one with a chance of 1/3, whatever the
+noise is and however it drifts from round to round: three draws from one source may be exchanged. So
 
 - rounds in which all three agree, or all three differ, say nothing: a nonce is never a difference;
 - K of m rounds with the new answer as the odd one are weighed by a likelihood ratio against 1/3, a mixture
@@ -66,9 +66,7 @@ class Change:
 def evidence(new_odd: int, odd: int) -> float:
     """The likelihood ratio of ``new_odd`` of ``odd`` rounds; 1 where there was no such round."""
     other = odd - new_odd
-    ratios = (
-        new_odd * log(p / _CHANCE) + other * (log1p(-p) - log1p(-_CHANCE)) for p in _ALTERNATIVES
-    )
+    ratios = (new_odd * log(p / _CHANCE) + other * (log1p(-p) - log1p(-_CHANCE)) for p in _ALTERNATIVES)
     return sum(exp(min(ratio, 700.0)) for ratio in ratios) / len(_ALTERNATIVES)
 
 
@@ -141,7 +139,14 @@ class _Weighed:
     def change(self, aspect: _Aspect, count: _Count, rounds: int) -> Change:
         old, new = count.last
         return Change(
-            *aspect, old, new, count.new_odd, count.odd, count.restless, rounds, self._standing(aspect, count, rounds)
+            *aspect,
+            old,
+            new,
+            count.new_odd,
+            count.odd,
+            count.restless,
+            rounds,
+            self._standing(aspect, count, rounds),
         )
 
     def _standing(self, aspect: _Aspect, count: _Count, rounds: int) -> Standing:
@@ -170,7 +175,7 @@ class _Weighed:
 
 
 def _odd_ones(round_: Round) -> Iterator[tuple[_Aspect, str, str | None, str | None]]:
-    """Each field in which the three do not agree: who is odd (new, old or all), the common value, the odd one."""
+    """Each field in which the three disagree: who is odd (new, old or all), the common value, the odd one."""
     if not (round_.old.answered and round_.new.answered and round_.again.answered):
         return
     three = (round_.old, round_.new, round_.again)
@@ -185,9 +190,7 @@ def _odd_ones(round_: Round) -> Iterator[tuple[_Aspect, str, str | None, str | N
             yield (name, False), *_odd(values, values)
 
 
-def _odd(
-    values: tuple[str | None, ...], compared: tuple[object, ...]
-) -> tuple[str, str | None, str | None]:
+def _odd(values: tuple[str | None, ...], compared: tuple[object, ...]) -> tuple[str, str | None, str | None]:
     first, middle, last = compared
     if first == last:
         return "new", values[0], values[1]
@@ -227,4 +230,3 @@ def slower(answers: Sequence[Answers], ratio: float, least_ms: float) -> tuple[f
     before, after = (sorted(series)[len(series) // 2] for series in times)
     is_slower = after >= ratio * before and after - before >= least_ms
     return (before, after, counted) if is_slower and evidence(slowest, counted) >= 1 / FALSE_ALARMS else None
-

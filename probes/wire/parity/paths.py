@@ -80,13 +80,21 @@ def _of_host(rules: HostRules, timeout_s: float) -> Iterator[tuple[int, Question
     bases: dict[str, Pattern] = {}
     for pattern in rules.patterns:
         samples = expression_samples(pattern) if pattern.kind == "regex" else (pattern.value or "/",)
-        bases.update({base: pattern for base in samples if base.startswith("/") and len(base) <= LONGEST_PATH})
+        bases.update(
+            {base: pattern for base in samples if base.startswith("/") and len(base) <= LONGEST_PATH}
+        )
     for base in bases:
         yield 0, made(base, "exact", known=True)
     if rules.tls and rules.redirect:
         first = next(iter(bases), "/")
-        yield 0, Question(
-            f"http://{rules.asked}{_encoded(first)}", place="plain HTTP", why=_WHY["plain HTTP"], timeout_s=timeout_s
+        yield (
+            0,
+            Question(
+                f"http://{rules.asked}{_encoded(first)}",
+                place="plain HTTP",
+                why=_WHY["plain HTTP"],
+                timeout_s=timeout_s,
+            ),
         )
     yield 1, made(UNKNOWN_PATH, "unknown path")
     yield 1, made("/", "unknown host", host=UNKNOWN_HOST)

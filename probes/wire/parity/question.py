@@ -8,6 +8,8 @@ from urllib.parse import urlsplit, urlunsplit
 from ..address import bracketed, endpoint
 from ..http.facts import HttpRequest, Protocol, filler
 
+# the variant whose answer has no end
+STREAM = "event stream"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ....cluster.errors import UserError
-from .question import Question
+from .question import STREAM, Question
 
 # a request that upgrades: a nonce as RFC 6455, 4.1 wants it, always the same so that answers can be compared
 _WEBSOCKET = (
@@ -41,7 +41,7 @@ class Variant:
 
 
 def _trailing_dot(question: Question) -> Question:
-    name, colon, port = question.authority.partition(":") if "[" not in question.authority else (question.authority, "", "")
+    name, colon, port = question.authority.partition(":")
     return replace(question, host=f"{name}.{colon}{port}")
 
 
@@ -49,29 +49,44 @@ def _headers(*headers: tuple[str, str]) -> Callable[[Question], Question]:
     return lambda question: replace(question, headers=(*question.headers, *headers))
 
 
+def _preflight(question: Question) -> Question:
+    asked = (("Origin", ORIGIN), ("Access-Control-Request-Method", "PUT"))
+    return replace(question, method="OPTIONS", headers=(*question.headers, *asked))
+
+
+def _grpc_call(question: Question) -> Question:
+    headers = (*question.headers, *_GRPC)
+    return replace(question, method="POST", protocol="h2", headers=headers, payload=_EMPTY_MESSAGE)
+
+
 VARIANTS: tuple[Variant, ...] = (
-    Variant("head", "HEAD", "caches and monitors ask for the head alone", lambda q: replace(q, method="HEAD")),
-    Variant("options", "OPTIONS", "browsers and clients ask which methods there are", lambda q: replace(q, method="OPTIONS")),
-    Variant("http10", "HTTP/1.0", "old health checks speak it, and Envoy answers 426", lambda q: replace(q, protocol="http/1.0"), once=True),
-    Variant("host-dot", "trailing dot in Host", "some clients send the name with its final dot", _trailing_dot, once=True),
+    Variant("head", "HEAD", "caches and monitors ask for the head alone",
+            lambda q: replace(q, method="HEAD")),
+    Variant("options", "OPTIONS", "browsers and clients ask which methods there are",
+            lambda q: replace(q, method="OPTIONS")),
+    Variant("http10", "HTTP/1.0", "old health checks speak it, and Envoy answers 426",
+            lambda q: replace(q, protocol="http/1.0"), once=True),
+    Variant("host-dot", "trailing dot in Host", "some clients send the name with its final dot",
+            _trailing_dot, once=True),
     Variant("underscore", "underscore header", "nginx drops such headers, Envoy may refuse them",
             _headers(("X_Pointsman_Probe", "1")), once=True),
-    Variant("gzip", "Accept-Encoding: gzip", "browsers take packed answers", _headers(("Accept-Encoding", "gzip"))),
-    Variant("br", "Accept-Encoding: br", "browsers take packed answers", _headers(("Accept-Encoding", "br")), once=True),
-    Variant("origin", "Origin", "browsers ask so for pages of another origin", _headers(("Origin", ORIGIN))),
-    Variant("preflight", "CORS preflight", "browsers ask before they send",
-            lambda q: replace(q, method="OPTIONS", headers=(*q.headers, ("Origin", ORIGIN), ("Access-Control-Request-Method", "PUT")))),
+    Variant("gzip", "Accept-Encoding: gzip", "browsers take packed answers",
+            _headers(("Accept-Encoding", "gzip"))),
+    Variant("br", "Accept-Encoding: br", "browsers take packed answers",
+            _headers(("Accept-Encoding", "br")), once=True),
+    Variant("origin", "Origin", "browsers ask so for pages of another origin",
+            _headers(("Origin", ORIGIN))),
+    Variant("preflight", "CORS preflight", "browsers ask before they send", _preflight),
     Variant("no-sni", "no SNI", "old clients and checks by address send no name",
             lambda q: replace(q, sni=""), over="https", once=True),
     Variant("alpn", "HTTP/2 offered", "browsers offer HTTP/2, and gRPC needs it",
             lambda q: replace(q, protocol="auto"), over="https", once=True),
     Variant("body", "large body", "ingress-nginx answers 413 beyond 1 MiB",
             lambda q: replace(q, method="POST", body_size=LARGE_BODY), opt_in=True, once=True),
-    Variant("websocket", "WebSocket", "live connections begin with an upgrade", _headers(*_WEBSOCKET), opt_in=True),
-    Variant("grpc", "gRPC", "a call with an empty message",
-            lambda q: replace(q, method="POST", protocol="h2", headers=(*q.headers, *_GRPC), payload=_EMPTY_MESSAGE),
-            opt_in=True),
-    Variant("events", "event stream", "streams break where a proxy buffers or has a total timeout",
+    Variant("websocket", "WebSocket", "live connections begin with an upgrade",
+            _headers(*_WEBSOCKET), opt_in=True),
+    Variant("grpc", "gRPC", "a call with an empty message", _grpc_call, opt_in=True),
+    Variant("events", STREAM, "streams break where a proxy buffers or has a total timeout",
             _headers(("Accept", "text/event-stream")), opt_in=True),
 )  # fmt: skip
 _BY_ID = {variant.id: variant for variant in VARIANTS}
@@ -98,7 +113,8 @@ def chosen(text: str, *, unsafe: bool) -> tuple[Variant, ...]:
         sample = variant.change(Question("https://a.test/"))
         if not sample.is_safe and not unsafe:
             raise UserError(
-                f"--variants {variant.id} sends a {sample.method}", "add --unsafe where the application may get it"
+                f"--variants {variant.id} sends a {sample.method}",
+                "add --unsafe where the application may get it",
             )
     return tuple(found.values())
 

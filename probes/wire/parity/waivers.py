@@ -37,7 +37,11 @@ class Waiver:
             return False
         if not _pattern(self.path).fullmatch(parts.path or "/"):
             return False
-        named = {difference.rule.lower(), difference.field.lower(), difference.field.lower().partition(" ")[2]}
+        named = {
+            difference.rule.lower(),
+            difference.field.lower(),
+            difference.field.lower().partition(" ")[2],
+        }
         wanted = _pattern(self.field.lower())
         return any(wanted.fullmatch(name) for name in named if name)
 
