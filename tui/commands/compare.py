@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...cluster.errors import UserError
+from ...cluster.text import clean
 from ..lines import count, seconds
 from ..settings import Settings
 from .common import EXIT_CODES, cluster_once, note, show, width
@@ -49,38 +50,97 @@ class _Asked:
 @click.option("--new", "new_text", metavar="ADDR[:PORT]", help="The side that is to serve.")
 @click.option("--old-plain", metavar="PORT", type=click.IntRange(1, 65535), help="Its port for http URLs.")
 @click.option("--new-plain", metavar="PORT", type=click.IntRange(1, 65535), help="Its port for http URLs.")
-@click.option("--ingress", "ingresses", metavar="NS/NAME", multiple=True,
-              help="Make requests from this Ingress's paths and the routes of its hosts; repeatable.")
-@click.option("-f", "--filename", "--file", "files", metavar="FILE|DIR", multiple=True,
-              help="Make them from manifests and no cluster; repeatable.")
+@click.option(
+    "--ingress",
+    "ingresses",
+    metavar="NS/NAME",
+    multiple=True,
+    help="Make requests from this Ingress's paths and the routes of its hosts; repeatable.",
+)
+@click.option(
+    "-f",
+    "--filename",
+    "--file",
+    "files",
+    metavar="FILE|DIR",
+    multiple=True,
+    help="Make them from manifests and no cluster; repeatable.",
+)
 @click.option("--plan", "plan_file", metavar="FILE", help="Sides, hosts, roots and paths of a plan.")
-@click.option("--from", "sources", metavar="FILE", multiple=True,
-              help="Requests of an access log, sitemap, OpenAPI, HAR or list; repeatable.")
+@click.option(
+    "--from",
+    "sources",
+    metavar="FILE",
+    multiple=True,
+    help="Requests of an access log, sitemap, OpenAPI, HAR or list; repeatable.",
+)
 @click.option("--host", "hosts", metavar="HOST", multiple=True, help="For a source that names no host.")
-@click.option("--top", type=click.IntRange(1), default=500, show_default=True,
-              help="Of a source the requests that are seen most.")
-@click.option("--most", type=click.IntRange(1, 20000), default=1000, show_default=True,
-              help="Requests at most, before rounds.")
-@click.option("--variants", default="all", show_default=True, metavar="all|none|LIST",
-              help="Other ways to ask each path: head, http10, gzip, origin, no-sni, ...")
+@click.option(
+    "--top",
+    type=click.IntRange(1),
+    default=500,
+    show_default=True,
+    help="Of a source the requests that are seen most.",
+)
+@click.option(
+    "--most",
+    type=click.IntRange(1, 20000),
+    default=1000,
+    show_default=True,
+    help="Requests at most, before rounds.",
+)
+@click.option(
+    "--variants",
+    default="all",
+    show_default=True,
+    metavar="all|none|LIST",
+    help="Other ways to ask each path: head, http10, gzip, origin, no-sni, ...",
+)
 @click.option("--unsafe", is_flag=True, help="Other methods than GET, HEAD and OPTIONS may be sent.")
-@click.option("--rounds", type=click.IntRange(1, 100), default=2, show_default=True,
-              help="Rounds of old, new and old again; more where a difference is not decided.")
-@click.option("--rate", type=click.FloatRange(0.1, 1000), default=20.0, show_default=True,
-              help="Requests per second, both sides together.")
-@click.option("--waive", "waivers", metavar="FILE", multiple=True,
-              help="Accepted differences: waivers: [{path, field, reason}]; repeatable.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 100),
+    default=2,
+    show_default=True,
+    help="Rounds of old, new and old again; more where a difference is not decided.",
+)
+@click.option(
+    "--rate",
+    type=click.FloatRange(0.1, 1000),
+    default=20.0,
+    show_default=True,
+    help="Requests per second, both sides together.",
+)
+@click.option(
+    "--waive",
+    "waivers",
+    metavar="FILE",
+    multiple=True,
+    help="Accepted differences: waivers: [{path, field, reason}]; repeatable.",
+)
 @click.option("--cacert", metavar="FILE", help="Trusted roots of both sides, PEM.")
 @click.option("--old-cacert", metavar="FILE", help="Trusted roots of the old side.")
 @click.option("--new-cacert", metavar="FILE", help="Trusted roots of the new side.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(0.1, 600), default=10.0, show_default=True,
-              help="Seconds for each request.")
-@click.option("--deadline", "deadline_s", type=click.FloatRange(1, 86400), default=900.0, show_default=True,
-              help="Seconds for everything.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, 600),
+    default=10.0,
+    show_default=True,
+    help="Seconds for each request.",
+)
+@click.option(
+    "--deadline",
+    "deadline_s",
+    type=click.FloatRange(1, 86400),
+    default=900.0,
+    show_default=True,
+    help="Seconds for everything.",
+)
 @cluster_options
 @output_option("text", "json")
 @click.pass_context
-def compare(  # noqa: PLR0913
+def compare(
     context: click.Context,
     settings: Settings,
     urls: tuple[str, ...],
@@ -120,13 +180,15 @@ def compare(  # noqa: PLR0913
 
     policy = judge.Policy(waivers=read_waivers(waivers))
     plan = _plan(plan_file)
-    asked = _Asked(urls, plan, ingresses, files, sources, hosts, top, most, timeout_s, variants, unsafe, settings)
+    asked = _Asked(
+        urls, plan, ingresses, files, sources, hosts, top, most, timeout_s, variants, unsafe, settings
+    )
     questions = _questions(asked)
     only_plain = all(one.url.startswith("http:") for one in questions)
     roots = cacert or (plan.tls.ca_file or None if plan else None)
     old = _side("old", old_text, plan, old_plain, old_cacert or roots, only_plain=only_plain)
     new = _side("new", new_text, plan, new_plain, new_cacert or roots, only_plain=only_plain)
-    pace = Pace(rounds=rounds, most_rounds=max(rounds, 14), rate_per_s=rate, deadline_s=deadline_s)
+    pace = Pace(rounds=rounds, most_rounds=max(rounds, 30), rate_per_s=rate, deadline_s=deadline_s)
     progress = _Progress()
     try:
         facts = asyncio.run(observe(questions, old, new, pace, progress, policy=policy))
@@ -153,7 +215,13 @@ def _plan(plan_file: str | None) -> Plan | None:
 
 
 def _side(
-    name: str, text: str | None, plan: Plan | None, plain_port: int | None, roots: str | None, *, only_plain: bool
+    name: str,
+    text: str | None,
+    plan: Plan | None,
+    plain_port: int | None,
+    roots: str | None,
+    *,
+    only_plain: bool,
 ) -> Side:
     from ...probes.wire.address import endpoint
     from .compare_inputs import side_of
@@ -168,17 +236,23 @@ def _side(
 
 def _questions(asked: _Asked) -> tuple[Question, ...]:
     """Everything to ask, at most ``most``. Raises UserError where there is nothing."""
-    from ...probes.wire.parity.variants import chosen, with_variants
+    from ...probes.wire.parity.variants import chosen, over_each_other, with_variants
     from .compare_inputs import given_urls
 
     ways = chosen(asked.variants, unsafe=asked.unsafe)
-    found = [*given_urls(asked.urls, asked.timeout_s), *_of_plan(asked), *_of_sources(asked), *_of_rules(asked)]
+    found = [
+        *given_urls(asked.urls, asked.timeout_s),
+        *_of_plan(asked),
+        *_of_sources(asked),
+        *_of_rules(asked),
+    ]
     if not found:
         raise UserError(
             "there is nothing to compare", "name URLs, --ingress, -f MANIFESTS, --plan or --from FILE"
         )
     once = dict.fromkeys(found)
-    everything = tuple(dict.fromkeys(with_variants(once, ways)))
+    shared = over_each_other(once) if asked.variants.strip() == "all" else ()
+    everything = tuple(dict.fromkeys((*with_variants(once, ways), *shared)))
     if len(everything) > asked.most:
         note(f"{len(everything)} requests could be asked; the first {asked.most} are (--most)")
     return everything[: asked.most]
@@ -194,16 +268,17 @@ def _of_plan(asked: _Asked) -> Sequence[Question]:
 
 
 def _of_sources(asked: _Asked) -> Sequence[Question]:
-    from ...probes.wire.sources.read import read_requests
+    from ...probes.wire.sources.read import read_source
     from .compare_inputs import from_source
 
     hosts = asked.hosts or (asked.plan.hosts if asked.plan else ())
     origins = [f"https://{host}" for host in hosts]
     found: list[Question] = []
     for name in asked.sources:
-        questions, left_out = from_source(
-            read_requests(Path(name), top=asked.top), origins, asked.timeout_s, unsafe=asked.unsafe
-        )
+        source = read_source(Path(name), top=asked.top)
+        for told in source.notes:
+            note(clean(f"{name}: {told}"))
+        questions, left_out = from_source(source.asked, origins, asked.timeout_s, unsafe=asked.unsafe)
         found += questions
         if left_out:
             note(f"{name}: {count(left_out, 'request')} left out that may change something (--unsafe)")
@@ -236,7 +311,8 @@ class _Progress:
             return
         self._told = now
         self._shown = True
-        words = f"{step.doing}: {step.done} of {step.of}, {step.requests} requests, {seconds(now - self._started)}"
+        far = f"{step.doing}: {step.done} of {step.of}, {step.requests} requests"
+        words = f"{far}, {seconds(now - self._started)}"
         click.echo(f"\r\x1b[K{words}", err=True, nl=False)
 
     def end(self) -> None:

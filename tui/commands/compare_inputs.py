@@ -70,9 +70,7 @@ def from_source(
             left_out += 1
             continue
         if not one.host and not origins:
-            raise UserError(
-                f"{clean(one.origin, 120)}: names no host", "say which: --host shop.example.com"
-            )
+            raise UserError(f"{clean(one.origin, 120)}: names no host", "say which: --host shop.example.com")
         origin = f"https://{one.host}" if one.host else origins[0]
         url = f"{origin}{one.target}"
         why = f"{clean(one.origin, 80)}, {one.count} times" if one.count > 1 else clean(one.origin, 80)
@@ -82,7 +80,10 @@ def from_source(
 
 
 def hosts_to_ask(snapshot: Snapshot, ingresses: Sequence[str]) -> tuple[HostRules, ...]:
-    """The hosts of the named Ingresses (``NS/NAME``), or of everything. Raises UserError for an unknown one."""
+    """The hosts of the named Ingresses (``NS/NAME``), or of everything.
+
+    Raises UserError for one that is not there.
+    """
     from ...probes.state.world import world_of
     from ...probes.wire.parity.hosts import all_hosts, ingress_hosts
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from ....cluster.text import clean
@@ -12,6 +14,7 @@ from ..http.facts import SAMPLE_LIMIT, HttpFacts
 
 _DEEPEST = 40
 _SHOWN = 160
+_MOST_MEMBERS = 60
 # identifiers, times, numbers and tokens: what one application writes differently at each request
 _ROTATING = re.compile(
     r"""nonce=(?:"[^"]*"|'[^']*')"""
@@ -25,7 +28,8 @@ _ROTATING = re.compile(
 def body_fields(facts: HttpFacts) -> dict[str, str]:
     """``body`` (what it says) and ``body shape`` (the same, masked); nothing where neither can be known.
 
-    JSON is compared as data: the order of its members says nothing (RFC 8259, 1).
+    For JSON also ``body .a.b`` for what stands at that place. It is compared as data: the order of its
+    members says nothing (RFC 8259, 1).
     """
     content_encoding = (facts.header("content-encoding") or "").strip().lower()
     decoded = bool(facts.decoded_sha256)
@@ -45,6 +49,7 @@ def body_fields(facts: HttpFacts) -> dict[str, str]:
             return {
                 "body": f"JSON, SHA-256 {_digest(canonical)}: {clean(canonical, _SHOWN)}",
                 "body shape": f"JSON {_told(shape(value))}",
+                **dict(islice(_members(value), _MOST_MEMBERS)),
             }
         except (ValueError, RecursionError):
             pass
@@ -52,6 +57,18 @@ def body_fields(facts: HttpFacts) -> dict[str, str]:
         return {"body": said, "body shape": "binary"}
     masked = " ".join(_ROTATING.sub("#", sample).split())
     return {"body": said, "body shape": f"text {_told(masked)}"}
+
+
+def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Each text, number or truth value by its place: some rotate, and the others can still be compared.
+
+    What stands in lists is left out: they grow and shrink, and then nothing is where it was.
+    """
+    if isinstance(value, dict) and depth < _DEEPEST:
+        for name in sorted(value):
+            yield from _members(value[name], f"{path}.{clean(name, 40)}", depth + 1)
+    elif path and isinstance(value, str | int | float | bool):
+        yield f"body {path}", _told(json.dumps(value))
 
 
 def shape(value: Any, depth: int = 0) -> str:

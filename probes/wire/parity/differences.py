@@ -144,16 +144,23 @@ def _found(one: Answers, own: Mapping[tuple[str, bool], Change], plain: Plain) -
     if moved is not None:
         yield _edge(question, moved, "PAR022", Verdict.FAIL, plain)
     body = _body(one, own)
+    status_now = int(next((r.old.status for r in reversed(one.rounds) if r.old.status), 200))
     for change in own.values():
-        if body is not None and body[1] == "PAR051" and change.name == "header content-type":
-            # another error page may well be of another type
+        if change.name == "header content-type" and (status_now in _REDIRECTS or _is_error_page(body)):
+            # another error page may well be of another type, and nobody sees that of a redirect
             continue
-        if change.name.startswith(("header ", "cookie ", "trailer ")):
+        if change.name == "first event":
+            yield _edge(question, change, "PAR073", Verdict.FAIL, plain)
+        elif change.name.startswith(("header ", "cookie ", "trailer ")):
             ruled = _header(change, own)
             if ruled is not None:
                 yield _edge(question, change, *ruled, plain)
     if body is not None:
         yield _edge(question, *body, plain)
+
+
+def _is_error_page(body: tuple[Change, str, Verdict] | None) -> bool:
+    return body is not None and body[1] == "PAR051"
 
 
 def _is_error(status: Change) -> bool:
@@ -183,7 +190,8 @@ def told(value: str | None) -> str:
 def _edge(question: Question, change: Change, rule: str, verdict: Verdict, plain: Plain) -> Difference:
     """The rule of the edge or variant that was asked, where the plain request does not show the same."""
     variant = VARIANT_RULES.get(question.variant)
-    if variant and not plain.has(question.url, question, change):
+    of_variant = change.name in ("status", "location", "first event", "protocol")
+    if variant and of_variant and not plain.has(question.url, question, change):
         grave = question.variant in _GRAVE_VARIANTS or verdict is Verdict.WARN
         return _made(question, variant, verdict if grave else Verdict.WARN, change)
     place = PLACE_RULES.get(question.place)
@@ -295,7 +303,8 @@ def _header(change: Change, own: Mapping[tuple[str, bool], Change]) -> tuple[str
 
 
 def _body(one: Answers, own: Mapping[tuple[str, bool], Change]) -> tuple[Change, str, Verdict] | None:
-    change = own.get(("body shape", False)) or own.get(("body", False))
+    members = (change for (name, _), change in own.items() if name.startswith("body ."))
+    change = own.get(("body shape", False)) or next(members, None) or own.get(("body", False))
     if change is None:
         return None
     last = next((r.old.status for r in reversed(one.rounds) if r.old.status is not None), 200)

@@ -19,6 +19,7 @@ from .facts import Seen
 from .question import STREAM, Question
 
 _LONGEST = 400
+_STREAM_STEPS = (0.5, 3.0, 15.0, 60.0)
 # when, by whom and under which number it was answered; and how a connection is used (RFC 9110, 7.6.1)
 _ALWAYS_DROPPED = frozenset(
     {
@@ -66,6 +67,8 @@ def _fields(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
         yield "status", clean(facts.error or "no answer", 20)
         return
     yield "status", str(facts.status)
+    if question.variant == STREAM:
+        yield "first event", _first_event(facts)
     yield from _connection(facts, question)
     names = dict.fromkeys(name for name, _ in facts.headers)
     for name in names:
@@ -75,6 +78,14 @@ def _fields(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
             yield f"trailer {clean(name, 60)}", clean(value, _LONGEST)
     if question.method != "HEAD" and question.variant != STREAM and facts.status not in (101, 204, 304):
         yield from body_fields(facts).items()
+
+
+def _first_event(facts: HttpFacts) -> str:
+    """In coarse steps: what is held back comes seconds later, and a busy network milliseconds."""
+    if not facts.body_bytes:
+        return "none"
+    wait = facts.timings_ms.total / 1000
+    return next((f"within {step:g} s" for step in _STREAM_STEPS if wait <= step), "later")
 
 
 def _connection(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:

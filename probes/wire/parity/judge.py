@@ -13,7 +13,7 @@ from . import commands
 from .differences import Difference, differences, host_of, plain_changes
 from .facts import Answers, ParityFacts
 from .noise import Change, Standing, slower, weigh
-from .question import Question
+from .question import STREAM, Question
 from .waivers import Waiver, waiver_for
 
 SLOWER_RATIO = 2.0
@@ -239,20 +239,26 @@ def _port(question: Question) -> int:
 
 def _slower(compared: Compared) -> Iterator[Finding]:
     facts, policy = compared.facts, compared.policy
-    told = slower(facts.answers, policy.slower_ratio, policy.slower_ms)
-    if told is None:
-        return
-    before, after, rounds = told
-    asked = next(one.question for one in facts.answers if one.rounds)
-    old, new = commands.pair(asked, facts.old, facts.new)
-    yield finding(
-        "PAR080",
-        Verdict.WARN,
-        _subject(asked, facts),
-        f"first byte after {after:.0f} ms, the old side's after {before:.0f} ms (medians of {rounds} rounds)",
-        evidence=(f"{after / max(before, 0.001):.1f} times as long",),
-        reproduce="; ".join(one for one in (old, new) if one),
-    )
+    of_host: dict[str, list[Answers]] = {}
+    for one in facts.answers:
+        if one.question.variant != STREAM:
+            of_host.setdefault(host_of(one.question), []).append(one)
+    for host, answers in of_host.items():
+        told = slower(answers, policy.slower_ratio, policy.slower_ms, len(of_host))
+        if told is None:
+            continue
+        before, after, rounds = told
+        asked = answers[0].question
+        old, new = commands.pair(asked, facts.old, facts.new)
+        yield finding(
+            "PAR080",
+            Verdict.WARN,
+            _subject(asked, facts),
+            f"{clean(host, 253)}: first byte after {after:.0f} ms, the old side's after {before:.0f} ms "
+            f"(medians of {rounds} rounds)",
+            evidence=(f"{after / max(before, 0.001):.1f} times as long",),
+            reproduce="; ".join(one for one in (old, new) if one),
+        )
 
 
 def _not_compared(facts: ParityFacts) -> Iterator[Finding]:

@@ -32,6 +32,9 @@ _CHANCE = 1 / 3
 _ALTERNATIVES = (0.5, 0.75, 0.95, 0.999)
 # of what is called a difference because the field differs everywhere, noise may be at most this share
 _FEW = 0.1
+# a change that the old side never shows is noise where it came no more than twice in so many rounds
+_REPEATED = 3
+_ROUNDS_FOR_RARE = 8
 
 
 class Standing(StrEnum):
@@ -117,7 +120,8 @@ def weigh(answers: Sequence[Answers]) -> tuple[tuple[Change, ...], ...]:
                 if who != "all":
                     alike.setdefault(_alike(aspect, common, odd), _Count()).add(who, old, new)
         own.append(counts)
-    tests = sum(len(counts) for counts in own) + len(alike) + len(everywhere)
+    families = (*own, alike, everywhere)
+    tests = sum(count.odd > 0 for family in families for count in family.values())
     enough = max(tests, 1) / FALSE_ALARMS
     weighed = _Weighed(enough, alike, everywhere)
     return tuple(
@@ -159,8 +163,10 @@ class _Weighed:
             return Standing.PROVEN
         if steady and rounds > 1 and self._mass(aspect):
             return Standing.PROVEN
-        often = 2 * count.new_odd > rounds
-        return Standing.OPEN if often and not count.restless else Standing.NOISE
+        if count.restless:
+            return Standing.NOISE
+        often = 2 * count.new_odd > rounds or count.new_odd >= _REPEATED
+        return Standing.OPEN if often or rounds < _ROUNDS_FOR_RARE else Standing.NOISE
 
     def _mass(self, aspect: _Aspect) -> bool:
         """Whether the field differs in so many questions that only few of them can be noise.
@@ -208,11 +214,13 @@ def _names(three: Iterable[Seen]) -> Iterable[str]:
     return names
 
 
-def slower(answers: Sequence[Answers], ratio: float, least_ms: float) -> tuple[float, float, int] | None:
+def slower(
+    answers: Sequence[Answers], ratio: float, least_ms: float, tests: int = 1
+) -> tuple[float, float, int] | None:
     """The medians of the first byte, old and new in milliseconds, and in how many rounds; None: no slower.
 
-    New is slower where it is the slowest of the three in more rounds than a third can explain, and its median
-    is ``ratio`` times the old one and ``least_ms`` above it.
+    New is slower where it is the slowest of the three in more rounds than a third can explain (one of
+    ``tests`` such questions), and its median is ``ratio`` times the old one and ``least_ms`` above it.
     """
     slowest = counted = 0
     times: tuple[list[float], list[float]] = ([], [])
@@ -229,4 +237,5 @@ def slower(answers: Sequence[Answers], ratio: float, least_ms: float) -> tuple[f
         return None
     before, after = (sorted(series)[len(series) // 2] for series in times)
     is_slower = after >= ratio * before and after - before >= least_ms
-    return (before, after, counted) if is_slower and evidence(slowest, counted) >= 1 / FALSE_ALARMS else None
+    proven = evidence(slowest, counted) >= max(tests, 1) / FALSE_ALARMS
+    return (before, after, counted) if is_slower and proven else None

@@ -35,7 +35,7 @@ class Pace:
     """
 
     rounds: int = 2
-    most_rounds: int = 14
+    most_rounds: int = 30
     rate_per_s: float = 20.0
     concurrency: int = 4
     deadline_s: float = 600.0

@@ -19,6 +19,7 @@ _WEBSOCKET = (
 _GRPC = (("Content-Type", "application/grpc"), ("TE", "trailers"))
 # one empty message, not packed
 _EMPTY_MESSAGE = "0000000000"
+COALESCED = "another host's connection"
 # just over the 1 MiB that ingress-nginx takes by default
 LARGE_BODY = 1024 * 1024 + 1
 ORIGIN = "https://pointsman.example"
@@ -87,7 +88,7 @@ VARIANTS: tuple[Variant, ...] = (
             _headers(*_WEBSOCKET), opt_in=True),
     Variant("grpc", "gRPC", "a call with an empty message", _grpc_call, opt_in=True),
     Variant("events", STREAM, "streams break where a proxy buffers or has a total timeout",
-            _headers(("Accept", "text/event-stream")), opt_in=True),
+            _headers(("Accept", "text/event-stream"), ("Accept-Encoding", "gzip")), opt_in=True),
 )  # fmt: skip
 _BY_ID = {variant.id: variant for variant in VARIANTS}
 
@@ -117,6 +118,24 @@ def chosen(text: str, *, unsafe: bool) -> tuple[Variant, ...]:
                 "add --unsafe where the application may get it",
             )
     return tuple(found.values())
+
+
+def over_each_other(questions: Iterable[Question]) -> Iterator[Question]:
+    """One request for each https host over a connection that was opened for another one (RFC 9113, 9.1.1).
+
+    Browsers do so where one certificate covers both; where it does not, the new side's answer is as good.
+    """
+    first: dict[str, Question] = {}
+    for question in questions:
+        parts = urlsplit(question.url)
+        usual = question.known and not question.variant and not question.host
+        if usual and parts.scheme == "https" and parts.hostname:
+            first.setdefault(parts.hostname, question)
+    hosts = list(first)
+    if len(hosts) > 1:
+        for host, other in zip(hosts, [*hosts[1:], hosts[0]], strict=True):
+            why = f"browsers may ask it over the connection of {other}"
+            yield replace(first[host], sni=other, variant=COALESCED, why=why)
 
 
 def with_variants(questions: Iterable[Question], variants: Iterable[Variant]) -> Iterator[Question]:
