@@ -1,4 +1,4 @@
-"""The application behind both sides: it rotates everything that applications rotate, as a process of its own."""
+"""The application behind both sides: it rotates all that applications rotate, in a process of its own."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from parity_backend import backend
-from parity_cases import CASES, Case, to_app
+from parity_cases import CASES, PROXY, Case, to_app
 from parity_servers import certificate, cluster, envoy, free_ports, listener, manager, nginx, tls
 from pointsman.probes.wire.parity.question import Side
 
@@ -44,9 +44,8 @@ def _nginx_servers(
         _PROXY_HEADERS,
         f"ssl_certificate {pem}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;",
         f"server {{ listen 127.0.0.1:{plain} default_server; server_name _; return 404; }}",
-        f"server {{ listen 127.0.0.1:{plain}; server_name {EQUAL}; location / {{ proxy_pass http://app; }} }}",
-        f"server {{ listen 127.0.0.1:{secure} ssl http2 default_server; server_name _;"
-        " location / { proxy_pass http://app; } }",
+        f"server {{ listen 127.0.0.1:{plain}; server_name {EQUAL}; location / {{ {PROXY} }} }}",
+        f"server {{ listen 127.0.0.1:{secure} ssl http2 default_server; location / {{ {PROXY} }} }}",
     ]
     for case in CASES:
         if new and not case.new_nginx:
@@ -71,17 +70,16 @@ def _envoy_listeners(plain: int, secure: int, pem: Path, key: Path) -> list[dict
         "common_http_protocol_options": {"headers_with_underscores_action": "REJECT_REQUEST"},
         "path_with_escaped_slashes_action": "UNESCAPE_AND_REDIRECT",
     }
-    chains = []
-    for case in mine:
-        if case.secure:
-            for name in (case.host, f"two-{case.host}"):
-                chains.append(
-                    {
-                        "filter_chain_match": {"server_names": [name]},
-                        "filters": [manager([_virtual_host(case, name)])],
-                        "transport_socket": tls(pem, key, case.alpn, **case.tls_parameters),
-                    }
-                )
+    chains = [
+        {
+            "filter_chain_match": {"server_names": [name]},
+            "filters": [manager([_virtual_host(case, name)])],
+            "transport_socket": tls(pem, key, case.alpn, **case.tls_parameters),
+        }
+        for case in mine
+        if case.secure
+        for name in (case.host, f"two-{case.host}")
+    ]
     return [listener(plain, [{"filters": [manager(hosts, **options)]}]), listener(secure, chains)]
 
 
