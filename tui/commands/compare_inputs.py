@@ -39,8 +39,8 @@ def side_of(name: str, text: str, plain_port: int | None, ca_file: str | None, *
     return Side(name, address, given, plain_port, ca_file)
 
 
-def given_urls(urls: Sequence[str], timeout_s: float) -> tuple[Question, ...]:
-    """The URLs of the command line. Raises UserError for one that cannot be asked."""
+def given_urls(urls: Sequence[str], timeout_s: float, place: str = "given") -> tuple[Question, ...]:
+    """The URLs that were named. Raises UserError for one that cannot be asked."""
     found = []
     for url in urls:
         try:
@@ -52,7 +52,7 @@ def given_urls(urls: Sequence[str], timeout_s: float) -> tuple[Question, ...]:
             raise UserError(
                 f"{clean(url, 120)!r} is no URL to compare", "write it as https://HOST/PATH, encoded"
             )
-        found.append(Question(url, place="given", why="it was named", timeout_s=timeout_s))
+        found.append(Question(url, place=place, why="it was named", timeout_s=timeout_s))
     return tuple(found)
 
 

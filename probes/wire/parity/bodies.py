@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from ....cluster.text import clean
-from ..http.facts import SAMPLE_LIMIT, HttpFacts
+from ..http.facts import SAMPLE_LIMIT, HttpFacts, is_secret
 
 _DEEPEST = 40
 _SHOWN = 160
@@ -38,8 +38,8 @@ def body_fields(facts: HttpFacts) -> dict[str, str]:
     size = facts.decoded_bytes if decoded else facts.body_bytes
     if not size:
         return {"body": "empty", "body shape": "empty"}
-    digest = facts.decoded_sha256 if decoded else facts.body_sha256
-    said = f"{size} bytes, SHA-256 {clean(digest, 64)[:16]}"
+    sha256 = facts.decoded_sha256 if decoded else facts.body_sha256
+    said = f"{size} bytes, SHA-256 {clean(sha256, 64)[:16]}"
     sample = facts.body_sample
     kind = (facts.header("content-type") or "").partition(";")[0].strip().lower()
     if _is_json(kind, sample) and _is_whole(facts, size):
@@ -47,7 +47,7 @@ def body_fields(facts: HttpFacts) -> dict[str, str]:
             value = json.loads(sample)
             canonical = json.dumps(value, sort_keys=True, ensure_ascii=True)
             return {
-                "body": f"JSON, SHA-256 {_digest(canonical)}: {clean(canonical, _SHOWN)}",
+                "body": f"JSON, SHA-256 {digest(canonical)}",
                 "body shape": f"JSON {_told(shape(value))}",
                 **dict(islice(_members(value), _MOST_MEMBERS)),
             }
@@ -68,7 +68,7 @@ def _members(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, 
         for name in sorted(value):
             yield from _members(value[name], f"{path}.{clean(name, 40)}", depth + 1)
     elif path and isinstance(value, str | int | float | bool):
-        yield f"body {path}", _told(json.dumps(value))
+        yield f"body {path}", hidden(path, _told(json.dumps(value)))
 
 
 def shape(value: Any, depth: int = 0) -> str:
@@ -98,8 +98,14 @@ def _is_whole(facts: HttpFacts, size: int) -> bool:
 
 def _told(text: str) -> str:
     # the hash makes it exact where the text is cut
-    return clean(text, _SHOWN) if len(text) <= _SHOWN else f"{clean(text, _SHOWN)} ({_digest(text)})"
+    return clean(text, _SHOWN) if len(text) <= _SHOWN else f"{clean(text, _SHOWN)} ({digest(text)})"
 
 
-def _digest(text: str) -> str:
+def hidden(name: str, value: str) -> str:
+    """The value, or its hash in its place where the name says that it opens doors."""
+    return f"(hidden, SHA-256 {digest(value)})" if is_secret(name) else value
+
+
+def digest(text: str) -> str:
+    """The first half of a SHA-256: enough to tell two texts apart."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

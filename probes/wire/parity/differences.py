@@ -93,8 +93,11 @@ def plain_changes(answers: Sequence[Answers], changes: Sequence[Sequence[Change]
 def opened(one: Answers) -> bool:
     """Whether, in any round, the new side let in whom the old one refused before and after.
 
-    That is no matter of how often: one such answer is enough.
+    That is no matter of how often: one such answer is enough. OPTIONS lets nobody in: a preflight carries no
+    credentials, and many gateways answer it before they ask for any.
     """
+    if one.question.method == "OPTIONS":
+        return False
     return any(
         _refuses(round_.old.status, round_.old.fields)
         and _refuses(round_.again.status, round_.again.fields)
@@ -140,7 +143,7 @@ def _found(one: Answers, own: Mapping[tuple[str, bool], Change], plain: Plain) -
     if status is not None:
         yield _status(question, status, own, plain)
         return
-    moved = own.get(("location", False)) or own.get(("location", True))
+    moved = _moved(own)
     if moved is not None:
         yield _edge(question, moved, "PAR022", Verdict.FAIL, plain)
     body = _body(one, own)
@@ -157,6 +160,11 @@ def _found(one: Answers, own: Mapping[tuple[str, bool], Change], plain: Plain) -
                 yield _edge(question, change, *ruled, plain)
     if body is not None:
         yield _edge(question, *body, plain)
+
+
+def _moved(own: Mapping[tuple[str, bool], Change]) -> Change | None:
+    keys = ((name, there) for name in ("location", "location query") for there in (False, True))
+    return next((own[key] for key in keys if key in own), None)
 
 
 def _is_error_page(body: tuple[Change, str, Verdict] | None) -> bool:
@@ -190,7 +198,7 @@ def told(value: str | None) -> str:
 def _edge(question: Question, change: Change, rule: str, verdict: Verdict, plain: Plain) -> Difference:
     """The rule of the edge or variant that was asked, where the plain request does not show the same."""
     variant = VARIANT_RULES.get(question.variant)
-    of_variant = change.name in ("status", "location", "first event", "protocol")
+    of_variant = change.name in ("status", "location", "location query", "first event", "protocol")
     if variant and of_variant and not plain.has(question.url, question, change):
         grave = question.variant in _GRAVE_VARIANTS or verdict is Verdict.WARN
         return _made(question, variant, verdict if grave else Verdict.WARN, change)
@@ -254,7 +262,7 @@ def _redirect_rule(before: int, after: int, own: Mapping[tuple[str, bool], Chang
         return ("PAR021", Verdict.FAIL) if before < 500 else ("PAR017", Verdict.WARN)
     if after not in _REDIRECTS:
         return "PAR020", Verdict.FAIL
-    if ("location", False) in own:
+    if _moved(own) is not None:
         return "PAR022", Verdict.FAIL
     lost = before in _KEEPS_METHOD and after in _TURNS_TO_GET
     return "PAR023", Verdict.FAIL if lost else Verdict.WARN

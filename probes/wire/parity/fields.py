@@ -1,7 +1,8 @@
 """An answer as named values to compare: what changes by itself is left out, spelling is evened. Pure.
 
-Names: ``status``, ``location``, ``header NAME``, ``cookie NAME``, ``trailer NAME``, ``body``, ``body shape``,
-``protocol``, ``certificate``, ``TLS version``. A field that is not there was not in the answer.
+Names: ``status``, ``location``, ``location query``, ``header NAME``, ``cookie NAME``, ``trailer NAME``,
+``body``, ``body shape``, ``body .MEMBER``, ``first event``, ``protocol``, ``certificate``, ``TLS version``.
+A field that is not there was not in the answer.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from ....cluster.text import clean
 from ..address import bracketed
 from ..http.facts import HttpFacts
-from .bodies import body_fields
+from .bodies import body_fields, digest, hidden
 from .facts import Seen
 from .question import STREAM, Question
 
 _LONGEST = 400
+_LONGEST_PARAMETER = 40
 _STREAM_STEPS = (0.5, 3.0, 15.0, 60.0)
 # when, by whom and under which number it was answered; and how a connection is used (RFC 9110, 7.6.1)
 _ALWAYS_DROPPED = frozenset(
@@ -64,7 +66,7 @@ def seen(facts: HttpFacts, question: Question) -> Seen:
 def _fields(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
     if facts.status is None or facts.error:
         # an answer that broke off is no answer: its status would promise one
-        yield "status", clean(facts.error or "no answer", 20)
+        yield "status", _failure(facts.error, question)
         return
     yield "status", str(facts.status)
     if question.variant == STREAM:
@@ -78,6 +80,13 @@ def _fields(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
             yield f"trailer {clean(name, 60)}", clean(value, _LONGEST)
     if question.method != "HEAD" and question.variant != STREAM and facts.status not in (101, 204, 304):
         yield from body_fields(facts).items()
+
+
+def _failure(error: str, question: Question) -> str:
+    if question.sni == "" and error in ("tls", "reset", "refused"):
+        # an alert, a closed connection: clients without SNI see no difference
+        return "no connection"
+    return clean(error or "no answer", 20)
 
 
 def _first_event(facts: HttpFacts) -> str:
@@ -110,9 +119,12 @@ def _header(
             yield f"cookie {cookie}", attributes
         return
     if name == "location":
-        yield "location", clean(location(values[0], question), _LONGEST)
+        place, query = location(values[0], question)
+        yield "location", clean(place, _LONGEST)
+        if query:
+            yield "location query", clean(query, _LONGEST)
         return
-    yield f"header {clean(name, 60)}", clean(_value(name, values, facts), _LONGEST)
+    yield f"header {clean(name, 60)}", hidden(name, clean(_value(name, values, facts), _LONGEST))
 
 
 def _value(name: str, values: tuple[str, ...], facts: HttpFacts) -> str:
@@ -159,14 +171,25 @@ def cookie_of(value: str) -> tuple[str, str]:
     return clean(pair.partition("=")[0].strip(), 80), clean("; ".join(sorted(told)), _LONGEST)
 
 
-def location(value: str, question: Question) -> str:
-    """Where a Location leads, in full: relative ones count from the request (RFC 9110, 10.2.2)."""
+def location(value: str, question: Question) -> tuple[str, str]:
+    """Where a Location leads, in full, and its query. Relative ones count from the URL (RFC 9110, 10.2.2).
+
+    Long values of the query, and those that open doors, are told by their hash.
+    """
     try:
         parts = urlsplit(urljoin(question.url, value.strip()))
         host = bracketed(parts.hostname or "")
         port = parts.port
     except ValueError:
-        return value
+        return value, ""
     default = {"http": 80, "https": 443}.get(parts.scheme)
     authority = host if port in (None, default) else f"{host}:{port}"
-    return urlunsplit((parts.scheme.lower(), authority, parts.path or "/", parts.query, parts.fragment))
+    query = "&".join(_parameter(pair) for pair in parts.query.split("&")) if parts.query else ""
+    return urlunsplit((parts.scheme.lower(), authority, parts.path or "/", "", parts.fragment)), query
+
+
+def _parameter(pair: str) -> str:
+    name, equals, value = pair.partition("=")
+    if len(value) > _LONGEST_PARAMETER:
+        return f"{name}=(SHA-256 {digest(value)})"
+    return f"{name}{equals}{hidden(name, value)}"

@@ -20,7 +20,12 @@ SLOWER_RATIO = 2.0
 SLOWER_MS = 50.0
 _SHOWN_REQUESTS = 8
 # values that belong to one path alone: they do not tell one behaviour from another
-OWN_VALUES = frozenset({"location", "body", "body shape", "header etag", "header last-modified"})
+_OWN_VALUES = frozenset({"location", "location query", "header etag", "header last-modified"})
+
+
+def is_own(field: str) -> bool:
+    """Whether a field's value is a path's own, so that the same change of it looks different elsewhere."""
+    return field in _OWN_VALUES or field.startswith("body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,13 @@ class Group:
     @property
     def first(self) -> Difference:
         return self.members[0]
+
+    @property
+    def state(self) -> str:
+        """waived, undecided or unexplained."""
+        if self.waiver is not None:
+            return "waived"
+        return "undecided" if self.verdict is Verdict.UNKNOWN else "unexplained"
 
     @property
     def verdict(self) -> Verdict:
@@ -79,13 +91,7 @@ class Compared:
             if not comparable(one):
                 states[one.question] = "undecided"
         for group in self.groups:
-            state = (
-                "waived"
-                if group.waiver
-                else "unexplained"
-                if group.verdict is not Verdict.UNKNOWN
-                else "undecided"
-            )
+            state = group.state
             for member in group.members:
                 states[member.question] = max(states[member.question], state, key=rank.index)
         for one in self.facts.answers:
@@ -97,14 +103,17 @@ class Compared:
 
 
 def comparable(one: Answers) -> bool:
-    """Whether the answers say anything: somebody answered, and not both sides with an error of their own."""
+    """Whether the answers say anything: somebody answered, and not both sides with an error of their own.
+
+    Where an edge or a variant is asked, that both sides fail is as good an answer as any.
+    """
+    asked = [round_ for round_ in one.rounds if round_.old.answered and round_.new.answered]
+    if one.question.variant or not one.question.known:
+        return bool(asked)
     return any(
-        round_.old.answered
-        and round_.new.answered
-        and any(
-            side.status is not None and side.status < 500 for side in (round_.old, round_.new, round_.again)
-        )
-        for round_ in one.rounds
+        side.status is not None and side.status < 500
+        for round_ in asked
+        for side in (round_.old, round_.new, round_.again)
     )
 
 
@@ -130,11 +139,12 @@ def compare(facts: ParityFacts, policy: Policy | None = None) -> Compared:
 
 
 def _key(difference: Difference, waiver: Waiver | None) -> str:
-    own = difference.field in OWN_VALUES
+    own = is_own(difference.field)
+    field = "body" if difference.field.startswith("body") else difference.field
     values = ("", "") if own else (difference.old, difference.new)
     waived = f"{waiver.where} {waiver.path} {waiver.field}" if waiver else ""
     proven = "" if difference.standing is Standing.PROVEN else "open"
-    parts = (difference.rule, host_of(difference.question), difference.field, *values, waived, proven)
+    parts = (difference.rule, host_of(difference.question), field, *values, waived, proven)
     return "\x1f".join(parts)
 
 

@@ -120,8 +120,8 @@ def weigh(answers: Sequence[Answers]) -> tuple[tuple[Change, ...], ...]:
                 if who != "all":
                     alike.setdefault(_alike(aspect, common, odd), _Count()).add(who, old, new)
         own.append(counts)
-    families = (*own, alike, everywhere)
-    tests = sum(count.odd > 0 for family in families for count in family.values())
+    counted = (*(count for counts in own for count in counts.values()), *alike.values(), *everywhere.values())
+    tests = sum(count.odd > 0 for count in counted)
     enough = max(tests, 1) / FALSE_ALARMS
     weighed = _Weighed(enough, alike, everywhere)
     return tuple(

@@ -225,7 +225,7 @@ class _Run:
         if asked is None or not all(side.answered for side in (asked.old, asked.new, asked.again)):
             return False
         before, after, again = (side.fields.get(name) for side in (asked.old, asked.new, asked.again))
-        if name not in judge.OWN_VALUES:
+        if not judge.is_own(name):
             return (told(before), told(after)) == (old, new) and before == again
         gone = (before is None, after is None) == (old == "(none)", new == "(none)")
         return gone and before == again and before != after
