@@ -9,8 +9,8 @@ from ...verdict import Finding, Verdict
 from .facts import AUTHORITATIVE, DnsFacts, DnsServerFacts, RecordSet
 from .resolver import absence_remembered
 from .state import owner_of
-from .words import answered, dig, found, label, listed, record_line
-from .zones import LOOP, NO_DATA, NO_NAME
+from .words import answered, dig, found, label, listed, record_line, values
+from .zones import ADDRESS, LOOP, NO_DATA, NO_NAME, OUTSIDE, TOO_LONG, Chain
 
 _NEEDED = ("A", "AAAA", "CNAME")
 
