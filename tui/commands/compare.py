@@ -178,8 +178,8 @@ def compare(
     from ...probes.wire.parity.observe import Pace, observe
     from .compare_inputs import read_waivers
 
-    policy = judge.Policy(waivers=read_waivers(waivers))
     plan = _plan(plan_file)
+    policy = judge.Policy(waivers=(*read_waivers(waivers), *(plan.accept if plan else ())))
     asked = _Asked(
         urls, plan, ingresses, files, sources, hosts, top, most, timeout_s, variants, unsafe, settings
     )

@@ -112,21 +112,11 @@ def read_waivers(names: Sequence[str]) -> tuple[Waiver, ...]:
 
     Raises UserError with file, line and field.
     """
+    from ...checklists.accepted import accepted
     from ...checklists.yamlmarks import load_marked
 
     found: list[Waiver] = []
     for name in names:
         top = load_marked(Path(name)).fields(("waivers",), ("waivers",))
-        for item in top["waivers"].items():
-            fields = item.fields(("path", "field", "reason", "host"), ("path", "field", "reason"))
-            path, named = fields["path"].text(), fields["field"].text()
-            if not path.startswith(("/", "*")):
-                fields["path"].fail("expected a path that begins with / or *", "for example /api/*")
-            if named.upper() == "PAR010":
-                fields["field"].fail(
-                    "protection that is lost cannot be waived", "attach the policy to the route"
-                )
-            where = f"{item.file}:{item.line}"
-            host = fields["host"].text() if "host" in fields else ""
-            found.append(Waiver(path, named, fields["reason"].text(), host, where))
+        found += [accepted(item, f"{item.file}:{item.line}") for item in top["waivers"].items()]
     return tuple(found)
