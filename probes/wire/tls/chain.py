@@ -10,7 +10,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.x509 import verification
 
-from .certificate import UNREADABLE, as_address, ascii_name, self_signed, signed_by, touch
+from .certificate import UNREADABLE, WEAK_HASHES, as_address, ascii_name, self_signed, signed_by, touch
 
 LONGEST_PATH = 8
 # cross-signed loops have exponentially many ways up: a hostile server must not keep the judge busy
@@ -104,56 +104,73 @@ class ChainShape:
         return self.anchor if self.anchor != chain[0] else None
 
 
-def shape(chain: Sequence[x509.Certificate], roots: Roots) -> ChainShape:
-    """The longest way up from the leaf, one that reaches a root preferred. ``chain`` must not be empty."""
+def shape(chain: Sequence[x509.Certificate], roots: Roots, now: datetime) -> ChainShape:
+    """The way up from the leaf that clients would like best: to a root, sound at that time, the longest.
+
+    ``chain`` must not be empty.
+    """
     first: dict[x509.Certificate, int] = {}
     for index, certificate in enumerate(chain):
         first.setdefault(certificate, index)
     duplicates = tuple(index for index, certificate in enumerate(chain) if first[certificate] != index)
-    path, anchor = _climb(chain, tuple(first.values()), roots, (0,), _Links())
-    top = chain[path[-1]]
-    used = {*path, *duplicates}
+    way = _Search(chain, tuple(first.values()), roots, now).climb((0,), sound=True)
+    used = {*way.path, *duplicates}
     return ChainShape(
-        path=path,
-        anchor=anchor,
-        root_sent=len(path) > 1 and self_signed(top),
+        path=way.path,
+        anchor=way.anchor,
+        root_sent=len(way.path) > 1 and self_signed(chain[way.path[-1]]),
         duplicates=duplicates,
         extras=tuple(index for index in range(len(chain)) if index not in used),
     )
 
 
-class _Links:
-    """How many steps of the search are left."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    path: tuple[int, ...]
+    anchor: x509.Certificate | None
+    sound: bool
 
-    def __init__(self) -> None:
-        self.steps = _MOST_STEPS
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        return (self.anchor is not None, self.sound, len(self.path))
 
 
-def _climb(
-    chain: Sequence[x509.Certificate],
-    positions: tuple[int, ...],
-    roots: Roots,
-    path: tuple[int, ...],
-    links: _Links,
-) -> tuple[tuple[int, ...], x509.Certificate | None]:
-    top = chain[path[-1]]
-    if top in roots:
-        return path, top
-    best: tuple[tuple[int, ...], x509.Certificate | None] = (path, None)
-    links.steps -= 1
-    if len(path) < LONGEST_PATH and links.steps > 0:
-        for position in positions:
-            parent = chain[position]
+class _Search:
+    """The search for the best way up; it gives up after so many steps."""
+
+    def __init__(
+        self, chain: Sequence[x509.Certificate], positions: tuple[int, ...], roots: Roots, now: datetime
+    ) -> None:
+        self._chain, self._positions, self._roots, self._now = chain, positions, roots, now
+        self._steps = _MOST_STEPS
+
+    def climb(self, path: tuple[int, ...], sound: bool) -> _Way:
+        """The best way that begins with ``path``; ``sound``: nothing is wrong with what is below its end."""
+        top = self._chain[path[-1]]
+        if top in self._roots:
+            return _Way(path, top, sound and self._valid(top))
+        sound = sound and self._valid(top) and not _weakly_signed(top)
+        best = _Way(path, None, sound)
+        for root in self._roots.by_subject.get(top.issuer, ()):
+            if signed_by(top, root):
+                best = max(best, _Way(path, root, sound and self._valid(root)), key=lambda way: way.rank)
+        self._steps -= 1
+        if len(path) >= LONGEST_PATH or self._steps <= 0:
+            return best
+        for position in self._positions:
+            parent = self._chain[position]
             if position in path or top.issuer != parent.subject or not signed_by(top, parent):
                 continue
-            longer = _climb(chain, positions, roots, (*path, position), links)
-            if (longer[1] is not None, len(longer[0])) > (best[1] is not None, len(best[0])):
-                best = longer
-    if best[1] is None:
-        anchor = next((root for root in roots.by_subject.get(top.issuer, ()) if signed_by(top, root)), None)
-        if anchor is not None:
-            return path, anchor
-    return best
+            best = max(best, self.climb((*path, position), sound), key=lambda way: way.rank)
+        return best
+
+    def _valid(self, certificate: x509.Certificate) -> bool:
+        return certificate.not_valid_before_utc <= self._now <= certificate.not_valid_after_utc
+
+
+def _weakly_signed(certificate: x509.Certificate) -> bool:
+    digest = certificate.signature_hash_algorithm
+    return digest is not None and digest.name in WEAK_HASHES
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ def _judged(
     chain: Sequence[x509.Certificate], host: str, policy: TlsPolicy, complaints: Sequence[VerifyError]
 ) -> ChainVerdict:
     roots = parse_roots(policy.roots_pem)
-    leaf, form = chain[0], shape(chain, roots)
+    leaf, form = chain[0], shape(chain, roots, policy.now)
     issuer = form.issuer(chain)
     causes = list(leaf_causes(leaf, host, policy))
     causes += strength_causes(leaf, form.above(chain), form.anchor, public=not policy.private_roots)

@@ -143,7 +143,7 @@ def _chains(was: _Side, now: _Side, policy: TlsPolicy) -> Iterator[Cause]:
     roots = parse_roots(policy.roots_pem)
     sent = []
     for side in (was, now):
-        form = shape(side.chain, roots)
+        form = shape(side.chain, roots, policy.now)
         above = form.above(side.chain)
         sent.append({one for one in above if one.subject != one.issuer})
     for words, fewer in (("no longer sends", sent[0] - sent[1]), ("also sends", sent[1] - sent[0])):
