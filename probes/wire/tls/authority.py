@@ -41,11 +41,11 @@ def for_servers(certificate: x509.Certificate) -> bool:
     return usage is None or any(one in _SERVERS for one in usage)
 
 
-def authority_causes(above: Sequence[x509.Certificate], leaf: x509.Certificate, host: str) -> Iterator[Cause]:
+def authority_causes(above: Sequence[x509.Certificate], leaf: x509.Certificate) -> Iterator[Cause]:
     """What the certificates above the leaf, bottom first, may not do; the trusted root may be the last."""
     yield from _may_sign(tuple(above))
     for index, certificate in enumerate(above):
-        name = forbidden_name(certificate, (leaf, *above[:index]), host)
+        name = forbidden_name(certificate, (leaf, *above[:index]))
         if name:
             yield fail(
                 "TLS047", f"{common_name(certificate.subject)} may not issue for {name} (name constraints)"
