@@ -59,7 +59,7 @@ def serve(directory: Path, hosts: int) -> Iterator[Served]:
 
 @contextlib.contextmanager
 def black_holes() -> Iterator[tuple[int, int]]:
-    """Two ports of 127.0.0.1: one takes connections and is silent, the other's queue is full: SYNs are lost."""
+    """Two ports of 127.0.0.1: one accepts and is silent, one's queue is full: SYNs are lost."""
     with contextlib.ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
@@ -73,14 +73,23 @@ def black_holes() -> Iterator[tuple[int, int]]:
 
 
 def _issue(
-    common: str, issuer: x509.Name, signer: ec.EllipticCurvePrivateKey, key: ec.EllipticCurvePrivateKey, ca: bool
+    common: str,
+    issuer: x509.Name,
+    signer: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePrivateKey,
+    ca: bool,
 ) -> x509.Certificate:
     now = datetime.now(UTC)
     flags = dict.fromkeys(
         ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False
     )
     usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=ca, crl_sign=ca, encipher_only=False, decipher_only=False, **flags
+        digital_signature=True,
+        key_cert_sign=ca,
+        crl_sign=ca,
+        encipher_only=False,
+        decipher_only=False,
+        **flags,
     )
     builder = (
         x509.CertificateBuilder()
@@ -93,7 +102,9 @@ def _issue(
         .add_extension(x509.BasicConstraints(ca, None), critical=True)
         .add_extension(usage, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False
+        )
     )
     if not ca:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(common)]), critical=False)

@@ -46,9 +46,11 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
         "rfc5280::aki::cross-signed-root-missing-aki",
         "rfc5280::ski::root-missing-ski",
         "rfc5280::ski::intermediate-missing-ski",
-        "webpki::aki::root-with-aki-all-fields",
     ),
-    CLIENT_DEPENDENT: ("webpki::aki::root-with-aki-ski-mismatch",),
+    CLIENT_DEPENDENT: (
+        "webpki::aki::root-with-aki-all-fields",
+        "webpki::aki::root-with-aki-ski-mismatch",
+    ),
     PUBLIC_SUFFIX: (
         "webpki::san::public-suffix-multi-label-wildcard-san",
         "webpki::san::public-suffix-private-namespace-wildcard-san",
