@@ -185,13 +185,17 @@ def speed_line(costs: dict[str, Cost], asked_versions: Sequence[str]) -> str:
     ours = costs["pointsman"].processor
     shown = ", ".join(
         f"{name} {cost.clock:.3g} ({cost.processor:.3g}"
-        + (")" if name == "pointsman" else f", {cost.processor / ours:.2g} times ours)")
+        + (")" if name == "pointsman" else f", {_times(cost.processor / ours)} times ours)")
         for name, cost in costs.items()
     )
     return (
         f"Seconds a host by the clock (and of a processor): {shown}. One host after the other; sslyze all at "
         f"once, testssl two at a time. Asked: {', '.join(asked_versions)}."
     )
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
 def main() -> int:

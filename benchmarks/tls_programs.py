@@ -58,6 +58,7 @@ RIGHT: dict[str, Right] = {
     "26-le-staging": Right((), None, "(?i)staging"),
     "28-rsa1024": Right((66,), "(?i)key", "1024"),
     "29-sha1-leaf": Right((68,), "(?i)SHA-?1|signature algorithm", "(?i)SHA-?1"),
+    "31-ed25519-leaf": Right((), None, "ED25519"),
     "32-clientauth-only-eku": Right((26,), "EKU", "extKeyUsage|certificate purpose"),
     "33-ca-true-leaf": Right((), "cA must not be asserted", None),
     "34-intermediate-not-ca": Right((24, 26, 32, 79), "cA must be asserted", "invalid CA"),
@@ -85,7 +86,7 @@ class Said:
         """For the table."""
         if not self.words:
             return "silent" if fixture.faulty else "quiet"
-        words = clean(self.words, 110).replace("|", "/").replace("<", "&lt;")
+        words = clean(self.words, 110).strip().replace("|", "/").replace("<", "&lt;")
         if not fixture.faulty:
             return f"**false alarm**: {words}"
         return f"**right**: {words}" if self.right else f"flagged: {words}"

@@ -59,7 +59,7 @@ def serve(directory: Path, hosts: int) -> Iterator[Served]:
 
 @contextlib.contextmanager
 def black_holes() -> Iterator[tuple[int, int]]:
-    """Two ports of 127.0.0.1: one takes connections and is silent, the other's queue is full: SYNs are lost."""
+    """Two ports of 127.0.0.1: one accepts and is silent, one's queue is full: SYNs are lost."""
     with contextlib.ExitStack() as stack:
         silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

@@ -105,6 +105,7 @@ class _Work(Generic[T]):
         self._judged: dict[int, T] = {}
         self._asked = 0
         self._lock = threading.Lock()
+        self._judging = threading.Lock()
         self._askers = Counter(_key(target) for target in targets)
 
     @property
@@ -150,7 +151,9 @@ class _Work(Generic[T]):
             index, facts = self._seen.popleft()
         except IndexError:
             return False
-        self._judged[index] = self._judge(facts)
+        # one at a time: it hushes warnings, which Python does for all threads at once
+        with self._judging:
+            self._judged[index] = self._judge(facts)
         return True
 
     def results(self) -> list[T]:
