@@ -203,8 +203,8 @@ def limbo_part() -> str:
     rows = [f"| refuse | accept | {', '.join(names)} | {why} |" for why, names in ACCEPTED.items()]
     rows += [f"| accept | refuse | {', '.join(names)} | {why} |" for why, names in REFUSED.items()]
     words = (
-        f"Of the rest we accept {accepted} that limbo has refused (some with the warning `client-dependent`), and "
-        f"refuse {refused} that it has accepted, for the reasons below. Under roots of your own "
+        f"Of the rest we accept {accepted} that limbo has refused (some with the warning "
+        f"`client-dependent`), and refuse {refused} that it has accepted, for the reasons below. Under roots of your own "
         f"{len(PRIVATE_ALSO)} more are accepted, because private PKI does so and clients do not mind."
     )
     return "\n".join(
