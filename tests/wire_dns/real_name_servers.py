@@ -10,7 +10,6 @@ it takes only addresses that an interface has.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import random
 import shutil
