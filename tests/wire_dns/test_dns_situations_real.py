@@ -16,7 +16,8 @@ from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget
 from pointsman.probes.wire.dns.history import sightings
 from pointsman.probes.wire.dns.judge import judge
 from pointsman.probes.wire.dns.observe import observe
-from real_name_servers import KNOT, PARENT, UNBOUND, NameServers, missing
+from real_name_servers import NameServers, missing
+from served_zones import KNOT, PARENT, UNBOUND
 
 pytestmark = [
     pytest.mark.real,
@@ -91,7 +92,9 @@ async def shell(command: str) -> str:
     return printed.decode(errors="replace")
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}")
+@pytest.mark.parametrize(
+    "situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}-{one.zone.name}"
+)
 async def test_the_situation_is_told_by_name(servers: NameServers, situation: Situation) -> None:
     facts = await look(servers, situation)
     found = judge(facts, policy(situation))

@@ -29,10 +29,10 @@ def existence_findings(facts: DnsFacts) -> Iterator[Finding]:
 def _broken_alias(facts: DnsFacts) -> Iterator[Finding]:
     """Aliases that end nowhere or where they began; from the followed chain, else from the answers."""
     chain = facts.chain
-    if chain is None:
+    if chain is None or not chain.aliases:
         for server in facts.servers:
             yield from _broken_answer(facts, server)
-    elif chain.aliases and chain.end != ADDRESS:
+    elif chain.end != ADDRESS:
         yield from _broken_chain(facts, chain)
 
 
