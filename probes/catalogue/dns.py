@@ -155,6 +155,14 @@ DNS_RULES: tuple[Rule, ...] = (
         "RFC 2181 8",
     ),
     Rule(
+        "DNS029",
+        "old-ttl-not-passed",
+        "The old TTL has not passed since the last name server lowered it",
+        "Caches that asked before keep the record for the old TTL, and a change reaches nobody behind them.",
+        "Wait the OLD TTL from the moment the last server lowered it; it is not a matter of 24 hours.",
+        "RFC 1035 3.2.1",
+    ),
+    Rule(
         "DNS030",
         "aaaa-left-on-old",
         "The IPv6 address stays on the old side",
