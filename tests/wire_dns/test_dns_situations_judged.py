@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dns_situations import SITUATIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.cluster.text import clean
@@ -367,9 +369,31 @@ def test_rotation_among_one_sides_addresses_is_no_alarm_beyond_a_warning() -> No
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "dns.md"
 
 
+ROW = re.compile(r"^\| (\d+) \| (.+?) \| (\w+) \| `([a-z0-9-]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)
+
+
 def test_every_dns_rule_is_in_the_page() -> None:
-    text = DOCS.read_text()
-    missing = [
-        rule.name for rule in RULES.values() if rule.id.startswith("DNS") and f"`{rule.name}`" not in text
-    ]
-    assert not missing
+    text = DOCS.read_text(encoding="utf-8")
+    dns_rules = [rule for rule in RULES.values() if rule.id.startswith("DNS")]
+    assert not [rule.name for rule in dns_rules if f"`{rule.name}`" not in text]
+
+
+def test_no_row_of_the_page_without_a_situation_that_is_tested() -> None:
+    proved: dict[int, tuple[str, str, str, set[str]]] = {}
+    for one in SITUATIONS:
+        *_, by = proved.setdefault(one.number, (one.title, str(one.verdict), one.rule, set()))
+        by.update(one.proved_by)
+    rows = {
+        int(number): (title, verdict, rule, set(by.split(", ")))
+        for number, title, verdict, rule, _, by in ROW.findall(DOCS.read_text(encoding="utf-8"))
+    }
+    assert rows == proved
+    assert sorted(rows) == list(range(1, 40))
+
+
+def test_every_situation_has_a_rule_of_its_own() -> None:
+    assert len({one.rule for one in SITUATIONS}) == len({one.number for one in SITUATIONS})
+
+
+def test_only_what_no_real_server_does_is_made_by_our_own() -> None:
+    assert {one.number for one in SITUATIONS if "our own" in one.proved_by} == {19, 20, 21, 22, 23, 30}
