@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ....cluster.text import clean
 from ...verdict import Finding, Verdict
@@ -31,6 +32,7 @@ _INSIDE = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_private(address: str) -> bool:
     """Whether it can only be reached from inside some network (RFC 1918, RFC 6598, RFC 4193, loopback)."""
     try:
@@ -187,8 +189,9 @@ def type_of_its_own(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) 
     That is another zone of the same name, and never runs out.
     """
     for kind in _FAMILIES if server.kind != AUTHORITATIVE else ():
-        answer, mine, public = server.answer(kind), values(server, kind), _public(facts, kind)
-        if answer is None or not mine or not public or public.intersection(mine):
+        answer, mine = server.answer(kind), values(server, kind)
+        public = _public(facts, kind) if mine else set()
+        if answer is None or not public or public.intersection(mine):
             continue
         inside = any(map(is_private, mine)) and not all(map(is_private, public))
         stranger = bool(policy.old) and side_of(mine, policy.old, policy.new) == "other"
