@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from dns_situations import HEALTHY, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
@@ -148,3 +151,37 @@ async def test_delv_says_the_same_of_signatures(
     assert resolver.dnssec is not None
     assert resolver.dnssec.bogus == (zone == "bogus.test")
     assert resolver.dnssec.checked.ad == (zone != "bogus.test")
+
+
+@pytest.mark.parametrize(
+    ("zone", "code", "rule"),
+    [("ipv6-left.test", 1, "DNS030"), ("dead.test", 3, "DNS010"), ("well-knot.test", 0, "")],
+)
+async def test_the_command_says_the_same_and_its_exit_code_tells(
+    servers: NameServers, zone: str, code: int, rule: str
+) -> None:
+    situation = next(one for one in (*SITUATIONS, *HEALTHY) if one.zone.name == zone)
+    words = [
+        "--from",
+        servers.at(PARENT),
+        "--port",
+        str(servers.port),
+        "--old",
+        OLD,
+        "--old",
+        OLD6,
+        "--new",
+        NEW,
+    ]
+    words += ["--expect", situation.expect] if situation.expect else []
+    program = Path(sys.executable).with_name("pointsman")
+    ran = await asyncio.create_subprocess_exec(
+        *(str(program), "probe", "dns", situation.name, *words, "--timeout", "4", "-o", "json"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    printed, errors = await asyncio.wait_for(ran.communicate(), 60)
+    told = json.loads(printed)
+    rules = {one["rule"] for one in told["findings"]}
+    assert (ran.returncode, rule in rules or not rule) == (code, True), (told["findings"], errors)
