@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import dns.exception
@@ -87,6 +87,7 @@ class NameServers:
         # workers of one run must not meet: the net by process, the port by chance
         self.net = f"127.{64 + os.getpid() % 150}.{os.getpid() // 150 % 250}"
         self.port = _free_port([self.ip(name) for name in self.octets])
+        self.mute: Callable[[], None] = lambda: None
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def ip(self, server: str) -> str:
@@ -317,7 +318,11 @@ class NameServers:
             for name, owner in stubs
         )
         anchor_lines = "".join(f"  trust-anchor: '{line}'\n" for line in anchors)
-        expired = "  serve-expired: yes\n  serve-expired-client-timeout: 300\n" if server == UNBOUND2 else ""
+        expired = (
+            "  serve-expired: yes\n  serve-expired-client-timeout: 300\n  ede-serve-expired: yes\n"
+            if server == UNBOUND2
+            else ""
+        )
         config = (
             f"server:\n  interface: {self.ip(server)}@{self.port}\n  port: {self.port}\n"
             f"  outgoing-interface: {self.ip(server)}\n  access-control: 127.0.0.0/8 allow\n"

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dns_situations import HEALTHY, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
-from misbehaving_name_server import FLAPS, ODD, Misbehaving, MisbehavingServers
+from dns_situations import HEALTHY, MORE, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
+from misbehaving_name_server import FLAPS, MUTED, ODD, Misbehaving, MisbehavingServers
 from pointsman.probes.verdict import Finding, Verdict
 from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget
 from pointsman.probes.wire.dns.history import sightings
@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServers]:
-    zones = [situation.zone for situation in (*SITUATIONS, *HEALTHY)]
+    zones = [situation.zone for situation in (*SITUATIONS, *MORE, *HEALTHY)]
     running = NameServers(zones, tmp_path_factory.mktemp("name-servers"), ODD)
     odd = {}
     for kind in ODD:
@@ -40,6 +40,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServers]:
         }
         odd[kind] = Misbehaving(kind, own, other if kind == FLAPS else None)
     misbehaving = MisbehavingServers(odd, {kind: running.ip(kind) for kind in ODD}, running.port)
+    running.mute = lambda: setattr(odd[MUTED], "muted", True)
     misbehaving.start()
     try:
         running.start()
@@ -96,7 +97,7 @@ async def shell(command: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}-{one.zone.name}"
+    "situation", [*SITUATIONS, *MORE], ids=lambda one: f"{one.number:02d}-{one.rule}-{one.zone.name}"
 )
 async def test_the_situation_is_told_by_name(servers: NameServers, situation: Situation) -> None:
     facts = await look(servers, situation)
