@@ -11,19 +11,20 @@ from typing import Any
 import dns.dnssec
 import dns.zone
 from cryptography.hazmat.primitives.asymmetric import ec
-from misbehaving_name_server import DROPS, FLAPS, NO_AA, NO_EDNS, SLOW, TRUNCATES
+from misbehaving_name_server import DROPS, FLAPS, GARBAGE, MUTED, NO_AA, NO_EDNS, SLOW, TRUNCATES
 from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.dns.facts import EVERYTHING
-from real_name_servers import (
+from real_name_servers import NameServers
+from served_zones import (
     BIND,
     DNSMASQ,
     KNOT,
     KNOT2,
     NOBODY,
     POWERDNS,
+    PRODUCTS,
     UNBOUND,
     UNBOUND2,
-    NameServers,
     Zone,
 )
 
@@ -66,6 +67,14 @@ class Situation:
         """The name that is asked for."""
         return self.zone.name if self.label == "@" else f"{self.label}.{self.zone.name}"
 
+    @property
+    def proved_by(self) -> tuple[str, ...]:
+        """The products that take part; what stands in no product's place is the server of our own."""
+        zone = self.zone
+        taking_part = (*zone.servers, *zone.listed, *zone.delegated, zone.secondary, *self.resolvers)
+        names = [PRODUCTS.get(name, "our own") for name in taking_part if name not in ("", NOBODY)]
+        return tuple(dict.fromkeys(names))
+
 
 def cached(servers: NameServers, name: str, *types: str, server: str = UNBOUND) -> None:
     """Makes a resolver look ``name`` up."""
@@ -94,6 +103,17 @@ def _one_serial_ahead(servers: NameServers, name: str) -> None:
 
 def _target_cached(servers: NameServers, name: str) -> None:
     cached(servers, "lb.flat.test", "A")
+    time.sleep(1.1)
+
+
+def _moved_behind_a_cache(servers: NameServers, name: str) -> None:
+    cached(servers, name, "A")
+    servers.update(KNOT, "moved.test", ("www", 60, "A", NEW))
+
+
+def _server_lost(servers: NameServers, name: str) -> None:
+    cached(servers, name, "A", "AAAA", "CNAME", "HTTPS", server=UNBOUND2)
+    servers.mute()
     time.sleep(1.1)
 
 
@@ -421,6 +441,18 @@ SITUATIONS: tuple[Situation, ...] = (
         expect="old",
     ),
     Situation(
+        26,
+        "split horizon",
+        "split-horizon",
+        WARN,
+        Zone("shadow.test", (f"www 60 A {OLD}",), (POWERDNS,)),
+        says="answers 10.9.8.7, as its own zone",
+        shows=r"10\.9\.8\.7",
+        dig=((POWERDNS, "A", OLD), (DNSMASQ, "A", r"flags: qr aa")),
+        resolvers=(DNSMASQ,),
+        expect="old",
+    ),
+    Situation(
         27,
         "old and new in one record set",
         "old-and-new-mixed",
@@ -560,6 +592,113 @@ SITUATIONS: tuple[Situation, ...] = (
         shows=r"SOA\s.*\s8\s",
         dig=((KNOT2, "SOA @", r"SOA\s.*\s7\s"),),
         prepare=_one_serial_ahead,
+    ),
+)
+
+MORE: tuple[Situation, ...] = (
+    Situation(
+        0,
+        "a high TTL on one of two servers",
+        "ttl-high",
+        FAIL,
+        Zone("high.test", (f"www 60 A {OLD}",), (KNOT, BIND), instead={BIND: (7, (f"www 3600 A {OLD}",))}),
+        says="3600 s on 1 of 2 name servers",
+        shows=OLD,
+        dig=((KNOT, "A", r"\s60\s"), (BIND, "A", r"\s3600\s")),
+    ),
+    Situation(
+        0,
+        "two sources of one zone",
+        "servers-disagree",
+        FAIL,
+        Zone(
+            "parts.test",
+            (f"www 60 A {OLD}",),
+            (KNOT, POWERDNS),
+            instead={POWERDNS: (7, (f"www 60 A {NEW}",))},
+        ),
+        says=NEW,
+        shows=OLD,
+        dig=((POWERDNS, "A", NEW),),
+    ),
+    Situation(
+        0,
+        "still at the old side after the switch",
+        "wrong-side",
+        FAIL,
+        Zone("unmoved.test", (f"www 60 A {OLD}",), (BIND,)),
+        says="(old side), expected the new side",
+        shows=OLD,
+        expect="new",
+    ),
+    Situation(
+        0,
+        "a cache on the old side after the switch",
+        "resolver-behind",
+        WARN,
+        Zone("moved.test", (f"www 60 A {OLD}",)),
+        says=" s more",
+        shows=OLD,
+        dig=((KNOT, "A", NEW),),
+        resolvers=(UNBOUND,),
+        expect="new",
+        prepare=_moved_behind_a_cache,
+    ),
+    Situation(
+        0,
+        "an expired answer, because the zone's server is gone",
+        "stale-answer-served",
+        WARN,
+        Zone("expired.test", (f"www 1 A {OLD}",), (MUTED,)),
+        says="EDE 3",
+        shows=r"EDE: 3 \(Stale Answer\)",
+        also=frozenset({"ttl-unknown", "walk-incomplete"}),
+        resolvers=(UNBOUND2,),
+        prepare=_server_lost,
+        extras=(),
+        timeout_s=0.8,
+    ),
+    Situation(
+        0,
+        "a resolver that is not there",
+        "resolver-silent",
+        WARN,
+        Zone("unheard.test", (f"www 60 A {OLD}",)),
+        says="does not answer",
+        shows="no servers could be reached",
+        resolvers=(NOBODY,),
+        extras=(),
+        timeout_s=0.8,
+    ),
+    Situation(
+        0,
+        "what answers there speaks no DNS",
+        "answer-garbled",
+        UNKNOWN,
+        Zone("garbled.test", (f"www 60 A {OLD}",), (KNOT, GARBAGE)),
+        says=":",
+        shows="malformed|FORMERR|bad|Got bad packet|no servers",
+        also=frozenset({"ttl-unknown"}),
+        extras=(),
+        timeout_s=0.8,
+    ),
+    Situation(
+        0,
+        "a listed name server without an address",
+        "name-server-without-address",
+        UNKNOWN,
+        Zone("ghost.test", (f"www 60 A {OLD}",), (KNOT,), listed=(KNOT, "ghost")),
+        says="ns-ghost.test. has no address",
+        shows="ANSWER: 0|NXDOMAIN|REFUSED",
+    ),
+    Situation(
+        0,
+        "an external-dns owns the name, and whose was not told",
+        "owner-record-found",
+        WARN,
+        Zone("registered.test", (f"www 60 A {OLD}", f'cname-www 60 TXT "{HERITAGE}"'), (POWERDNS,)),
+        says="whether that is yours was not told",
+        shows="external-dns/owner=blue",
     ),
 )
 

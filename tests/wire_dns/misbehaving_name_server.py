@@ -20,18 +20,22 @@ import dns.rdatatype
 import dns.zone
 
 DROPS, SLOW, TRUNCATES, NO_EDNS, NO_AA = "odd-drops", "odd-slow", "odd-truncates", "odd-edns", "odd-cache"
-FLAPS, GARBAGE = "odd-flaps", "odd-garbage"
+FLAPS, GARBAGE, MUTED = "odd-flaps", "odd-garbage", "odd-muted"
 # the last octet of each one's address
-ODD = {DROPS: 31, SLOW: 32, TRUNCATES: 33, NO_EDNS: 34, NO_AA: 35, FLAPS: 36, GARBAGE: 37}
+ODD = {DROPS: 31, SLOW: 32, TRUNCATES: 33, NO_EDNS: 34, NO_AA: 35, FLAPS: 36, GARBAGE: 37, MUTED: 38}
 SLOW_S = 0.6
 _ADDRESS_TYPES = ("A", "AAAA")
 
 
 class Misbehaving:
-    """One address: ``zones`` are master files by zone name, ``other`` a second version for FLAPS."""
+    """One address: ``zones`` are master files by zone name, ``other`` a second version for FLAPS.
+
+    MUTED answers until ``muted`` is set.
+    """
 
     def __init__(self, kind: str, zones: Mapping[str, str], other: Mapping[str, str] | None = None) -> None:
         self.kind = kind
+        self.muted = False
         versions = [zones, {**zones, **(other or {})}] if other else [zones]
         self.versions = [
             [dns.zone.from_text(text, origin=f"{name}.", relativize=False) for name, text in one.items()]
@@ -47,6 +51,8 @@ class Misbehaving:
             return None
         kind = dns.rdatatype.to_text(query.question[0].rdtype)
         if (self.kind == DROPS and kind in ("AAAA", "HTTPS")) or (self.kind == NO_EDNS and query.edns >= 0):
+            return None
+        if self.muted:
             return None
         if self.kind == SLOW:
             await asyncio.sleep(SLOW_S)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from dns_situations import HEALTHY, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
-from misbehaving_name_server import FLAPS, ODD, Misbehaving, MisbehavingServers
+from dns_situations import HEALTHY, MORE, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
+from misbehaving_name_server import FLAPS, MUTED, ODD, Misbehaving, MisbehavingServers
 from pointsman.probes.verdict import Finding, Verdict
 from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget
 from pointsman.probes.wire.dns.history import sightings
 from pointsman.probes.wire.dns.judge import judge
 from pointsman.probes.wire.dns.observe import observe
-from real_name_servers import KNOT, PARENT, UNBOUND, NameServers, missing
+from real_name_servers import NameServers, missing
+from served_zones import KNOT, PARENT, UNBOUND
 
 pytestmark = [
     pytest.mark.real,
@@ -26,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServers]:
-    zones = [situation.zone for situation in (*SITUATIONS, *HEALTHY)]
+    zones = [situation.zone for situation in (*SITUATIONS, *MORE, *HEALTHY)]
     running = NameServers(zones, tmp_path_factory.mktemp("name-servers"), ODD)
     odd = {}
     for kind in ODD:
@@ -36,6 +40,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NameServers]:
         }
         odd[kind] = Misbehaving(kind, own, other if kind == FLAPS else None)
     misbehaving = MisbehavingServers(odd, {kind: running.ip(kind) for kind in ODD}, running.port)
+    running.mute = lambda: setattr(odd[MUTED], "muted", True)
     misbehaving.start()
     try:
         running.start()
@@ -91,7 +96,9 @@ async def shell(command: str) -> str:
     return printed.decode(errors="replace")
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}")
+@pytest.mark.parametrize(
+    "situation", [*SITUATIONS, *MORE], ids=lambda one: f"{one.number:02d}-{one.rule}-{one.zone.name}"
+)
 async def test_the_situation_is_told_by_name(servers: NameServers, situation: Situation) -> None:
     facts = await look(servers, situation)
     found = judge(facts, policy(situation))
@@ -145,3 +152,37 @@ async def test_delv_says_the_same_of_signatures(
     assert resolver.dnssec is not None
     assert resolver.dnssec.bogus == (zone == "bogus.test")
     assert resolver.dnssec.checked.ad == (zone != "bogus.test")
+
+
+@pytest.mark.parametrize(
+    ("zone", "code", "rule"),
+    [("ipv6-left.test", 1, "DNS030"), ("dead.test", 3, "DNS010"), ("well-knot.test", 0, "")],
+)
+async def test_the_command_says_the_same_and_its_exit_code_tells(
+    servers: NameServers, zone: str, code: int, rule: str
+) -> None:
+    situation = next(one for one in (*SITUATIONS, *HEALTHY) if one.zone.name == zone)
+    words = [
+        "--from",
+        servers.at(PARENT),
+        "--port",
+        str(servers.port),
+        "--old",
+        OLD,
+        "--old",
+        OLD6,
+        "--new",
+        NEW,
+    ]
+    words += ["--expect", situation.expect] if situation.expect else []
+    program = Path(sys.executable).with_name("pointsman")
+    ran = await asyncio.create_subprocess_exec(
+        *(str(program), "probe", "dns", situation.name, *words, "--timeout", "4", "-o", "json"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    printed, errors = await asyncio.wait_for(ran.communicate(), 60)
+    told = json.loads(printed)
+    rules = {one["rule"] for one in told["findings"]}
+    assert (ran.returncode, rule in rules or not rule) == (code, True), (told["findings"], errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import sys
 from collections.abc import Iterable, Iterator
@@ -163,6 +164,8 @@ def _plain_servers(option: str, texts: Iterable[str], port: int) -> Iterator[str
 
 def _plain_server(option: str, text: str, default_port: int) -> Iterator[str]:
     """The server's addresses: a host name is what this system's resolver says it is."""
+    if "://" in text:
+        raise UserError(f"{option} {_shown(text)}: is no server's address", _ENCRYPTED)
     try:
         host, port = split_endpoint(text, default_port)
     except ValueError:
@@ -171,9 +174,8 @@ def _plain_server(option: str, text: str, default_port: int) -> Iterator[str]:
         server = parse_server(text, default_port)
         yield endpoint(server.address, server.port)
         return
-    if "://" in text or not host:
-        mend = "encrypted ones are resolvers: --resolver" if "://" in text else "give IP[:PORT]"
-        raise UserError(f"{option} {clean(text, 120)}: is no server's address", mend)
+    if not host:
+        raise UserError(f"{option} {_shown(text)}: is no server's address", "give IP[:PORT]")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:
@@ -190,7 +192,7 @@ def _resolvers(texts: Iterable[str]) -> Iterator[str]:
             try:
                 parse_server(text)
             except ValueError as error:
-                raise UserError(f"--resolver {clean(text, 120)}: {clean(error, 160)}", _RESOLVER) from None
+                raise UserError(f"--resolver {_shown(text)}: {clean(error, 160)}", _RESOLVER) from None
             yield text
         else:
             yield from _plain_server("--resolver", text.removeprefix(f"{PLAIN}://"), 53)
@@ -203,6 +205,12 @@ def _system() -> tuple[str, ...]:
     return found
 
 
+def _shown(text: str) -> str:
+    """What was typed, without a password that a URL may hold."""
+    return clean(re.sub(r"//[^/]*@", "//...@", text), 120)
+
+
+_ENCRYPTED = "encrypted servers are resolvers: --resolver tls://IP or https://HOST/PATH"
 _RESOLVER = "give IP[:PORT], tls://IP[:PORT][#NAME] or https://HOST/PATH"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from ....cluster.errors import UserError
 from ....cluster.text import clean
 from .answers import DnsAnswer, RecordSet
 from .datagrams import Datagrams, since
@@ -100,7 +101,7 @@ class Asker:
         stream = Stream(pending.lane.server)
         try:
             async with asyncio.timeout_at(_loop_time(pending.until)), self._tcp_gate:
-                data = await stream.ask(question, pending.written)
+                data = await stream.ask(pending.written, 0.0)
             reply = self._read(data, question, pending.written)
         except (MalformedError, AskError, TimeoutError) as error:
             failed = _as_failed(error)
@@ -128,19 +129,29 @@ class Asker:
             stream.close()
         pending.done(answer)
 
+    def _encrypted(self, server: Server) -> Doh | Stream:
+        """The resolver's connection; made ready before its time begins, because that is our own doing."""
+        if server.scheme == HTTPS:
+            if server not in self._doh:
+                self._doh[server] = Doh(server, self._ca_file)
+            return self._doh[server]
+        if server not in self._streams:
+            self._streams[server] = Stream(server, self._ca_file)
+        return self._streams[server]
+
     async def _over_stream(
         self, server: Server, question: Question, written: Written, timeout_s: float, clock: Clock, done: Done
     ) -> None:
+        try:
+            resolver = self._encrypted(server)
+        except UserError as error:
+            done(not_asked(question, str(error)))
+            return
         started = time.monotonic()
         until = min(started + timeout_s, clock.start(started))
         try:
             async with asyncio.timeout_at(_loop_time(until)):
-                if server.scheme == HTTPS:
-                    resolver = self._doh.setdefault(server, Doh(server, self._ca_file))
-                    data = await resolver.ask(written)
-                else:
-                    stream = self._streams.setdefault(server, Stream(server, self._ca_file))
-                    data = await stream.ask(question, written)
+                data = await resolver.ask(written, until - started)
             reply = self._read(data, question, written)
         except (MalformedError, AskError, TimeoutError) as error:
             failed = _as_failed(error)

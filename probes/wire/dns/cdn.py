@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 # what customers are told to point their CNAME at
 CDN_NAMES = {
@@ -45,6 +46,7 @@ _NETWORKS = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def cdn_of_name(name: str) -> str:
     """Whose name it is; empty where no list here holds it, which proves nothing."""
     bare = name.lower().rstrip(".")
@@ -53,6 +55,7 @@ def cdn_of_name(name: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
 def cdn_of_address(address: str) -> str:
     """Whose published range it lies in; empty where no list here holds it, which proves nothing."""
     try:

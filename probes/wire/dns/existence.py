@@ -20,7 +20,7 @@ def existence_findings(facts: DnsFacts) -> Iterator[Finding]:
     broken = list(_broken_alias(facts))
     yield from broken
     for server in facts.servers:
-        if not broken and not server.error and not absence_remembered(facts, server):
+        if not broken and not server.error:
             yield from _no_address(facts, server)
     yield from _alias_target(facts)
     yield from _wildcard(facts)
@@ -29,10 +29,10 @@ def existence_findings(facts: DnsFacts) -> Iterator[Finding]:
 def _broken_alias(facts: DnsFacts) -> Iterator[Finding]:
     """Aliases that end nowhere or where they began; from the followed chain, else from the answers."""
     chain = facts.chain
-    if chain is None:
+    if chain is None or not chain.aliases:
         for server in facts.servers:
             yield from _broken_answer(facts, server)
-    elif chain.aliases and chain.end != ADDRESS:
+    elif chain.end != ADDRESS:
         yield from _broken_chain(facts, chain)
 
 
@@ -77,12 +77,16 @@ def _no_address(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
     asked = [answer for answer in server.answers if answer.type in _NEEDED]
     if not asked or not all(answered(answer) for answer in asked):
         return
+    gone = any(answer.rcode == "NXDOMAIN" for answer in asked)
+    has_any = any(rrset.type in _NEEDED for answer in asked for rrset in answer.rrsets)
+    if (has_any and not gone) or absence_remembered(facts, server):
+        return
     name = clean(facts.target.name, 255)
     remembered = max((answer.negative_ttl or 0 for answer in asked), default=0) or server.negative_ttl
     caches = f"; caches remember that for up to {remembered} s" if remembered else ""
-    if any(answer.rcode == "NXDOMAIN" for answer in asked):
+    if gone:
         yield found(facts, "DNS040", Verdict.FAIL, f"{label(server)}: {name} does not exist{caches}", server)
-    elif not any(rrset.type in _NEEDED for rrset in server.rrsets):
+    else:
         yield _nothing(facts, server, caches)
 
 

@@ -10,7 +10,7 @@ import dns.name
 from ....cluster.text import clean
 from ...verdict import Finding, Verdict
 from .delegation import failure
-from .facts import DnsAnswer, DnsFacts, DnsServerFacts, RecordSet
+from .facts import RESOLVER, DnsAnswer, DnsFacts, DnsServerFacts, RecordSet
 from .state import owner_of
 from .words import answered, dig, found, label, live, record_line, resolvers_that_answer, said, values
 
@@ -25,8 +25,9 @@ def resolver_findings(facts: DnsFacts) -> Iterator[Finding]:
     for server in resolvers_that_answer(facts):
         yield from _failures(facts, server)
         yield from _expired(facts, server)
-        if absence_remembered(facts, server):
-            yield from _absence(facts, server)
+        kinds = absence_remembered(facts, server)
+        if kinds:
+            yield _absence(facts, server, kinds)
 
 
 def _failures(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
@@ -70,17 +71,15 @@ def _expired(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
 
 def absence_remembered(facts: DnsFacts, server: DnsServerFacts) -> tuple[str, ...]:
     """The types that every authoritative server has and this resolver says there are none of."""
-    if facts.servers and server not in facts.resolvers:
+    if server.kind != RESOLVER:
         return ()
-    owners = live(facts)
-    missing = []
-    for kind in _FAMILIES:
-        answer = server.answer(kind)
-        if answer is None or not answered(answer) or answer.rrsets or not owners:
-            continue
-        if all(_has(facts, one, kind) for one in owners):
-            missing.append(kind)
-    return tuple(missing)
+    empty = [
+        kind
+        for kind in _FAMILIES
+        if (answer := server.answer(kind)) is not None and answered(answer) and not answer.rrsets
+    ]
+    owners = live(facts) if empty else ()
+    return tuple(kind for kind in empty if owners and all(_has(facts, one, kind) for one in owners))
 
 
 def _has(facts: DnsFacts, server: DnsServerFacts, kind: str) -> bool:
@@ -90,8 +89,7 @@ def _has(facts: DnsFacts, server: DnsServerFacts, kind: str) -> bool:
     return bool(values(server, kind)) or (kind == "A" and aliased)
 
 
-def _absence(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
-    kinds = absence_remembered(facts, server)
+def _absence(facts: DnsFacts, server: DnsServerFacts, kinds: tuple[str, ...]) -> Finding:
     answers = [answer for kind in kinds if (answer := server.answer(kind)) is not None]
     left = max((answer.negative_ttl or 0 for answer in answers), default=0)
     gone = any(answer.rcode == "NXDOMAIN" for answer in answers)
@@ -104,10 +102,9 @@ def _absence(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
         words = f"{label(server)} says{until} that {what}, by the cached gap {_gap_words(gap)}"
         command = dig(facts, server, kinds[0], "+dnssec")
         lines = [f"{server.address} {record_line(gap)}"]
-        yield found(facts, "DNS044", verdict, words, server, kinds[0], lines=lines, command=command)
-        return
+        return found(facts, "DNS044", verdict, words, server, kinds[0], lines=lines, command=command)
     words = f"{label(server)} says{until} that {what}; the zone's own servers have it"
-    yield found(facts, "DNS043", verdict, words, server, kinds[0])
+    return found(facts, "DNS043", verdict, words, server, kinds[0])
 
 
 def _gap(facts: DnsFacts, server: DnsServerFacts) -> RecordSet | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ....cluster.text import clean
 from ...verdict import Finding, Verdict
@@ -31,6 +32,7 @@ _INSIDE = tuple(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_private(address: str) -> bool:
     """Whether it can only be reached from inside some network (RFC 1918, RFC 6598, RFC 4193, loopback)."""
     try:
@@ -172,22 +174,30 @@ def _by_subnet(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> It
 
 
 def _split(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """A resolver's answer that no authoritative server gives and no cache can hold: another zone."""
-    if server.kind == AUTHORITATIVE:
-        return
-    for kind in _FAMILIES:
-        answer, mine, public = server.answer(kind), values(server, kind), _public(facts, kind)
-        if answer is None or not mine or not public or public.intersection(mine):
+    kind = type_of_its_own(facts, server, policy)
+    answer = server.answer(kind) if kind else None
+    if answer is not None:
+        how = ", as its own zone" if answer.aa else ""
+        public = listed(sorted(_public(facts, kind)))
+        words = f"{label(server)} answers {listed(values(server, kind))}{how}; the public servers {public}"
+        yield found(facts, "DNS049", Verdict.WARN, words, server, kind)
+
+
+def type_of_its_own(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> str:
+    """The type for which a resolver gives what no public server gives and no cache can hold; else empty.
+
+    That is another zone of the same name, and never runs out.
+    """
+    for kind in _FAMILIES if server.kind != AUTHORITATIVE else ():
+        answer, mine = server.answer(kind), values(server, kind)
+        public = _public(facts, kind) if mine else set()
+        if answer is None or not public or public.intersection(mine):
             continue
         inside = any(map(is_private, mine)) and not all(map(is_private, public))
         stranger = bool(policy.old) and side_of(mine, policy.old, policy.new) == "other"
         if answer.aa or inside or stranger:
-            how = ", as its own zone" if answer.aa else ""
-            words = (
-                f"{label(server)} answers {listed(mine)}{how}; the public servers {listed(sorted(public))}"
-            )
-            yield found(facts, "DNS049", Verdict.WARN, words, server, kind)
-            return
+            return kind
+    return ""
 
 
 def _public(facts: DnsFacts, kind: str) -> set[str]:

@@ -8,6 +8,7 @@ from ....cluster.text import clean
 from ...verdict import Finding, Verdict
 from .facts import AUTHORITATIVE, DnsFacts, DnsPolicy, DnsServerFacts, RecordSet, Sighting
 from .forecast import drain, periods
+from .sides import type_of_its_own
 from .state import owner_of, ttl_state
 from .words import dig, found, label, listed, live, record_line, resolvers_that_answer
 
@@ -149,6 +150,8 @@ def _repeated_ttls(server: DnsServerFacts, rrset: RecordSet) -> set[int]:
 
 def _held(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
     """What a resolver keeps for longer than the low TTL: fetched before it was lowered, or kept too long."""
+    if type_of_its_own(facts, server, policy):
+        return
     for rrset in _own(facts, server):
         if rrset.ttl <= policy.low_ttl:
             continue

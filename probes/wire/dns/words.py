@@ -12,7 +12,7 @@ from .facts import AUTHORITATIVE, RESOLVER, DnsAnswer, DnsFacts, DnsServerFacts,
 
 _MOST_LINES = 40
 # dig waits 15 s for a silent server, and tries again without EDNS
-ONCE = ("+tries=1", "+time=3")
+ONCE = ("+tries=1", "+time=2")
 
 
 def found(
