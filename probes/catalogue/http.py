@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .http_kinds import HTTP_KIND_RULES
 from .rule import Rule
 
 HTTP_RULES: tuple[Rule, ...] = (
@@ -208,6 +209,7 @@ HTTP_RULES: tuple[Rule, ...] = (
         "No cache stands in front, or none was named.",
         "Nothing to mend.",
     ),
+<<<<<<< HEAD
     Rule(
         "HTTP054",
         "not-cacheable",
@@ -336,4 +338,7 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Check that the route reaches the same backend as the Ingress.",
         "WHATWG HTML, server-sent events",
     ),
+=======
+    *HTTP_KIND_RULES,
+>>>>>>> http
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from functools import lru_cache
 
 import h11
 
@@ -104,12 +105,20 @@ class Http1:
 
 
 def _tell(reader: h11.Connection, outgoing: Outgoing) -> None:
+    reader.send(_as_h11(outgoing.method, outgoing.asks_upgrade()))
+    reader.send(_END)
+
+
+@lru_cache(maxsize=64)
+def _as_h11(method: str, upgrade: bool) -> h11.Request:
     # how an answer ends depends on what was asked; what h11 would send is not what we send
     headers = [(b"host", b"-")]
-    if outgoing.asks_upgrade():
+    if upgrade:
         headers += [(b"upgrade", b"any"), (b"connection", b"upgrade")]
-    reader.send(h11.Request(method=outgoing.method, target="/", headers=headers))
-    reader.send(h11.EndOfMessage())
+    return h11.Request(method=method, target="/", headers=headers)
+
+
+_END = h11.EndOfMessage()
 
 
 def _version(event: h11.Response | h11.InformationalResponse) -> str:
