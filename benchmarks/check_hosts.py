@@ -123,7 +123,7 @@ def world(count: int) -> Iterator[World]:
     ):
         folder = Path(name)
         hosts = tuple(f"h{number:04}.shop.test" for number in range(count))
-        step = max(1, count // 50)
+        step = max(2, count // 60)
         kinds = ("no-path", "no-intermediate", "other-name", "expires", "long-ttl")
         broken = {hosts[min(count - 1, (number + 1) * step // 2)]: kind for number, kind in enumerate(kinds)}
         port, dns_port = free_port(), free_port()

@@ -130,4 +130,5 @@ def _fetched(facts: HttpFacts, number: int) -> WarmFetch:
         error_detail=facts.error_detail,
         uncacheable=uncacheable(facts) if answered else "",
         vary=vary(facts) if answered else (),
+        cut_short=not facts.body_complete,
     )
