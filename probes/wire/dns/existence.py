@@ -1,0 +1,135 @@
+"""Whether the name leads to an address: absence, aliases that end nowhere, wildcards. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....cluster.text import clean
+from ...verdict import Finding, Verdict
+from .facts import AUTHORITATIVE, DnsFacts, DnsServerFacts, RecordSet
+from .resolver import absence_remembered
+from .state import owner_of
+from .words import answered, dig, found, label, listed, record_line
+
+_NEEDED = ("A", "AAAA", "CNAME")
+
+
+def existence_findings(facts: DnsFacts) -> Iterator[Finding]:
+    """Whether the name is found, and by what, from all servers together."""
+    broken = list(_broken_alias(facts))
+    yield from broken
+    for server in facts.servers:
+        if not broken and not server.error and not absence_remembered(facts, server):
+            yield from _no_address(facts, server)
+    yield from _alias_target(facts)
+    yield from _wildcard(facts)
+
+
+def _broken_alias(facts: DnsFacts) -> Iterator[Finding]:
+    """Aliases that end nowhere or where they began; from the followed chain, else from the answers."""
+    chain = facts.chain
+    if chain is not None and chain.aliases and chain.end in ("no-name", "loop"):
+        links = [clean(chain.begins, 120), *(clean(" ".join(hop.values), 120) for hop in chain.aliases)]
+        lines = [
+            f"{hop.server} {hop.owner} {hop.ttl} {hop.type} {' '.join(hop.values)}" for hop in chain.hops
+        ]
+        if chain.end == "loop":
+            words = f"the aliases lead in a circle: {' -> '.join(links[:6])}"
+            yield found(facts, "DNS057", Verdict.FAIL, words, type_name="CNAME", lines=lines)
+        else:
+            words = f"{' -> '.join(links[:6])}, and {clean(chain.last, 120)} does not exist"
+            yield found(facts, "DNS056", Verdict.FAIL, words, type_name="CNAME", lines=lines)
+        return
+    for server in facts.servers:
+        yield from _broken_answer(facts, server)
+
+
+def _broken_answer(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
+    for answer in server.answers:
+        aliases = {rrset.owner: rrset for rrset in answer.rrsets if rrset.type == "CNAME"}
+        if answer.error or not aliases:
+            continue
+        targets = [value.lower() for rrset in aliases.values() for value in rrset.values]
+        if answer.rcode == "NXDOMAIN":
+            last = next(
+                (target for target in targets if target not in aliases), targets[-1] if targets else ""
+            )
+            first = record_line(next(iter(aliases.values())))
+            words = f"{label(server)}: {first}; {clean(last, 120)} does not exist"
+            yield found(facts, "DNS056", Verdict.FAIL, words, server, answer.type)
+            return
+        if targets and all(target in aliases for target in targets):
+            words = f"{label(server)}: the aliases lead in a circle: {listed(aliases)}"
+            yield found(facts, "DNS057", Verdict.FAIL, words, server, answer.type)
+            return
+
+
+def _no_address(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
+    asked = [answer for answer in server.answers if answer.type in _NEEDED]
+    if not asked or not all(answered(answer) for answer in asked):
+        return
+    name = clean(facts.target.name, 255)
+    remembered = max((answer.negative_ttl or 0 for answer in asked), default=0) or server.negative_ttl
+    caches = f"; caches remember that for up to {remembered} s" if remembered else ""
+    if any(answer.rcode == "NXDOMAIN" for answer in asked):
+        yield found(facts, "DNS040", Verdict.FAIL, f"{label(server)}: {name} does not exist{caches}", server)
+    elif not any(rrset.type in _NEEDED for rrset in server.rrsets):
+        yield _nothing(facts, server, caches)
+
+
+def _nothing(facts: DnsFacts, server: DnsServerFacts, caches: str) -> Finding:
+    """The name exists, without an address: because of an alias of HTTPS, behind a wildcard, or just so."""
+    name = clean(facts.target.name, 255)
+    answer = server.answer("HTTPS")
+    aliases = [one for one in (answer.services if answer is not None else ()) if one.alias]
+    if aliases:
+        words = f"{label(server)}: {name} has only an HTTPS alias to {clean(aliases[0].target, 120)}{caches}"
+        return found(facts, "DNS034", Verdict.FAIL, words, server, "HTTPS")
+    sibling = facts.sibling
+    if sibling is not None and server.kind == AUTHORITATIVE and sibling.answer.values("A"):
+        here = [record for record in facts.owners if record.kind == "exact"]
+        culprit = f"TXT {clean(' '.join(here[0].texts), 120)}" if here else "a record of another type"
+        shown = listed(sibling.answer.values("A"))
+        words = f"{label(server)}: {culprit} hides the wildcard, which gives other names {shown}"
+        command = dig(facts, server, "TXT")
+        lines = [f"{sibling.server} {clean(sibling.name, 120)} A {shown}"]
+        return found(facts, "DNS053", Verdict.FAIL, words, server, lines=lines, command=command)
+    return found(facts, "DNS041", Verdict.FAIL, f"{label(server)}: {name} has no address{caches}", server)
+
+
+def _alias_target(facts: DnsFacts) -> Iterator[Finding]:
+    """An HTTPS alias whose target leads nowhere."""
+    for chain in facts.alias_chains:
+        if chain.end in ("no-name", "no-data", "loop"):
+            words = f"the HTTPS alias leads to {clean(chain.last or chain.begins, 120)}, which has no address"
+            command = dig(facts, None, "A", name=chain.last or chain.begins)
+            yield found(facts, "DNS034", Verdict.FAIL, words, type_name="HTTPS", command=command)
+
+
+def _wildcard(facts: DnsFacts) -> Iterator[Finding]:
+    """A random name beside this one gets the very same answer."""
+    sibling = facts.sibling
+    if sibling is None or not answered(sibling.answer) or sibling.answer.rcode != "NOERROR":
+        return
+    theirs = _tail(sibling.answer.rrsets, sibling.name)
+    server = next((one for one in facts.authoritative if one.address == sibling.server), None)
+    mine = server.answer(sibling.answer.type) if server is not None else None
+    if server is None or mine is None or not theirs or theirs != _tail(mine.rrsets, owner_of(facts)):
+        return
+    words = f"{label(server)} answers {clean(sibling.name, 120)}, a name made up at random, just as this one"
+    command = dig(facts, server, sibling.answer.type, name=sibling.name)
+    yield found(facts, "DNS052", Verdict.WARN, words, server, command=command)
+
+
+def _tail(rrsets: tuple[RecordSet, ...], name: str) -> list[tuple[str, str, int, tuple[str, ...]]]:
+    """The record sets with the asked name left open, in one order."""
+    own = name.lower().rstrip(".")
+    return sorted(
+        (
+            "" if rrset.owner.rstrip(".") == own else rrset.owner,
+            rrset.type,
+            rrset.ttl,
+            tuple(sorted(rrset.values)),
+        )
+        for rrset in rrsets
+    )
