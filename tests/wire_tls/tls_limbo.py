@@ -123,7 +123,8 @@ def _table(cases: list[Case], reasons: dict[str, str]) -> Iterator[str]:
     for case, findings in differing(cases):
         limbo_says = "accept" if case.must_pass else "refuse"
         we_say = max(findings, key=lambda one: one.verdict.badness)
-        yield f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {reasons.get(case.name, '')} |"
+        why = reasons.get(case.name, "")
+        yield f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {why} |"
 
 
 if __name__ == "__main__":
