@@ -14,16 +14,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from misbehaving_name_server import DROPS, FLAPS, NO_AA, NO_EDNS, SLOW, TRUNCATES
 from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.dns.facts import EVERYTHING
-from real_name_servers import (
+from real_name_servers import NameServers
+from served_zones import (
     BIND,
     DNSMASQ,
     KNOT,
     KNOT2,
     NOBODY,
     POWERDNS,
+    PRODUCTS,
     UNBOUND,
     UNBOUND2,
-    NameServers,
     Zone,
 )
 
@@ -65,6 +66,14 @@ class Situation:
     def name(self) -> str:
         """The name that is asked for."""
         return self.zone.name if self.label == "@" else f"{self.label}.{self.zone.name}"
+
+    @property
+    def proved_by(self) -> tuple[str, ...]:
+        """The products that take part; what stands in no product's place is the server of our own."""
+        zone = self.zone
+        taking_part = (*zone.servers, *zone.listed, *zone.delegated, zone.secondary, *self.resolvers)
+        names = [PRODUCTS.get(name, "our own") for name in taking_part if name not in ("", NOBODY)]
+        return tuple(dict.fromkeys(names))
 
 
 def cached(servers: NameServers, name: str, *types: str, server: str = UNBOUND) -> None:
@@ -418,6 +427,18 @@ SITUATIONS: tuple[Situation, ...] = (
         shows=r"10\.1\.2\.3",
         dig=((BIND, "A", OLD),),
         resolvers=(UNBOUND2,),
+        expect="old",
+    ),
+    Situation(
+        26,
+        "split horizon",
+        "split-horizon",
+        WARN,
+        Zone("shadow.test", (f"www 60 A {OLD}",), (POWERDNS,)),
+        says="answers 10.9.8.7, as its own zone",
+        shows=r"10\.9\.8\.7",
+        dig=((POWERDNS, "A", OLD), (DNSMASQ, "A", r"flags: qr aa")),
+        resolvers=(DNSMASQ,),
         expect="old",
     ),
     Situation(

@@ -12,10 +12,12 @@ import pytest
 from dns_situations import HEALTHY, NEW, NEW6, OLD, OLD6, SITUATIONS, Situation
 from misbehaving_name_server import FLAPS, ODD, Misbehaving, MisbehavingServers
 from pointsman.probes.verdict import Finding, Verdict
-from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget, Sighting
+from pointsman.probes.wire.dns.facts import DnsFacts, DnsPolicy, DnsTarget
+from pointsman.probes.wire.dns.history import sightings
 from pointsman.probes.wire.dns.judge import judge
 from pointsman.probes.wire.dns.observe import observe
-from real_name_servers import KNOT, PARENT, UNBOUND, NameServers, missing
+from real_name_servers import NameServers, missing
+from served_zones import KNOT, PARENT, UNBOUND
 
 pytestmark = [
     pytest.mark.real,
@@ -73,14 +75,6 @@ async def look(servers: NameServers, situation: Situation) -> DnsFacts:
     return replace(again, seen=sightings(facts))
 
 
-def sightings(facts: DnsFacts) -> tuple[Sighting, ...]:
-    return tuple(
-        Sighting(facts.at, rrset.owner, server.address, rrset.type, rrset.ttl, rrset.values, server.kind)
-        for server in facts.servers
-        for rrset in server.rrsets
-    )
-
-
 def troubles(found: tuple[Finding, ...]) -> dict[str, list[Finding]]:
     grouped: dict[str, list[Finding]] = {}
     for finding in found:
@@ -98,7 +92,9 @@ async def shell(command: str) -> str:
     return printed.decode(errors="replace")
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}")
+@pytest.mark.parametrize(
+    "situation", SITUATIONS, ids=lambda one: f"{one.number:02d}-{one.rule}-{one.zone.name}"
+)
 async def test_the_situation_is_told_by_name(servers: NameServers, situation: Situation) -> None:
     facts = await look(servers, situation)
     found = judge(facts, policy(situation))

@@ -80,7 +80,7 @@ def _slow(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterato
     slowest = max(came, key=lambda answer: answer.elapsed_ms, default=None)
     if slowest is None or slowest.elapsed_ms < policy.slow_ms:
         return
-    tries = f", at the {slowest.tries}th try" if slowest.tries > 1 else ""
+    tries = f", asked {slowest.tries} times" if slowest.tries > 1 else ""
     words = f"{label(server)} took {slowest.elapsed_ms / 1000:.1f} s for {clean(slowest.type, 20)}{tries}"
     yield found(facts, "DNS018", Verdict.WARN, words, server, slowest.type)
 
@@ -160,7 +160,7 @@ def _behind(servers: list[DnsServerFacts]) -> dict[str, int]:
     """The addresses of the servers that are not at the newest serial, with the newest one (RFC 1982)."""
     known = {server.address: server.serial for server in servers if server.serial is not None}
     newest = None
-    for serial in known.values():
+    for serial in sorted(known.values()):
         if newest is None or 0 < (serial - newest) % _ARITHMETIC < _ARITHMETIC // 2:
             newest = serial
     return {address: newest for address, serial in known.items() if newest is not None and serial != newest}

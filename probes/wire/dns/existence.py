@@ -9,7 +9,8 @@ from ...verdict import Finding, Verdict
 from .facts import AUTHORITATIVE, DnsFacts, DnsServerFacts, RecordSet
 from .resolver import absence_remembered
 from .state import owner_of
-from .words import answered, dig, found, label, listed, record_line
+from .words import answered, dig, found, label, listed, record_line, values
+from .zones import ADDRESS, LOOP, NO_DATA, NO_NAME, OUTSIDE, TOO_LONG, Chain
 
 _NEEDED = ("A", "AAAA", "CNAME")
 
@@ -28,20 +29,28 @@ def existence_findings(facts: DnsFacts) -> Iterator[Finding]:
 def _broken_alias(facts: DnsFacts) -> Iterator[Finding]:
     """Aliases that end nowhere or where they began; from the followed chain, else from the answers."""
     chain = facts.chain
-    if chain is not None and chain.aliases and chain.end in ("no-name", "loop"):
-        links = [clean(chain.begins, 120), *(clean(" ".join(hop.values), 120) for hop in chain.aliases)]
-        lines = [
-            f"{hop.server} {hop.owner} {hop.ttl} {hop.type} {' '.join(hop.values)}" for hop in chain.hops
-        ]
-        if chain.end == "loop":
-            words = f"the aliases lead in a circle: {' -> '.join(links[:6])}"
-            yield found(facts, "DNS057", Verdict.FAIL, words, type_name="CNAME", lines=lines)
-        else:
-            words = f"{' -> '.join(links[:6])}, and {clean(chain.last, 120)} does not exist"
-            yield found(facts, "DNS056", Verdict.FAIL, words, type_name="CNAME", lines=lines)
+    if chain is None or not chain.aliases:
+        for server in facts.servers:
+            yield from _broken_answer(facts, server)
+    elif chain.end != ADDRESS:
+        yield from _broken_chain(facts, chain)
+
+
+def _broken_chain(facts: DnsFacts, chain: Chain) -> Iterator[Finding]:
+    links = [chain.begins, *(" ".join(hop.values) for hop in chain.aliases[:6])]
+    way = " -> ".join(clean(link, 120) for link in links)
+    last, detail = clean(chain.last, 120), clean(chain.detail, 120)
+    known = any(values(server, kind) for server in facts.servers for kind in ("A", "AAAA"))
+    # too long is told of the chain's length; what a resolver sees beyond the servers that were given counts
+    if chain.end == TOO_LONG or (chain.end == OUTSIDE and known):
         return
-    for server in facts.servers:
-        yield from _broken_answer(facts, server)
+    rule, verdict, words = {
+        LOOP: ("DNS057", Verdict.FAIL, f"the aliases lead in a circle: {way}"),
+        NO_NAME: ("DNS056", Verdict.FAIL, f"{way}, and {last} does not exist"),
+        NO_DATA: ("DNS041", Verdict.FAIL, f"{way}, and {last} has no address"),
+    }.get(chain.end, ("DNS060", Verdict.UNKNOWN, f"{way}: where that leads is not known {detail}".rstrip()))
+    lines = [f"{hop.server} {hop.owner} {hop.ttl} {hop.type} {' '.join(hop.values)}" for hop in chain.hops]
+    yield found(facts, rule, verdict, words, type_name="CNAME", lines=lines)
 
 
 def _broken_answer(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
@@ -100,7 +109,7 @@ def _nothing(facts: DnsFacts, server: DnsServerFacts, caches: str) -> Finding:
 def _alias_target(facts: DnsFacts) -> Iterator[Finding]:
     """An HTTPS alias whose target leads nowhere."""
     for chain in facts.alias_chains:
-        if chain.end in ("no-name", "no-data", "loop"):
+        if chain.end in (NO_NAME, NO_DATA, LOOP):
             words = f"the HTTPS alias leads to {clean(chain.last or chain.begins, 120)}, which has no address"
             command = dig(facts, None, "A", name=chain.last or chain.begins)
             yield found(facts, "DNS034", Verdict.FAIL, words, type_name="HTTPS", command=command)

@@ -10,7 +10,7 @@ from .existence import existence_findings
 from .facts import DnsFacts, DnsPolicy
 from .ownership import ownership_findings
 from .resolver import resolver_findings
-from .sides import side_findings
+from .sides import chain_findings, side_findings
 from .ttl import gate, ttl_findings
 
 
@@ -22,6 +22,7 @@ def judge(facts: DnsFacts, policy: DnsPolicy) -> tuple[Finding, ...]:
         if not server.error:
             found += side_findings(facts, server, policy)
     found += together(facts)
+    found += chain_findings(facts, policy)
     found += ttl_findings(facts, policy)
     found += existence_findings(facts)
     found += ownership_findings(facts, policy)

@@ -32,7 +32,7 @@ def _cdn(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
     ]
     told = by_name or by_address
     if told and not sides.intersection(addresses):
-        value, cdn = told[0]
+        value, cdn = min(told)
         words = f"leads to {clean(value, 120)} of {cdn}: DNS says nothing of the side behind it"
         yield found(facts, "DNS038", Verdict.WARN, words, type_name="A")
 

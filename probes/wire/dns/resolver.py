@@ -16,6 +16,8 @@ from .words import answered, dig, found, label, live, record_line, resolvers_tha
 
 _FAMILIES = ("A", "AAAA")
 _EXPIRED = {3, 19}
+# DNSSEC bogus and its causes (RFC 8914, 4.7 to 4.13)
+_BOGUS = frozenset(range(6, 13))
 
 
 def resolver_findings(facts: DnsFacts) -> Iterator[Finding]:
@@ -33,24 +35,29 @@ def _failures(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:
     if refused:
         words = f"{label(server)} refuses to answer"
         yield found(facts, "DNS047", Verdict.WARN, words, server, refused[0].type)
-    if server.dnssec is not None and server.dnssec.bogus:
-        checked = server.dnssec.checked
-        notes = "; ".join(clean(note, 120) for note in checked.extended)
-        words = f"{label(server)} answers {checked.rcode}, and {_unchecked(server)} when it does not validate"
-        if notes:
-            words += f": {notes}"
-        lines = [f"{server.address} validating {said(checked)}"]
-        command = dig(facts, server, "A", "+dnssec")
-        yield found(facts, "DNS046", Verdict.FAIL, words, server, lines=lines, command=command)
-        return
     failed = [answer for answer in came if answer.rcode not in ("NOERROR", "NXDOMAIN", "REFUSED")]
-    if failed:
+    bogus = _bogus(server, failed)
+    if bogus is not None:
+        notes = "; ".join(clean(note, 120) for note in bogus.extended)
+        words = f"{label(server)} answers {clean(bogus.rcode, 20)}{_unchecked(server)}"
+        lines = [f"{server.address} validating {said(bogus)}"]
+        command = dig(facts, server, bogus.type, "+dnssec")
+        summary = f"{words}: {notes}" if notes else words
+        yield found(facts, "DNS046", Verdict.FAIL, summary, server, lines=lines, command=command)
+    elif failed:
         yield failure(facts, server, failed)
+
+
+def _bogus(server: DnsServerFacts, failed: list[DnsAnswer]) -> DnsAnswer | None:
+    """The answer that failed by validation alone: by asking without it, or by the resolver's own word."""
+    if server.dnssec is not None and server.dnssec.bogus:
+        return server.dnssec.checked
+    return next((answer for answer in failed if _BOGUS.intersection(answer.extended_codes)), None)
 
 
 def _unchecked(server: DnsServerFacts) -> str:
     other = server.dnssec.unchecked if server.dnssec is not None else None
-    return clean(other.rcode, 20) if other is not None else "nothing"
+    return f", and {clean(other.rcode, 20)} when it does not validate" if other is not None else ""
 
 
 def _expired(facts: DnsFacts, server: DnsServerFacts) -> Iterator[Finding]:

@@ -61,6 +61,33 @@ def side_findings(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) ->
         yield from _other_side(facts, server, policy, side)
 
 
+def chain_findings(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
+    """Where an alias leads that the name's own servers do not follow: to the end of the chain."""
+    chain = facts.chain
+    own = any(values(server, kind) for server in facts.authoritative for kind in _FAMILIES)
+    if chain is None or own or not policy.old or not policy.new:
+        return
+    ends = {
+        kind: tuple(value for hop in chain.hops if hop.type == kind for value in hop.values)
+        for kind in _FAMILIES
+    }
+    sides = {kind: side_of(addresses, policy.old, policy.new) for kind, addresses in ends.items()}
+    where = f"{clean(chain.last, 120)} at the end of the alias"
+    command = dig(facts, None, "A", name=chain.last) if chain.last else ""
+    for kind, side in sides.items():
+        if side == "mixed":
+            words = f"{where}: {kind} {listed(ends[kind])}"
+            yield found(facts, "DNS031", Verdict.FAIL, words, type_name=kind, command=command)
+    if sides["A"] == "new" and sides["AAAA"] == "old":
+        words = f"{where}: A is the new side's, AAAA still {listed(ends['AAAA'])}"
+        yield found(facts, "DNS030", Verdict.FAIL, words, type_name="AAAA", command=command)
+    side = sides["A"] if sides["A"] != "none" else sides["AAAA"]
+    if policy.expect and side not in (policy.expect, "none", "mixed"):
+        shown = listed((*ends["A"], *ends["AAAA"]))
+        words = f"{where} leads to {shown} ({side} side), expected the {policy.expect} side"
+        yield found(facts, "DNS032", Verdict.FAIL, words, command=command)
+
+
 def _left_behind(
     facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy, sides: dict[str, str]
 ) -> Iterator[Finding]:
@@ -145,22 +172,29 @@ def _by_subnet(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> It
 
 
 def _split(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
-    """A resolver's answer that no authoritative server gives and no cache can hold: another zone."""
-    if server.kind == AUTHORITATIVE:
-        return
-    for kind in _FAMILIES:
+    kind = type_of_its_own(facts, server, policy)
+    answer = server.answer(kind) if kind else None
+    if answer is not None:
+        how = ", as its own zone" if answer.aa else ""
+        public = listed(sorted(_public(facts, kind)))
+        words = f"{label(server)} answers {listed(values(server, kind))}{how}; the public servers {public}"
+        yield found(facts, "DNS049", Verdict.WARN, words, server, kind)
+
+
+def type_of_its_own(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> str:
+    """The type for which a resolver gives what no public server gives and no cache can hold; else empty.
+
+    That is another zone of the same name, and never runs out.
+    """
+    for kind in _FAMILIES if server.kind != AUTHORITATIVE else ():
         answer, mine, public = server.answer(kind), values(server, kind), _public(facts, kind)
         if answer is None or not mine or not public or public.intersection(mine):
             continue
         inside = any(map(is_private, mine)) and not all(map(is_private, public))
         stranger = bool(policy.old) and side_of(mine, policy.old, policy.new) == "other"
         if answer.aa or inside or stranger:
-            how = ", as its own zone" if answer.aa else ""
-            words = (
-                f"{label(server)} answers {listed(mine)}{how}; the public servers {listed(sorted(public))}"
-            )
-            yield found(facts, "DNS049", Verdict.WARN, words, server, kind)
-            return
+            return kind
+    return ""
 
 
 def _public(facts: DnsFacts, kind: str) -> set[str]:

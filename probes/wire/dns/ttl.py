@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from ....cluster.text import clean
 from ...verdict import Finding, Verdict
 from .facts import AUTHORITATIVE, DnsFacts, DnsPolicy, DnsServerFacts, RecordSet, Sighting
+from .forecast import drain, periods
+from .sides import type_of_its_own
 from .state import owner_of, ttl_state
-from .words import dig, found, label, listed, record_line, resolvers_that_answer
+from .words import dig, found, label, listed, live, record_line, resolvers_that_answer
 
 _TYPES = ("A", "AAAA", "CNAME")
 _DAY_S = 86_400
@@ -56,7 +58,7 @@ def _hops(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
         if name == owner or kind not in _TYPES or ttl <= policy.low_ttl:
             continue
         known = seen.get((name, kind))
-        if known is None or ttl > known[0]:
+        if known is None or (ttl, address) > (known[0], known[2]):
             seen[name, kind] = (ttl, server, address)
     for (name, kind), (ttl, server, address) in seen.items():
         where = label(server) if server else clean(address, 80) or "its server"
@@ -89,12 +91,12 @@ def _extremes(facts: DnsFacts) -> Iterator[Finding]:
     served = [(rrset, server) for server in facts.authoritative if server.aa for rrset in _own(facts, server)]
     zero = [(rrset, server) for rrset, server in served if rrset.ttl == 0]
     if zero:
-        rrset, server = zero[0]
+        rrset, server = min(zero, key=lambda one: (one[1].address, one[0].type))
         words = f"{label(server)}: {record_line(rrset)}"
         yield found(facts, "DNS058", Verdict.WARN, words, server, rrset.type)
     long = [(rrset, server) for rrset, server in served if rrset.ttl > _DAY_S]
     if long:
-        rrset, server = max(long, key=lambda one: one[0].ttl)
+        rrset, server = max(long, key=lambda one: (one[0].ttl, one[1].address, one[0].type))
         words = f"{label(server)}: {rrset.type} for {rrset.ttl} s ({rrset.ttl / _DAY_S:.0f} days)"
         yield found(facts, "DNS059", Verdict.WARN, words, server, rrset.type)
 
@@ -148,6 +150,8 @@ def _repeated_ttls(server: DnsServerFacts, rrset: RecordSet) -> set[int]:
 
 def _held(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterator[Finding]:
     """What a resolver keeps for longer than the low TTL: fetched before it was lowered, or kept too long."""
+    if type_of_its_own(facts, server, policy):
+        return
     for rrset in _own(facts, server):
         if rrset.ttl <= policy.low_ttl:
             continue
@@ -165,20 +169,19 @@ def _held(facts: DnsFacts, server: DnsServerFacts, policy: DnsPolicy) -> Iterato
 
 
 def _stretched(facts: DnsFacts, rrset: RecordSet, policy: DnsPolicy) -> bool:
-    """Whether the longest TTL that was ever seen at the zone's servers has run out since it was last seen."""
-    history = [
-        one
-        for one in facts.seen
-        if one.kind == AUTHORITATIVE
-        and one.type == rrset.type
-        and one.name.lower().rstrip(".") == rrset.owner.rstrip(".")
+    """Whether every long TTL that the zone's servers were ever seen to give has run out by now."""
+    now = tuple(
+        Sighting(facts.at, one.owner, server.address, one.type, one.ttl, one.values)
+        for server in live(facts)
+        for one in _own(facts, server)
+    )
+    long = [
+        period
+        for period in periods((*facts.seen, *now))
+        if period.type == rrset.type and period.name == rrset.owner and period.ttl > policy.low_ttl
     ]
-    high = [one for one in history if one.ttl > policy.low_ttl]
-    if not high or ttl_state(facts, policy.low_ttl).state != "low":
-        return False
-    # the sighting of the low one that followed is the earliest proof that the long one was gone
-    gone = min((one.at for one in history if one.at > max(item.at for item in high)), default=facts.at)
-    return facts.at > gone + max(one.ttl for one in high)
+    over = drain(long).lets_go_at
+    return over is not None and facts.at > over
 
 
 def _absence(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
@@ -188,7 +191,7 @@ def _absence(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
         if server.negative_ttl is not None and server.negative_ttl > policy.longest_negative_ttl
     }
     if long:
-        server, seconds = max(long.items(), key=lambda one: one[1])
+        server, seconds = max(long.items(), key=lambda one: (one[1], one[0].address))
         words = f"{label(server)}: that a name does not exist is remembered for {seconds} s"
         lines = [f"{listed(one.address for one in long)}: the smaller of the SOA's TTL and its minimum"]
         command = dig(facts, server, "SOA", name=server.zone)
