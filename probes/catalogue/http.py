@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .http_kinds import HTTP_KIND_RULES
 from .rule import Rule
 
 HTTP_RULES: tuple[Rule, ...] = (
@@ -79,6 +80,14 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Mend what is named, and ask again.",
     ),
     Rule(
+        "HTTP019",
+        "http2-not-agreed",
+        "HTTP/2 was asked for, and the server does not agree to it",
+        "Clients fall back to HTTP/1.1; gRPC, which has no other way, does not work at all.",
+        "Let the listener offer h2 (ALPN); overlapping certificates on one listener can take it away.",
+        "RFC 9113 3.2",
+    ),
+    Rule(
         "HTTP020",
         "header-missing",
         "A header is not as expected",
@@ -101,12 +110,74 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Compare with the old side; look at the backend's and the proxy's load.",
     ),
     Rule(
+        "HTTP023",
+        "answer-out-of-bounds",
+        "The answer is larger than clients take",
+        "Clients and proxies give up on endless headers, interim answers or frames.",
+        "Find what adds them: a header that grows with every hop, or a proxy that calls itself.",
+    ),
+    Rule(
+        "HTTP024",
+        "encoding-broken",
+        "The body is not in the encoding that it names",
+        "Clients show an error, or rubbish.",
+        "Look for something on the way that compresses twice, or drops Content-Encoding.",
+        "RFC 9110 8.4",
+    ),
+    Rule(
+        "HTTP025",
+        "endless-redirect",
+        "Redirects do not end",
+        "Browsers give up with an error. Often the application does not see that TLS ended before it.",
+        "Let the new side set X-Forwarded-Proto, and redirect in one place only.",
+        "RFC 9110 15.4",
+    ),
+    Rule(
+        "HTTP026",
+        "redirect-not-followed",
+        "The redirect leads where it was not followed",
+        "What a client finally gets is not known.",
+        "Give the other host's address, or ask that host by itself.",
+    ),
+    Rule(
+        "HTTP027",
+        "redirect-elsewhere",
+        "The redirect does not lead where it should",
+        "Clients end on another page, or on none.",
+        "Compare scheme, host, port and path of the redirect with what the old side says.",
+        "https://gateway-api.sigs.k8s.io/reference/spec/#httprequestredirectfilter",
+    ),
+    Rule(
+        "HTTP028",
+        "no-redirect-to-https",
+        "A plain request is not sent to https of the same host",
+        "Users who type the name, and old links, are served without TLS or not at all.",
+        "Attach a route with a RequestRedirect filter (scheme https) to the listener of port 80.",
+        "https://gateway-api.sigs.k8s.io/reference/spec/#httprequestredirectfilter",
+    ),
+    Rule(
+        "HTTP029",
+        "redirect-changes-method",
+        "The redirect to https is not a 308",
+        "After 301 or 302 clients may send GET in place of POST; 302 and 307 are asked again each time.",
+        "Set statusCode 308 in the RequestRedirect filter where the controller takes it.",
+        "RFC 9110 15.4.9",
+    ),
+    Rule(
         "HTTP030",
         "open-to-anonymous",
         "A protected path answers the anonymous",
         "Whatever the authentication kept out gets in. Ingress annotations for it do not carry over.",
         "Attach the controller's authentication policy to the route before any traffic reaches it.",
         "https://gateway-api.sigs.k8s.io/guides/migrating-from-ingress/",
+    ),
+    Rule(
+        "HTTP031",
+        "redirect-to-plain-http",
+        "The redirect leads from https to plain http",
+        "The next request, with its cookies, goes out without TLS; with HSTS it goes in a circle.",
+        "Let the new side set X-Forwarded-Proto, so that the application writes https into its links.",
+        "RFC 6797",
     ),
     # HTTP040 and HTTP041 compared two answers; PAR compares whole sides
     Rule(
@@ -138,4 +209,5 @@ HTTP_RULES: tuple[Rule, ...] = (
         "No cache stands in front, or none was named.",
         "Nothing to mend.",
     ),
+    *HTTP_KIND_RULES,
 )

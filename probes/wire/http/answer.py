@@ -24,7 +24,8 @@ _STEP = 65536
 class Body:
     """A body's size, hash and first bytes, as sent and as decoded; never more than 1 MiB of either."""
 
-    def __init__(self, encoding: str = "") -> None:
+    def __init__(self, encoding: str = "", sample: int = SAMPLE_LIMIT) -> None:
+        self._sample_limit = min(sample, BODY_LIMIT)
         self.size = 0
         self.complete = True
         self.sample = bytearray()
@@ -41,7 +42,7 @@ class Body:
         piece = data[: BODY_LIMIT - self.size]
         self._digest.update(piece)
         self.size += len(piece)
-        self.sample += piece[: SAMPLE_LIMIT - len(self.sample)]
+        self.sample += piece[: self._sample_limit - len(self.sample)]
         if self._decoder is not None:
             self._decode(piece)
         if len(piece) < len(data):
@@ -71,7 +72,7 @@ class Body:
                 out = self._decoder.decompress(data, min(_STEP, BODY_LIMIT - self.decoded_size))
                 self._decoded_digest.update(out)
                 self.decoded_size += len(out)
-                self.decoded_sample += out[: SAMPLE_LIMIT - len(self.decoded_sample)]
+                self.decoded_sample += out[: self._sample_limit - len(self.decoded_sample)]
                 data = self._decoder.unconsumed_tail
         except zlib.error as error:
             self.decode_error = f"not {self._encoding}: {error}"
@@ -127,6 +128,7 @@ class Answer:
 
     clock: Clock
     enough: Callable[[Answer], bool] | None = None
+    sample: int = SAMPLE_LIMIT
     status: int | None = None
     version: str = ""
     headers: tuple[tuple[str, str], ...] = ()
@@ -144,7 +146,7 @@ class Answer:
         """The head of the final answer."""
         self.came()
         self.status, self.version, self.headers = status, version, told(headers)
-        self.body = Body(self.encoding)
+        self.body = Body(self.encoding, self.sample)
         self.clock.stage = "the body"
 
     def hint(self, status: int) -> None:
@@ -182,7 +184,7 @@ class Answer:
 
     def into(self, facts: HttpFacts) -> HttpFacts:
         """The facts with this answer in them."""
-        body = self.body
+        body, link = self.body, self.connection
         body.finish()
         decoded = body.decoded_sha256
         sample = body.decoded_sample if decoded else body.sample
@@ -201,6 +203,10 @@ class Answer:
             decoded_bytes=body.decoded_size if decoded else 0,
             decoded_sha256=decoded,
             decode_error=clean(body.decode_error, 120),
+            tls_version=link.tls_version,
+            alpn=clean(link.alpn, 40),
+            leaf_sha256=link.leaf_sha256,
+            timings_ms=self.clock.timings(),
         )
 
 

@@ -25,11 +25,29 @@ def reproduce(request: HttpRequest, sent: HttpFacts | None = None) -> str:
     elif request.method != "GET":
         parts += ["-X", request.method]
     if request.follow:
-        parts += ["-L", "--max-redirs", str(request.follow)]
+        parts += _following(request, sent)
     body_from, body_options = _body(request, sent)
     quoted = [shlex.quote(part) for part in [*parts, *body_options]]
     quoted += header_options(request)
     return body_from + " ".join([*quoted, shlex.quote(shown_url(request))])
+
+
+def _following(request: HttpRequest, sent: HttpFacts | None) -> list[str]:
+    """``-L``, no further than we went, and our address for every port of the host that the way led to."""
+    hops = sent.redirects if sent is not None else ()
+    most = len(hops) if sent is not None and sent.redirect_stop == "host" else request.follow
+    parts = ["-L", "--max-redirs", str(most)]
+    ports = {request.port}
+    for url in (*(hop.url for hop in hops), sent.final_url if sent is not None else ""):
+        try:
+            split = urlsplit(url)
+            port = split.port or (80 if split.scheme == "http" else 443)
+        except ValueError:
+            continue
+        if split.hostname == request.host and port not in ports and not is_address(request.host):
+            ports.add(port)
+            parts += ["--resolve", f"{request.host}:{port}:{bracketed(request.address)}"]
+    return parts
 
 
 def curl_basics(request: HttpRequest, version: str = "") -> list[str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
 import ssl
-from collections.abc import Iterable
 
 _ERRNO_KINDS = {
     errno.ECONNREFUSED: "refused",
@@ -50,7 +50,7 @@ def classify(error: BaseException) -> tuple[str, str]:
     if isinstance(error, TimeoutError) and error.errno is None:
         return "timeout", "no answer in time"
     if isinstance(error, OSError) and error.errno is not None:
-        return _ERRNO_KINDS.get(error.errno, "unreachable"), error.strerror or str(error)
+        return _ERRNO_KINDS.get(error.errno, "unreachable"), os.strerror(error.errno).lower()
     if isinstance(error, (EOFError, ConnectionError)):
         return "reset", str(error) or "the connection was closed"
     return "protocol", f"{type(error).__name__}: {error}"
@@ -60,8 +60,3 @@ def at_most(seen: int, most: int, what: str, limit: str) -> None:
     """Raises ExchangeError where an answer holds more of something than anybody needs."""
     if seen > most:
         raise ExchangeError("protocol", f"more than {most} {what}", limit)
-
-
-def joined(values: Iterable[bytes]) -> str:
-    """Header values as one, as RFC 9110, 5.3 joins them."""
-    return b", ".join(values).decode("latin-1")

@@ -16,6 +16,7 @@ BODY_LIMIT = 1024 * 1024
 SAMPLE_LIMIT = 4096
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEFAULT_STATUSES: tuple[tuple[int, int], ...] = ((200, 399),)
+REDIRECT_STATUSES: tuple[tuple[int, int], ...] = ((301, 303), (307, 308))
 
 # values that must reach neither the journal nor the screen
 _SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
@@ -39,6 +40,8 @@ class HttpRequest:
     URL's; ``send_target`` in place of path and query (absolute-form, ``*``); ``sni`` in place of the URL's
     host, and the certificate is then verified against it (empty: none is sent, and the name not checked).
 
+    ``sample`` bytes of the body are kept as text, at most 1 MiB.
+
     ``follow`` redirects are followed, each to the same ``address`` while the host stays the same; another
     host only where ``resolve`` (host, port, address) says where it is.
     """
@@ -55,6 +58,7 @@ class HttpRequest:
     send_host: str = ""
     send_target: str = ""
     sni: str | None = None
+    sample: int = SAMPLE_LIMIT
     follow: int = 0
     resolve: tuple[tuple[str, int, str], ...] = ()
 
@@ -120,12 +124,14 @@ class HttpFacts:
     the order received; a cookie's value is hidden. ``body_bytes`` is what was read; ``body_complete`` is
     False where reading stopped at 1 MiB, and then ``body_sha256`` covers that much. ``content_encoding`` gzip
     and deflate are undone, up to 1 MiB: ``decoded_bytes``, ``decoded_sha256``, or ``decode_error``.
-    ``body_sample`` is the first 4 KiB as text, of the decoded body where there is one. ``interim`` are the
+    ``body_sample`` is its beginning as text (``request.sample`` bytes), of the decoded body
+    where there is one. ``interim`` are the
     1xx statuses before the answer.
 
     ``tls_version``, ``alpn`` and ``leaf_sha256`` (hex, of the DER) are the connection's. ``redirects`` are
     the hops that were followed, ``final_url`` where they ended, and ``redirect_stop`` why not further:
-    limit, loop, host (another one), scheme, method or location (none, or one that cannot be read).
+    limit, loop, cookie (a loop that sets some), host (another one), scheme, method or location (none, or one
+    that cannot be read).
     """
 
     request: HttpRequest
@@ -182,10 +188,10 @@ class HttpExpectation:
     """What the answer should be. ``statuses`` are inclusive ranges, and single codes may be given as ints.
 
     ``protected``: the path must refuse the anonymous, so ``statuses`` (default 401, 403) are refusals, and
-    a success is an open door. ``body_contains`` are texts that the first 4 KiB must hold, ``body_patterns``
-    regular expressions that must be found there, ``body_json`` pairs of a JSON pointer (RFC 6901) and the
-    JSON text that must stand there. ``location`` pins where a redirect leads (relative ones count from the
-    URL). ``to_https``: must redirect to https of the same host, for good.
+    a success is an open door. ``body_contains`` are texts that the kept beginning of the body must hold,
+    ``body_patterns`` regular expressions that must be found in one of its lines, ``body_json`` pairs of a
+    JSON pointer (RFC 6901) and the JSON text that must stand there. ``location`` pins where a redirect leads
+    (relative ones count from the URL). ``to_https``: must redirect to https of the same host, for good.
     """
 
     statuses: tuple[int | tuple[int, int], ...] = ()
@@ -203,7 +209,9 @@ class HttpExpectation:
         """The accepted statuses as inclusive ranges, defaults filled in."""
         if self.statuses:
             return tuple((entry, entry) if isinstance(entry, int) else entry for entry in self.statuses)
-        return ((401, 401), (403, 403)) if self.protected else DEFAULT_STATUSES
+        if self.protected:
+            return ((401, 401), (403, 403))
+        return REDIRECT_STATUSES if self.location or self.to_https else DEFAULT_STATUSES
 
     def accepts(self, status: int | None) -> bool:
         """Whether ``status`` is one that was expected."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+from functools import lru_cache
 
 import h11
 
@@ -13,6 +15,7 @@ from .outgoing import Outgoing
 from .wire import Wire
 
 _BUFFER_FULL = 431
+_EVENTS_IN_A_ROW = 200
 
 
 class Http1:
@@ -67,15 +70,13 @@ class Http1:
             raise ExchangeError("protocol", str(error)) from None
 
     async def _events(self, reader: h11.Connection, answer: Answer) -> bytes:
-        while True:
+        for number in itertools.count(1):
+            if number % _EVENTS_IN_A_ROW == 0:
+                # a chunk can be one byte, and a deadline must come to its turn among thousands of them
+                await asyncio.sleep(0)
             event = reader.next_event()
             if event is h11.NEED_DATA:
-                data = await self.wire.receive()
-                if data:
-                    answer.came()
-                elif answer.clock.first_byte is None:
-                    raise ClosedError("the connection was closed without an answer", answered=False)
-                reader.receive_data(data)
+                reader.receive_data(await self._more(answer))
             elif isinstance(event, h11.Data):
                 if not answer.add(bytes(event.data)):
                     return b""
@@ -92,15 +93,32 @@ class Http1:
                 return b""
             elif event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
                 return b""
+        return b""
+
+    async def _more(self, answer: Answer) -> bytes:
+        data = await self.wire.receive()
+        if data:
+            answer.came()
+        elif answer.clock.first_byte is None:
+            raise ClosedError("the connection was closed without an answer", answered=False)
+        return data
 
 
 def _tell(reader: h11.Connection, outgoing: Outgoing) -> None:
+    reader.send(_as_h11(outgoing.method, outgoing.asks_upgrade()))
+    reader.send(_END)
+
+
+@lru_cache(maxsize=64)
+def _as_h11(method: str, upgrade: bool) -> h11.Request:
     # how an answer ends depends on what was asked; what h11 would send is not what we send
     headers = [(b"host", b"-")]
-    if outgoing.asks_upgrade():
+    if upgrade:
         headers += [(b"upgrade", b"any"), (b"connection", b"upgrade")]
-    reader.send(h11.Request(method=outgoing.method, target="/", headers=headers))
-    reader.send(h11.EndOfMessage())
+    return h11.Request(method=method, target="/", headers=headers)
+
+
+_END = h11.EndOfMessage()
 
 
 def _version(event: h11.Response | h11.InformationalResponse) -> str:

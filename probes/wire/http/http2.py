@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import singledispatchmethod
+from collections.abc import Callable
+from typing import Any
 
 from h2 import events
 from h2.config import H2Configuration
@@ -19,7 +20,9 @@ from .facts import BODY_LIMIT
 from .outgoing import Headers, Outgoing
 from .wire import Wire
 
-_MOST_FRAMES = 1000
+_MOST_FRAMES = 300
+# a frame can be nine bytes: floods are noticed before many of them are read
+_AT_ONCE = 8192
 _DEFAULT_WINDOW = 65535
 # RFC 9113, 8.2.2: these are of one connection, and HTTP/2 has no word for them
 _OF_THE_CONNECTION = frozenset(
@@ -81,16 +84,21 @@ class Http2:
             if not self._heard:
                 _check_greeting(data)
                 self._heard = True
-            for event in connection.receive_data(data):
-                stream.handle(event)
-                if stream.done():
-                    break
-            stream.send_more(connection)
-            await self._flush()
+            for start in range(0, len(data), _AT_ONCE):
+                self._take(data[start : start + _AT_ONCE], stream)
+                if not stream.done():
+                    # what else is owed to the other side goes out with the next request, if there is one
+                    stream.send_more(connection)
+                    await self._flush()
         if stream.ended and not stream.goaway:
             if stream.taken:
                 connection.increment_flow_control_window(stream.taken)
             self.reusable = True
+
+    def _take(self, data: bytes, stream: _Stream) -> None:
+        for event in self._connection.receive_data(data):
+            if not stream.done():
+                stream.handle(event)
 
     def still_good(self) -> bool:
         """Whether an idle connection can be asked again: it was not ended, though PINGs may have come."""
@@ -136,14 +144,23 @@ class _Stream:
             piece, self.body = self.body[:room], self.body[room:]
             connection.send_data(self.id, piece, end_stream=not self.body)
 
-    @singledispatchmethod
     def handle(self, event: events.Event) -> None:
-        """Whatever is not of the answer itself: counted, because nobody needs a thousand of them."""
+        """Takes one event; what is not of the answer itself is counted, because nobody needs hundreds."""
+        kind = _HANDLERS.get(type(event))
+        if kind is None:
+            self._idle_frame()
+        else:
+            kind(self, event)
+
+    def _idle_frame(self) -> None:
         self._frames += 1
         at_most(self._frames, _MOST_FRAMES, "HTTP/2 frames without an answer", "frames")
 
-    @handle.register
-    def _(self, event: events.ResponseReceived) -> None:
+    def _window(self, _event: events.WindowUpdated) -> None:
+        if not self.body:
+            self._idle_frame()
+
+    def _response(self, event: events.ResponseReceived) -> None:
         headers = event.headers or []
         status = next((value for name, value in headers if name == b":status"), b"")
         if not (len(status) == 3 and status.isdigit()):
@@ -151,43 +168,48 @@ class _Stream:
         rest = [(bytes(name), bytes(value)) for name, value in headers if not name.startswith(b":")]
         self.answer.begin(int(status), "HTTP/2", rest)
 
-    @handle.register
-    def _(self, event: events.InformationalResponseReceived) -> None:
+    def _interim(self, event: events.InformationalResponseReceived) -> None:
         status = next((value for name, value in event.headers or [] if name == b":status"), b"100")
         self.answer.hint(int(status) if status.isdigit() else 100)
 
-    @handle.register
-    def _(self, event: events.DataReceived) -> None:
+    def _data(self, event: events.DataReceived) -> None:
         self.taken += event.flow_controlled_length or 0
         if not event.data:
-            self._frames += 1
-            at_most(self._frames, _MOST_FRAMES, "HTTP/2 frames without an answer", "frames")
+            self._idle_frame()
         elif not self.answer.add(bytes(event.data)):
             self.enough = True
 
-    @handle.register
-    def _(self, event: events.TrailersReceived) -> None:
+    def _trailers(self, event: events.TrailersReceived) -> None:
         self.answer.end((bytes(name), bytes(value)) for name, value in event.headers or [])
 
-    @handle.register
-    def _(self, event: events.StreamEnded) -> None:
+    def _end(self, _event: events.StreamEnded) -> None:
         self.ended = True
 
-    @handle.register
-    def _(self, event: events.StreamReset) -> None:
+    def _reset(self, event: events.StreamReset) -> None:
         self.body = b""
         if event.stream_id == self.id:
             raise ClosedError(
                 f"the stream was reset: {_code(event.error_code)}", self.answer.status is not None
             )
 
-    @handle.register
-    def _(self, event: events.ConnectionTerminated) -> None:
+    def _goaway(self, event: events.ConnectionTerminated) -> None:
         self.goaway = True
         unheard = event.last_stream_id is not None and event.last_stream_id < self.id
         if event.error_code != ErrorCodes.NO_ERROR or unheard:
             words = f"the connection was ended (GOAWAY): {_code(event.error_code)}"
             raise ClosedError(words, self.answer.status is not None)
+
+
+_HANDLERS: dict[type[events.Event], Callable[[_Stream, Any], None]] = {
+    events.WindowUpdated: _Stream._window,
+    events.ResponseReceived: _Stream._response,
+    events.InformationalResponseReceived: _Stream._interim,
+    events.DataReceived: _Stream._data,
+    events.TrailersReceived: _Stream._trailers,
+    events.StreamEnded: _Stream._end,
+    events.StreamReset: _Stream._reset,
+    events.ConnectionTerminated: _Stream._goaway,
+}
 
 
 def _request_headers(outgoing: Outgoing) -> Headers:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from ....cluster.text import clean
-from ...verdict import Endpoint, Finding, Verdict, finding
-from .commands import reproduce
+from ...verdict import Finding, Verdict, finding
 from .facts import HeaderMatch, HttpExpectation, HttpFacts
+from .judge_body import body_problems
+from .judge_redirects import redirect_problems
+from .words import evidence, safe_reproduce, subject_of, target_of
+
+__all__ = ["evidence", "judge", "safe_reproduce", "subject_of", "target_of"]
+
+Problem = tuple[str, Verdict, str]
 
 # what an error says of the other side; those that say nothing of it are UNKNOWN
 _ERROR_RULES = {
@@ -17,35 +23,33 @@ _ERROR_RULES = {
     "protocol": ("HTTP017", Verdict.FAIL, "not HTTP"),
 }
 _COULD_NOT_ASK = ("HTTP018", Verdict.UNKNOWN, "could not ask")
+_OUT_OF_BOUNDS = ("HTTP023", Verdict.FAIL, "out of bounds")
+_NOT_AGREED = ("HTTP019", Verdict.FAIL, "no HTTP/2")
 
 
 def judge(facts: HttpFacts, expectation: HttpExpectation | None = None) -> tuple[Finding, ...]:
     """The findings on one answer, at least one; a single PASS where all is as expected."""
     expected = expectation or HttpExpectation()
-    request = facts.request
     subject = subject_of(facts)
     command = safe_reproduce(facts)
-    path = clean(f"{request.method} {target_of(facts)}", 120)
+    path = clean(f"{facts.request.method} {target_of(facts)}", 120)
     if facts.error or facts.status is None:
-        rule, verdict, words = _ERROR_RULES.get(facts.error, _COULD_NOT_ASK)
-        summary = f"{path}: {words}: {clean(facts.error_detail, 160)}"
+        rule, verdict, words = error_rule(facts)
+        detail = clean(facts.error_detail, 160)
+        summary = f"{path}: {words}" + (f": {detail}" if detail != words else "")
         wanted = f"expected {expected.words()}"
         return (
             finding(rule, verdict, subject, summary, evidence=(wanted, *evidence(facts)), reproduce=command),
         )
     problems = [
         *_status(facts, expected, path),
+        *redirect_problems(facts, expected, path),
         *_headers(facts, expected, path),
-        *_body(facts, expected, path),
+        *body_problems(facts, expected, path),
+        *_slowness(facts, expected, path),
     ]
-    limit = expected.slower_than_ms
-    first = facts.timings_ms.first_byte
-    if limit is not None and first is not None and first > limit:
-        problems.append(
-            ("HTTP022", Verdict.WARN, f"{path}: first byte after {first:.0f} ms, expected within {limit:.0f}")
-        )
     if not problems:
-        problems = [("HTTP001", Verdict.PASS, f"{path} {facts.status}")]
+        problems = [("HTTP001", Verdict.PASS, _good(facts, path))]
     seen = evidence(facts)
     return tuple(
         finding(rule, verdict, subject, summary, evidence=seen, reproduce=command)
@@ -53,27 +57,60 @@ def judge(facts: HttpFacts, expectation: HttpExpectation | None = None) -> tuple
     )
 
 
-_Problem = tuple[str, Verdict, str]
+def error_rule(facts: HttpFacts) -> Problem:
+    """The rule, verdict and words for a request that got no answer."""
+    if facts.limit:
+        return _OUT_OF_BOUNDS
+    asked_h2 = facts.request.protocol == "h2" and facts.error == "protocol"
+    if asked_h2 and facts.tls_version and facts.alpn != "h2":
+        return _NOT_AGREED
+    return _ERROR_RULES.get(facts.error, _COULD_NOT_ASK)
 
 
-def _status(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[_Problem]:
+def _good(facts: HttpFacts, path: str) -> str:
+    hops = len(facts.redirects)
+    way = f" after {hops} redirect{'s' if hops > 1 else ''} at {clean(facts.final_url, 120)}" if hops else ""
+    return f"{path} {facts.status}{way}"
+
+
+def _status(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[Problem]:
     status = facts.status
     if status is None or expected.accepts(status):
+        return []
+    if expected.to_https and not expected.statuses:
+        # judged with the redirect that is missing
         return []
     wanted = f"{path} {status}, expected {expected.words()}"
     if expected.protected and status < 400:
         location = facts.header("location")
         detail = f" (to {clean(location, 80)})" if location else ""
         return [("HTTP030", Verdict.FAIL, f"{wanted} without credentials{detail}")]
+    because = _cause(facts, status)
     if status >= 500:
-        return [("HTTP014", Verdict.FAIL, wanted)]
+        return [("HTTP014", Verdict.FAIL, wanted + because)]
     if status == 404:
         return [("HTTP013", Verdict.FAIL, wanted)]
-    return [("HTTP012", Verdict.FAIL, wanted)]
+    return [("HTTP012", Verdict.FAIL, wanted + because)]
 
 
-def _headers(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[_Problem]:
-    problems: list[_Problem] = []
+def _cause(facts: HttpFacts, status: int) -> str:
+    """What a status means beside its number, where that is not plain."""
+    old = facts.request.protocol == "http/1.0"
+    causes = {
+        413: "the body is larger than a proxy on the way takes",
+        421: "the certificate's name and Host belong to different listeners",
+        426: "HTTP/1.0 is refused" if old else "another protocol is wanted",
+        431: "the headers are larger than a proxy on the way takes",
+        502: "the proxy cannot speak with its backend",
+        503: "the proxy has no backend to ask",
+        504: "the backend did not answer the proxy in time",
+        505: "this version of HTTP is refused",
+    }
+    return f": {causes[status]}" if status in causes else ""
+
+
+def _headers(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[Problem]:
+    problems: list[Problem] = []
     for match in expected.headers:
         fault = _header_fault(facts, match)
         if fault:
@@ -94,67 +131,9 @@ def _header_fault(facts: HttpFacts, match: HeaderMatch) -> str:
     return ""
 
 
-def _body(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[_Problem]:
-    problems: list[_Problem] = []
-    for text in expected.body_contains:
-        if text in facts.body_sample:
-            continue
-        whole = facts.body_complete and facts.body_bytes <= len(facts.body_sample.encode("utf-8", "replace"))
-        if whole:
-            problems.append(("HTTP021", Verdict.FAIL, f"{path}: the body does not hold {clean(text, 80)}"))
-        else:
-            where = "not in the first 4 KiB of the body, and the rest is not kept"
-            problems.append(("HTTP021", Verdict.UNKNOWN, f"{path}: {clean(text, 80)} is {where}"))
-    return problems
-
-
-def subject_of(facts: HttpFacts) -> Endpoint:
-    """The endpoint that was asked, whatever the URL looks like."""
-    try:
-        return Endpoint(clean(facts.request.endpoint, 80), clean(facts.request.host, 255))
-    except ValueError:
-        return Endpoint(clean(facts.request.address, 80), "")
-
-
-def target_of(facts: HttpFacts) -> str:
-    """Path and query, or the whole URL where it cannot be taken apart."""
-    try:
-        return facts.request.target
-    except ValueError:
-        return facts.request.url
-
-
-def safe_reproduce(facts: HttpFacts) -> str:
-    """The curl command; empty where the request cannot be written as one."""
-    try:
-        command = reproduce(facts.request, facts)
-    except ValueError:
-        return ""
-    # what a terminal could act on could not have been sent either
-    return command if clean(command, len(command) + 1) == command else ""
-
-
-def evidence(facts: HttpFacts) -> tuple[str, ...]:
-    """Lines of what was seen: status, sizes, times, the headers that matter."""
-    lines: list[str] = []
-    if facts.status is not None:
-        kept = "" if facts.body_complete else " and more"
-        lines.append(f"{clean(facts.http_version, 20)} {facts.status}, {facts.body_bytes} bytes{kept}")
-    if facts.error:
-        lines.append(f"{clean(facts.error, 20)}: {clean(facts.error_detail, 200)}")
-    for name in ("location", "server", "via", "content-type", "www-authenticate"):
-        value = facts.header(name)
-        if value is not None:
-            lines.append(f"{name}: {clean(value, 160)}")
-    times = facts.timings_ms
-    parts = [
-        f"{label} {value:.0f} ms"
-        for label, value in (
-            ("connect", times.connect),
-            ("TLS", times.tls),
-            ("first byte", times.first_byte),
-            ("total", times.total),
-        )
-        if value is not None
-    ]
-    return (*lines, ", ".join(parts))
+def _slowness(facts: HttpFacts, expected: HttpExpectation, path: str) -> list[Problem]:
+    limit, first = expected.slower_than_ms, facts.timings_ms.first_byte
+    if limit is None or first is None or first <= limit:
+        return []
+    words = f"{path}: first byte after {first:.0f} ms, expected within {limit:.0f}"
+    return [("HTTP022", Verdict.WARN, words)]

@@ -51,32 +51,30 @@ class Session:
         deadline, and with what came behind the answer. Never raises for what the other side does.
         """
         clock = Clock()
-        answer = Answer(clock, enough)
-        facts = _asked(request)
+        answer = Answer(clock, enough, request.sample)
+        facts = asked = _asked(request)
+        walk = Walk(request)
         try:
             async with asyncio.timeout(request.timeout_s):
-                walk = Walk(request)
                 while True:
-                    answer = Answer(clock, enough)
-                    facts = await self._once(walk.request, facts, answer, after)
+                    facts = await self._once(walk.request, asked, answer, after)
                     if not request.follow or not walk.goes_on(facts, clock.now_ms()):
                         break
                     clock.again()
-                facts = walk.told(facts)
+                    answer = Answer(clock, enough, request.sample)
         except TimeoutError:
             so_far = f" (after {answer.status}, {answer.body.size} bytes)" if answer.status else ""
             detail = f"{clock.stage} took longer than {request.timeout_s:g} s{so_far}"
-            facts = replace(_asked(request), error="timeout", error_detail=detail)
-        return answer.connected(facts), answer
+            facts = answer.connected(replace(asked, error="timeout", error_detail=detail))
+        return (walk.told(facts) if request.follow else facts), answer
 
     async def _once(
-        self, request: HttpRequest, facts: HttpFacts, answer: Answer, after: After | None
+        self, request: HttpRequest, asked: HttpFacts, answer: Answer, after: After | None
     ) -> HttpFacts:
-        failed = replace(_asked(request), request=facts.request)
         try:
             outgoing = prepared(request)
         except (ValueError, UnicodeError, TypeError) as error:
-            return replace(failed, error="request", error_detail=clean(f"cannot be sent as written: {error}"))
+            return replace(asked, error="request", error_detail=clean(f"cannot be sent as written: {error}"))
         try:
             link, rest = await self._connections.exchange(outgoing, request.protocol, answer)
             try:
@@ -85,17 +83,20 @@ class Session:
             finally:
                 self._connections.done(link, outgoing, request.protocol)
         except UserError as error:
-            return replace(failed, error="local", error_detail=clean(error))
+            return replace(asked, error="local", error_detail=clean(error))
         except (ExchangeError, OSError, EOFError) as error:
             kind, detail = classify(error)
             limit = error.limit if isinstance(error, ExchangeError) else ""
-            return replace(failed, error=kind, error_detail=clean(detail), limit=limit)
-        return answer.into(facts)
+            failed = replace(asked, error=kind, error_detail=clean(detail), limit=limit)
+            return answer.connected(failed)
+        return answer.into(asked)
 
 
 def _asked(request: HttpRequest) -> HttpFacts:
     sent = request.body
-    hidden = replace(request, headers=without_secrets(request.headers), body=b"")
+    hidden = request
+    if sent or request.headers:
+        hidden = replace(request, headers=without_secrets(request.headers), body=b"")
     return HttpFacts(
         request=hidden,
         sent_bytes=len(sent),

@@ -27,15 +27,18 @@ class Walk:
         self._hops: list[HttpHop] = []
         self._seen = {(request.method, ascii_only(request.url))}
         self._stop = ""
+        self._cookies = False
 
     def goes_on(self, facts: HttpFacts, elapsed_ms: float) -> bool:
         """Whether ``facts`` are a redirect that is followed; then ``request`` is the next one to send."""
         if facts.status not in REDIRECTS:
             return False
+        self._cookies = self._cookies or facts.header("set-cookie") is not None
         location = facts.header("location") or ""
         way = next_request(self.request, facts.status or 0, location)
         if way.request is not None and (way.request.method, way.request.url) in self._seen:
-            way = Way(stop="loop")
+            # without a cookie jar a circle proves something only where no cookie was set
+            way = Way(stop="cookie" if self._cookies else "loop")
         elif way.request is not None and len(self._hops) >= self.request.follow:
             way = Way(stop="limit")
         if way.request is None:

@@ -14,6 +14,8 @@ from .errors import ClosedError, at_most
 _CHUNK = 65536
 _MOST_HANDSHAKE_BYTES = 1024 * 1024
 _READS_IN_A_ROW = 8
+# the goodbye of TLS and that of TCP in one packet, where the system can
+_TOGETHER = getattr(socket, "MSG_MORE", 0)
 
 
 class Wire:
@@ -53,7 +55,7 @@ class Wire:
             received += len(data)
             at_most(received, _MOST_HANDSHAKE_BYTES, "bytes of TLS handshake", "handshake")
             self._incoming.write(data)
-        await self._flush()
+        # the handshake's last bytes go out together with the first of the request
         self._tls = tls
         self.tls_version = tls.version() or ""
         self.alpn = tls.selected_alpn_protocol() or ""
@@ -119,7 +121,7 @@ class Wire:
         if self._tls is not None:
             with contextlib.suppress(ssl.SSLError, ValueError):
                 self._tls.unwrap()
-            self._say_why()
+            self._say_why(_TOGETHER)
         self._socket.close()
 
     async def _next(self) -> bytes:
@@ -137,11 +139,11 @@ class Wire:
             if data:
                 await self._loop.sock_sendall(self._socket, data)
 
-    def _say_why(self) -> None:
+    def _say_why(self, flags: int = 0) -> None:
         data = self._outgoing.read()
         if data:
             with contextlib.suppress(OSError):
-                self._socket.send(data)
+                self._socket.send(data, flags)
 
 
 async def connect(address: str, port: int) -> Wire:

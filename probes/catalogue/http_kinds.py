@@ -1,0 +1,112 @@
+"""HTTP060 and on: gRPC health, WebSocket and event streams."""
+
+from __future__ import annotations
+
+from .rule import Rule
+
+HTTP_KIND_RULES: tuple[Rule, ...] = (
+    Rule(
+        "HTTP060",
+        "grpc-serving",
+        "The gRPC health service says SERVING",
+        "Calls sent to this address reach a backend that takes them.",
+        "Nothing to mend.",
+        "gRPC health checking protocol (grpc.health.v1)",
+    ),
+    Rule(
+        "HTTP061",
+        "grpc-not-serving",
+        "The gRPC health service does not say SERVING",
+        "Clients that look at health do not send their calls there.",
+        "Look at the backend: it says itself that it is not ready, or does not know the service.",
+        "gRPC health checking protocol (grpc.health.v1)",
+    ),
+    Rule(
+        "HTTP062",
+        "grpc-health-unknown",
+        "The backend speaks gRPC and has no health service",
+        "The way to it is open; whether it serves is not known.",
+        "Register grpc.health.v1.Health in the backend, or probe one of its own methods.",
+        "gRPC health checking protocol (grpc.health.v1)",
+    ),
+    Rule(
+        "HTTP063",
+        "grpc-status-missing",
+        "The answer has no grpc-status",
+        "Every call ends with an error, though the backend did its work: trailers were lost on the way.",
+        "Use a GRPCRoute, and appProtocol kubernetes.io/h2c on the Service: HTTP/2 all the way.",
+        "gRPC over HTTP/2; GEP-1016",
+    ),
+    Rule(
+        "HTTP064",
+        "grpc-error",
+        "The call ends with a gRPC error",
+        "Clients see this error on their calls.",
+        "Read grpc-message; UNAVAILABLE is mostly the proxy's own, when it cannot reach the backend.",
+        "gRPC status codes",
+    ),
+    Rule(
+        "HTTP065",
+        "not-grpc",
+        "What answers does not speak gRPC",
+        "Every call ends with an error.",
+        "Check that a GRPCRoute matches this host, and that its backend speaks HTTP/2 without TLS (h2c).",
+        "GEP-1016",
+    ),
+    Rule(
+        "HTTP070",
+        "websocket-open",
+        "The WebSocket opens and closes as it should",
+        "Live parts of the page keep working.",
+        "Nothing to mend.",
+        "RFC 6455",
+    ),
+    Rule(
+        "HTTP071",
+        "websocket-refused",
+        "The upgrade to WebSocket is refused",
+        "Live parts of the page fall back to polling, or stop.",
+        "Check that the route reaches the same backend, and that the proxy lets Upgrade through.",
+        "RFC 6455 4.2.2; GEP-1911 (appProtocol kubernetes.io/ws)",
+    ),
+    Rule(
+        "HTTP072",
+        "websocket-not-proven",
+        "101 came without the proof that the request was understood",
+        "Browsers refuse the connection.",
+        "Something on the way answers 101 by itself, or changes Sec-WebSocket-Accept.",
+        "RFC 6455 4.1",
+    ),
+    Rule(
+        "HTTP073",
+        "websocket-close-unanswered",
+        "The WebSocket opened, and a close was not answered",
+        "Connections may be cut in the middle of a message.",
+        "Look whether frames pass in both directions: a proxy may let only the handshake through.",
+        "RFC 6455 7",
+    ),
+    Rule(
+        "HTTP080",
+        "events-flow",
+        "The event stream sends its first event",
+        "Clients get events when they happen.",
+        "Nothing to mend.",
+        "WHATWG HTML, server-sent events",
+    ),
+    Rule(
+        "HTTP081",
+        "events-not-seen",
+        "No event came within the time",
+        "Either nothing happened, or something on the way holds events back until a buffer is full.",
+        "Ask with a longer time than the stream's heartbeat; turn response buffering off for this route.",
+        "WHATWG HTML, server-sent events",
+    ),
+    Rule(
+        "HTTP082",
+        "not-an-event-stream",
+        "What answers is no event stream",
+        "Clients that listen for events close the connection and do not ask again.",
+        "Check that the route reaches the same backend as the Ingress.",
+        "WHATWG HTML, server-sent events",
+    ),
+)
