@@ -209,5 +209,36 @@ HTTP_RULES: tuple[Rule, ...] = (
         "No cache stands in front, or none was named.",
         "Nothing to mend.",
     ),
+    Rule(
+        "HTTP054",
+        "not-cacheable",
+        "By their own headers these answers are kept by no shared cache",
+        "A warm-up changes nothing for them: all their visitors reach the origin, before and after.",
+        "Nothing to mend where that is meant; else give them a lifetime, and no cookie.",
+        "RFC 9111, 3",
+    ),
+    Rule(
+        "HTTP055",
+        "one-variant-warmed",
+        "The cache keeps variants of the URL apart, and one of them was fetched",
+        "Visitors who send other values of the headers in Vary still meet a cold cache.",
+        "Let the application vary on no more than it must (Accept-Encoding), or normalise the header before "
+        "the cache.",
+        "RFC 9110, 12.5.5",
+    ),
+    Rule(
+        "HTTP056",
+        "warm-up-unfinished",
+        "The warm-up did not get to its end",
+        "The URLs that were not reached are cold.",
+        "Run it again with more time or a higher rate; what is in the cache already costs little.",
+    ),
+    Rule(
+        "HTTP057",
+        "too-large-to-warm",
+        "A large answer was not read to its end, and the cache did not go on without us",
+        "The first visitors of these URLs reach the origin, each for the whole of it.",
+        "Fetch them with the command below, which reads everything.",
+    ),
     *HTTP_KIND_RULES,
 )
