@@ -179,20 +179,7 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Let the new side set X-Forwarded-Proto, so that the application writes https into its links.",
         "RFC 6797",
     ),
-    Rule(
-        "HTTP040",
-        "old-new-same",
-        "Old and new side answer alike",
-        "Clients will not notice the switch on this path.",
-        "Nothing to mend.",
-    ),
-    Rule(
-        "HTTP041",
-        "old-new-differ",
-        "Old and new side answer differently",
-        "Clients on this path will notice the switch.",
-        "Make the route answer as the Ingress does, or accept the difference by name.",
-    ),
+    # HTTP040 and HTTP041 compared two answers; PAR compares whole sides
     Rule(
         "HTTP050",
         "warmed",
