@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 from cryptography import x509
 
-from ..probes.engine import each
+from ..probes.engine import each, in_turns
 from ..probes.verdict import Endpoint, Finding, Verdict, finding, worst
 from ..probes.watching import judge as watch_judge
 from ..probes.watching.decision import WatchPolicy
@@ -27,7 +27,8 @@ from ..probes.wire.http.judge import judge as judge_http
 from ..probes.wire.http.observe import Session
 from ..probes.wire.tls.facts import TlsFacts, TlsTarget
 from ..probes.wire.tls.judge import judge as judge_tls
-from ..probes.wire.tls.many import inspect_many
+from ..probes.wire.tls.many import observe_many as observe_many_chains
+from ..probes.wire.tls.observe import observe as observe_chain
 from ..probes.wire.tls.observe import policy_for
 from ..probes.wire.warm.facts import WarmPlan
 from ..probes.wire.warm.judge import judge as judge_warm
@@ -39,6 +40,7 @@ from .view import Check
 
 # hosts that are asked at the same time on one side: a check must not be the load that it warns of
 _AT_ONCE = 16
+_HANDSHAKES_AT_ONCE = 3 * _AT_ONCE
 # so many in a row without any answer, and the rest is not asked: it would only wait as well
 _GIVE_UP_AFTER = 2 * _AT_ONCE
 _MOST_IN_HEADLINE = 6
@@ -50,7 +52,7 @@ async def requests(context: CheckContext, check: Check) -> Answer:
     """Each critical path of each host at the new side; the old side's status stands beside a difference."""
     plan = context.plan
     new = await _ask(plan, requests_to(plan, plan.new.address))
-    judged = [judge_http(facts, expectation(path)) for path, facts in new]
+    judged = await in_turns(new, lambda asked: judge_http(asked[1], expectation(asked[0])))
     doubtful = [
         number
         for number, found in enumerate(judged)
@@ -102,6 +104,9 @@ async def _ask(plan: Plan, wanted: Sequence[tuple[CriticalPath, HttpRequest]]) -
             await session.aclose()
 
     await each(by_host.values(), ask_host, _AT_ONCE)
+    late = [answers[number].error == "timeout" for number in range(len(wanted))]
+    for number in _worth_a_second_look(late):
+        await ask_host([number])
     return [(path, answers[number]) for number, (path, _) in enumerate(wanted)]
 
 
@@ -117,10 +122,22 @@ async def tls_chain(context: CheckContext, check: Check) -> Answer:
         TlsTarget(plan.new.address, plan.port, host, ca_file=plan.tls.ca_file or None) for host in plan.hosts
     ]
     policy = policy_for(targets[0], now=datetime.now(UTC), soak_s=plan.durations.soak)
-    seen = await inspect_many(targets, lambda facts: (facts, judge_tls(facts, policy)))
-    findings = tuple(item for _, found in seen for item in found)
-    facts = [one for one, _ in seen]
+    facts = await observe_many_chains(targets, concurrency=_HANDSHAKES_AT_ONCE)
+    late = [any(item.error == "timeout" for item in one.named) for one in facts]
+    for number in _worth_a_second_look(late):
+        facts[number] = await observe_chain(targets[number])
+    judged = await in_turns(facts, lambda one: judge_tls(one, policy))
+    findings = tuple(item for found in judged for item in found)
     return Answer(_chain_headline(facts, findings), findings, {"tls": msgspec.to_builtins(facts)})
+
+
+def _worth_a_second_look(late: Sequence[bool]) -> list[int]:
+    """Those that were too late while all were asked: this machine may have been the slow one.
+
+    None where that is many of them, for then it is the other side.
+    """
+    numbers = [number for number, one in enumerate(late) if one]
+    return numbers if len(numbers) <= len(late) // 10 else []
 
 
 def _chain_headline(facts: Sequence[TlsFacts], findings: tuple[Finding, ...]) -> str:
@@ -180,11 +197,16 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
         # a slow answer is an answer: the gate asks what it says
         slow_ms=math.inf,
     )
-    facts = await observe_many_names(
-        [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
-    )
-    findings = tuple(item for one in facts for item in judge_dns(one, policy))
-    states = [ttl_state(one, plan.dns.low_ttl) for one in facts]
+    targets = [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
+    facts = list(await observe_many_names(targets))
+    late = [
+        any(item.error == "timeout" for server in one.servers for item in server.answers) for one in facts
+    ]
+    for number in _worth_a_second_look(late):
+        (facts[number],) = await observe_many_names([targets[number]])
+    judged = await in_turns(facts, lambda one: judge_dns(one, policy))
+    findings = tuple(item for found in judged for item in found)
+    states = await in_turns(facts, lambda one: ttl_state(one, plan.dns.low_ttl))
     order = {"high": 0, "unknown": 1, "low": 2}
     headline = min(states, key=lambda state: order.get(state.state, 0)).headline
     if len(states) > 1:

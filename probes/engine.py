@@ -15,6 +15,7 @@ from ..cluster.text import clean
 from .verdict import Endpoint, Finding, Result, Subject, Verdict, finding
 
 _log = logging.getLogger(__name__)
+_LONG_TURN_S = 0.01
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -122,6 +123,20 @@ async def each(items: Iterable[Item], ask: Callable[[Item], Awaitable[Answer]], 
             worker.cancel()
         await asyncio.gather(*workers, return_exceptions=True)
     return [answers[index] for index in range(len(answers))]
+
+
+async def in_turns(items: Iterable[Item], judge: Callable[[Item], Answer]) -> list[Answer]:
+    """``judge`` of every item, the loop having its turn in between: judging a thousand hosts in one go would
+    make everything that is under way look late.
+    """
+    answers: list[Answer] = []
+    since = time.monotonic()
+    for item in items:
+        answers.append(judge(item))
+        if time.monotonic() - since > _LONG_TURN_S:
+            await asyncio.sleep(0)
+            since = time.monotonic()
+    return answers
 
 
 async def _guarded(job: Job) -> Result:

@@ -240,6 +240,18 @@ def test_what_only_follows_is_told_once() -> None:
     assert told(same(answer(), answer()), same(answer(), answer(404), question=child)) == [("PAR019", "FAIL")]
 
 
+def test_a_redirect_to_the_slash_is_known() -> None:
+    assert told(same(answer(301, location=f"{URL}/"), answer(404))) == [("PAR019", "FAIL")]
+    assert told(same(answer(301, location=f"{URL}b/"), answer(404))) == [("PAR020", "FAIL")]
+
+
+def test_what_a_data_plane_does_with_all_hosts_is_told_once() -> None:
+    two = [replace(QUESTION, url=f"https://{name}.test/", variant="HTTP/1.0") for name in "ab"]
+    assert told(*(same(answer(), answer(426), question=one) for one in two)) == [("PAR028", "WARN")]
+    plain_two = [replace(one, variant="") for one in two]
+    assert told(*(same(answer(), answer(404), question=one) for one in plain_two)) == [("PAR012", "FAIL")] * 2
+
+
 def test_failing_backends_are_no_parity() -> None:
     assert told(same(answer(502), answer(502))) == [("PAR002", "UNKNOWN")]
     assert told(same(answer(None, "local"), answer())) == [("PAR002", "UNKNOWN")]
@@ -377,10 +389,12 @@ any_question = st.builds(
 
 
 @settings(max_examples=40, deadline=None)
-@given(any_facts, any_facts, any_question, texts)
-def test_hostile_text_is_cleaned(old: HttpFacts, new: HttpFacts, question: Question, text: str) -> None:
-    asked = same(seen(old, question), seen(new, question), question=question)
-    facts = facts_of(asked, stopped=text)
+@given(any_facts, any_facts, any_question, any_question, texts)
+def test_hostile_text_is_cleaned(
+    old: HttpFacts, new: HttpFacts, question: Question, other: Question, text: str
+) -> None:
+    asked = (same(seen(old, one), seen(new, one), question=one) for one in (question, other))
+    facts = facts_of(*asked, stopped=text)
     compared = judge.compare(facts)
     for one in judge.findings(compared):
         for line in (one.summary, one.reproduce, *one.evidence, str(one.subject)):

@@ -156,6 +156,8 @@ def test_before_and_after() -> None:
 def test_each_situation_has_its_verdict() -> None:
     cold = [fetched("/a", 1, "miss"), fetched("/a", 2, "miss")]
     assert judged(*cold) == {"cache-still-cold": Verdict.WARN}
+    large = [fetched("/a", number, "miss", cut_short=True) for number in (1, 2)]
+    assert judged(*large) == {"too-large-to-warm": Verdict.WARN}
     told = [fetched("/a", number, "miss", uncacheable="Cache-Control: private") for number in (1, 2)]
     assert judged(*told) == {"not-cacheable": Verdict.SKIP, "warmed": Verdict.PASS}
     # a cache that is set to overrule the header did keep it

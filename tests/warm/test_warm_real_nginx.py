@@ -106,3 +106,11 @@ async def test_a_cache_warmed_without_the_browsers_encodings_is_cold_for_browser
     assert [fetch.cache for fetch in plain.fetches] == ["miss", "hit"]
     browsers = await observe(WarmPlan(urls, "127.0.0.1", rate_per_s=500.0))
     assert [fetch.cache for fetch in browsers.fetches] == ["miss", "hit"]
+
+
+async def test_nginx_goes_on_with_what_was_not_read_to_its_end(edge: tuple[int, CachingServer]) -> None:
+    port, origin = edge
+    facts = await observe(WarmPlan((f"http://shop.test:{port}/large",), "127.0.0.1", rate_per_s=500.0))
+    assert [(fetch.cache, fetch.cut_short) for fetch in facts.fetches] == [("miss", True), ("hit", True)]
+    assert origin.seen["/large"] == 1
+    assert [one.name for one in judge(facts)] == ["warmed"]

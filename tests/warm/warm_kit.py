@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -24,6 +24,7 @@ class CachingServer(ThreadingHTTPServer):
     """Keeps by URL and Accept-Encoding, and says so in Cache-Status. ``seen`` counts what came in.
 
     ``/private`` forbids keeping, ``/variants`` varies on User-Agent, ``/never`` misses, ``/down`` fails.
+    ``/large`` is 3 MB.
     """
 
     daemon_threads = True
@@ -68,9 +69,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(503 if self.path == "/down" else 200)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "2")
+        body = b"x" * 3_000_000 if self.path == "/large" else b"ok"
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"ok")
+        with suppress(ConnectionError):
+            self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Nothing is logged."""

@@ -14,7 +14,7 @@ import click
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
-from ..lines import count, seconds
+from ..lines import seconds
 from ..settings import Settings
 from .common import EXIT_CODES, cluster_once, note, show, width
 from .manifests import read_world
@@ -252,7 +252,8 @@ def _questions(asked: _Asked) -> tuple[Question, ...]:
         )
     once = dict.fromkeys(found)
     shared = over_each_other(once) if asked.variants.strip() == "all" else ()
-    everything = tuple(dict.fromkeys((*with_variants(once, ways), *shared)))
+    asked_once = dict.fromkeys((*with_variants(once, ways), *shared))
+    everything = tuple(one for one in asked_once if one.is_safe or asked.unsafe)
     if len(everything) > asked.most:
         note(f"{len(everything)} requests could be asked; the first {asked.most} are (--most)")
     return everything[: asked.most]
@@ -278,10 +279,7 @@ def _of_sources(asked: _Asked) -> Sequence[Question]:
         source = read_source(Path(name), top=asked.top)
         for told in source.notes:
             note(clean(f"{name}: {told}"))
-        questions, left_out = from_source(source.asked, origins, asked.timeout_s, unsafe=asked.unsafe)
-        found += questions
-        if left_out:
-            note(f"{name}: {count(left_out, 'request')} left out that may change something (--unsafe)")
+        found += from_source(source.asked, origins, asked.timeout_s)
     return found
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ...probes.wire.address import is_address, split_endpoint
-from ...probes.wire.parity.question import SAFE, Question, Side
+from ...probes.wire.parity.question import Question, Side
 from ...probes.wire.parity.waivers import Waiver
 
 if TYPE_CHECKING:
@@ -56,19 +56,13 @@ def given_urls(urls: Sequence[str], timeout_s: float, place: str = "given") -> t
     return tuple(found)
 
 
-def from_source(
-    asked: Sequence[Asked], origins: Sequence[str], timeout_s: float, *, unsafe: bool
-) -> tuple[tuple[Question, ...], int]:
-    """The requests of a source, each once, and how many were left out because they may change something.
+def from_source(asked: Sequence[Asked], origins: Sequence[str], timeout_s: float) -> tuple[Question, ...]:
+    """The requests of a source, each once.
 
     A source without host names needs ``origins``, the first of which stands in. Raises UserError.
     """
     found: dict[tuple[str, str], Question] = {}
-    left_out = 0
     for one in asked:
-        if one.method not in SAFE and not unsafe:
-            left_out += 1
-            continue
         if not one.host and not origins:
             raise UserError(f"{clean(one.origin, 120)}: names no host", "say which: --host shop.example.com")
         origin = f"https://{one.host}" if one.host else origins[0]
@@ -76,7 +70,7 @@ def from_source(
         why = f"{clean(one.origin, 80)}, {one.count} times" if one.count > 1 else clean(one.origin, 80)
         question = Question(url, method=one.method, place="seen", why=why, timeout_s=timeout_s)
         found.setdefault((one.method, url), question)
-    return tuple(found.values()), left_out
+    return tuple(found.values())
 
 
 def hosts_to_ask(snapshot: Snapshot, ingresses: Sequence[str]) -> tuple[HostRules, ...]:

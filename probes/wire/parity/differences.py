@@ -222,6 +222,8 @@ def _status(
     question: Question, change: Change, own: Mapping[tuple[str, bool], Change], plain: Plain
 ) -> Difference:
     rule, verdict = _status_rule(change, own)
+    if rule == "PAR020" and _adds_slash(question, own):
+        return _made(question, "PAR019", verdict, change)
     if rule in ("PAR011", "PAR014", "PAR015", "PAR016"):
         # a new side that breaks or shuts is no matter of how the path was spelled
         if question.variant in VARIANT_RULES and not plain.has(question.url, question, change):
@@ -230,6 +232,13 @@ def _status(
     if rule == "PAR023":
         return _made(question, rule, verdict, change)
     return _edge(question, change, rule, verdict, plain)
+
+
+def _adds_slash(question: Question, own: Mapping[tuple[str, bool], Change]) -> bool:
+    """Whether the old side's redirect only added the last slash."""
+    gone = own.get(("location", True))
+    bare, _, _ = question.url.partition("?")
+    return gone is not None and gone.old is not None and gone.old.removesuffix("/") == bare
 
 
 def _status_rule(change: Change, own: Mapping[tuple[str, bool], Change]) -> tuple[str, Verdict]:

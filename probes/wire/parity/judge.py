@@ -21,6 +21,8 @@ SLOWER_MS = 50.0
 _SHOWN_REQUESTS = 8
 # values that belong to one path alone: they do not tell one behaviour from another
 _OWN_VALUES = frozenset({"location", "location query", "header etag", "header last-modified"})
+# what the data plane does with every host alike
+_OF_THE_DATA_PLANE = frozenset({"PAR026", "PAR027", "PAR028", "PAR029"})
 
 
 def is_own(field: str) -> bool:
@@ -39,7 +41,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One behaviour that differs on one host, with every request that shows it; the first stands for all."""
+    """One behaviour that differs, with every request that shows it; the first stands for all."""
 
     key: str
     members: tuple[Difference, ...]
@@ -139,12 +141,15 @@ def compare(facts: ParityFacts, policy: Policy | None = None) -> Compared:
 
 
 def _key(difference: Difference, waiver: Waiver | None) -> str:
-    own = is_own(difference.field)
     field = "body" if difference.field.startswith("body") else difference.field
-    values = ("", "") if own else (difference.old, difference.new)
+    host, values = host_of(difference.question), (difference.old, difference.new)
+    if is_own(difference.field):
+        values = ("", "")
+    elif difference.rule in _OF_THE_DATA_PLANE:
+        host, values = "", ("", difference.new)
     waived = f"{waiver.where} {waiver.path} {waiver.field}" if waiver else ""
     proven = "" if difference.standing is Standing.PROVEN else "open"
-    parts = (difference.rule, host_of(difference.question), field, *values, waived, proven)
+    parts = (difference.rule, host, field, *values, waived, proven)
     return "\x1f".join(parts)
 
 
@@ -201,7 +206,7 @@ def group_finding(group: Group, facts: ParityFacts) -> Finding:
 def _summary(group: Group) -> str:
     first = group.first
     title = rule_of(first.rule).title
-    title = title[0].lower() + title[1:]
+    title = title if title[1].isupper() else title[0].lower() + title[1:]
     count = len(group.members)
     more = f" and {count - 1} more" if count > 1 else ""
     return (

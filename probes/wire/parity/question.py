@@ -79,7 +79,8 @@ class Question:
     @property
     def words(self) -> str:
         """The request as a person writes it: ``GET https://shop.test/a, HTTP/1.0``."""
-        return f"{self.method} {self.url}" + (f", {self.variant}" if self.variant else "")
+        said = self.variant in ("", self.method)
+        return f"{self.method} {self.url}" + ("" if said else f", {self.variant}")
 
     @property
     def is_safe(self) -> bool:

@@ -32,7 +32,10 @@ class Waiver:
         """Whether it is about this difference."""
         if difference.rule in NEVER:
             return False
-        parts = urlsplit(difference.question.url)
+        try:
+            parts = urlsplit(difference.question.url)
+        except ValueError:
+            return False
         if self.host and not _pattern(self.host.lower()).fullmatch(parts.hostname or ""):
             return False
         if not _pattern(self.path).fullmatch(parts.path or "/"):

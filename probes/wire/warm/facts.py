@@ -42,7 +42,8 @@ class WarmFetch:
 
     ``cache_headers`` are the headers it was read from; ``age`` is in seconds. ``uncacheable`` says why no
     shared cache would keep the answer, by its own headers; empty where they leave it open. ``vary`` are the
-    request headers, in lower case, by which a cache keeps variants apart.
+    request headers, in lower case, by which a cache keeps variants apart. ``cut_short``: the body is larger
+    than what a probe reads (1 MiB), and was not read to its end.
     """
 
     url: str
@@ -58,6 +59,7 @@ class WarmFetch:
     error_detail: str = ""
     uncacheable: str = ""
     vary: tuple[str, ...] = ()
+    cut_short: bool = False
 
     @property
     def overloaded(self) -> bool:

@@ -123,14 +123,19 @@ def _found(facts: WarmFacts) -> Iterator[_Found]:
         return
     urls = warmth(facts)
     bad = [fetch for fetch in facts.fetches if fetch.failed]
-    cold = [one.last for one in urls if one.cold]
+    cold = [one.last for one in urls if one.cold and not one.last.cut_short]
+    large = [one.last for one in urls if one.cold and one.last.cut_short]
     yield from _ended_early(facts, bad)
     if cold:
         share = f"{len(cold)} of {len(urls)} URLs"
         words = f"{share} still miss the cache in the last pass: {clean(cold[0].url, 120)}"
         yield "HTTP052", Verdict.WARN, words, cold
+    if large:
+        share = f"{len(large)} of {len(urls)} URLs"
+        words = f"{share} are larger than 1 MiB, were read to there only, and are not in the cache"
+        yield "HTTP057", Verdict.WARN, words, large
     yield from _limits(urls)
-    if not facts.stopped and not bad and not cold:
+    if not facts.stopped and not bad and not cold and not large:
         yield "HTTP050", Verdict.PASS, _headline(facts), facts.fetches
 
 
