@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
+from ...probes.catalogue.parity import PARITY_RULES
 from ...probes.wire.address import is_address, split_endpoint
 from ...probes.wire.parity.question import Question, Side
 from ...probes.wire.parity.waivers import Waiver
 
 if TYPE_CHECKING:
+    from ...checklists.plan_model import Plan
     from ...cluster.snapshot import Snapshot
     from ...probes.wire.parity.paths import HostRules
     from ...probes.wire.sources.asked import Asked
@@ -99,6 +101,16 @@ def hosts_to_ask(snapshot: Snapshot, ingresses: Sequence[str]) -> tuple[HostRule
             )
         chosen += [snapshot.ingresses[ref] for ref in refs]
     return ingress_hosts(world, chosen)
+
+
+def planned_waivers(plan: Plan | None, name: str) -> tuple[Waiver, ...]:
+    """The plan's waivers that name a rule of parity; the others are about checks."""
+    planned = plan.waivers if plan is not None else ()
+    return tuple(
+        Waiver("*", one.check, one.reason, where=clean(name, 200))
+        for one in planned
+        if any(one.check == rule.id for rule in PARITY_RULES)
+    )
 
 
 def read_waivers(names: Sequence[str]) -> tuple[Waiver, ...]:
