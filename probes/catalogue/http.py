@@ -233,5 +233,12 @@ HTTP_RULES: tuple[Rule, ...] = (
         "The URLs that were not reached are cold.",
         "Run it again with more time or a higher rate; what is in the cache already costs little.",
     ),
+    Rule(
+        "HTTP057",
+        "too-large-to-warm",
+        "A large answer was not read to its end, and the cache did not go on without us",
+        "The first visitors of these URLs reach the origin, each for the whole of it.",
+        "Fetch them with the command below, which reads everything.",
+    ),
     *HTTP_KIND_RULES,
 )

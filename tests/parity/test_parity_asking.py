@@ -21,10 +21,9 @@ from pointsman.probes.wire.parity import judge
 from pointsman.probes.wire.parity.hosts import all_hosts, ingress_hosts
 from pointsman.probes.wire.parity.observe import STORM, Pace, Step, observe
 from pointsman.probes.wire.parity.paths import UNKNOWN_HOST, HostRules, questions
-from pointsman.probes.wire.parity.question import Question, Side, request_to
+from pointsman.probes.wire.parity.question import COALESCED, Question, Side, request_to
 from pointsman.probes.wire.parity.shrink import shrink, simpler, size
 from pointsman.probes.wire.parity.variants import (
-    COALESCED,
     VARIANTS,
     chosen,
     over_each_other,

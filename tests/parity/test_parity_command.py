@@ -13,8 +13,10 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from pointsman.checklists.plan import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
+from pointsman.tui.commands.compare_inputs import planned_waivers
 from test_parity_asking import GATEWAY, INGRESS, ROUTE
 
 SIDES = ("--old", "192.0.2.1", "--new", "192.0.2.2")
@@ -151,6 +153,46 @@ def test_differences_are_told_with_both_commands() -> None:
     for label, port in (("old", old), ("new", new)):
         assert f"a.test:{port}:127.0.0.1" in result.stdout, label
     assert f"http://a.test:{new}/" in result.stdout
+
+
+PLAN = """apiVersion: pointsman/v1
+kind: CutoverPlan
+name: shop
+hosts: [shop.test]
+gateway: shop/main
+old: {address: 127.0.0.1}
+new: {address: 127.0.0.2}
+port: 1
+paths: [/cart]
+waivers: [{check: PAR035, reason: the CDN decides}]
+dns: {provider: show, zone: shop.test., authoritative: ["127.0.0.1:53"], low_ttl: 60}
+"""
+
+
+def test_a_plan_names_sides_and_paths(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(PLAN)
+    # nobody listens on port 1: nothing can be said, and that is what is said
+    result = run("--plan", str(plan), "--variants", "none", "--rate", "900")
+    assert result.exit_code == 3, result.output
+    assert "old 127.0.0.1:1   new 127.0.0.2:1" in result.stdout
+    assert "https://shop.test/cart" in result.stdout
+    (waiver,) = planned_waivers(load_plan(plan), "plan.yaml")
+    assert (waiver.field, waiver.reason) == ("PAR035", "the CDN decides")
+
+
+def test_an_ingress_gives_its_paths(tmp_path: Path) -> None:
+    manifests = tmp_path / "world.json"
+    plain = {**INGRESS, "spec": {key: value for key, value in INGRESS["spec"].items() if key != "tls"}}
+    manifests.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [plain, ROUTE, GATEWAY]}))
+    with serving() as (old, asked), serving() as (new, _):
+        ports = ("--old", f"127.0.0.1:{old}", "--new", f"127.0.0.1:{new}")
+        result = run(
+            "-f", str(manifests), "--ingress", "shop/web", *ports, "--rate", "900", "--variants", "none"
+        )
+    assert result.exit_code == 0, result.output
+    assert {"shop.test/cart", "shop.test/cart/x-pointsman", "shop.test/CART"} <= set(asked)
+    assert not any(one.startswith("other.test") for one in asked)
 
 
 def test_an_ingress_that_is_not_there(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from parity_cases import CASES
 from pointsman.probes.catalogue import RULES
 from pointsman.probes.catalogue.parity import PARITY_RULES
 from pointsman.probes.wire.parity.differences import PLACE_RULES, VARIANT_RULES
+from pointsman.probes.wire.parity.question import COALESCED
 from pointsman.probes.wire.parity.variants import VARIANTS
 
 _DOCS = (Path(__file__).resolve().parents[2] / "docs" / "parity.md").read_text()
@@ -25,6 +26,6 @@ def test_rules_and_variants_exist() -> None:
     used = {*PLACE_RULES.values(), *VARIANT_RULES.values(), *(one.rule for one in CASES)}
     assert used <= set(RULES)
     labels = {one.label for one in VARIANTS}
-    assert set(VARIANT_RULES) - labels == {"another host's connection"}
+    assert set(VARIANT_RULES) - labels == {COALESCED}
     # what can be told is what is explained
     assert len({one.name for one in PARITY_RULES}) == len(PARITY_RULES)

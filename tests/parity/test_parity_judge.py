@@ -16,7 +16,7 @@ from pointsman.probes.wire.parity import judge
 from pointsman.probes.wire.parity.facts import Answers, ParityFacts, Round, Seen
 from pointsman.probes.wire.parity.fields import cookie_of, location, seen
 from pointsman.probes.wire.parity.noise import FALSE_ALARMS, Standing, evidence, weigh
-from pointsman.probes.wire.parity.question import Question, Side
+from pointsman.probes.wire.parity.question import COALESCED, Question, Side
 from pointsman.probes.wire.parity.waivers import Waiver
 from pointsman.tui.lines import plain
 from pointsman.tui.telling.parity import parity_lines
@@ -250,6 +250,19 @@ def test_what_a_data_plane_does_with_all_hosts_is_told_once() -> None:
     assert told(*(same(answer(), answer(426), question=one) for one in two)) == [("PAR028", "WARN")]
     plain_two = [replace(one, variant="") for one in two]
     assert told(*(same(answer(), answer(404), question=one) for one in plain_two)) == [("PAR012", "FAIL")] * 2
+
+
+def test_only_hosts_of_one_certificate_share_a_connection() -> None:
+    def leaf(side: str) -> Seen:
+        return answer(certificate=side)
+
+    one, two = (Question(f"https://{name}.test/") for name in "ab")
+    over = replace(one, sni="b.test", variant=COALESCED)
+    lost = same(answer(), answer(404), question=over)
+    shared = (same(leaf("x"), leaf("x"), question=one), same(leaf("x"), leaf("x"), question=two))
+    assert told(*shared, lost) == [("PAR063", "WARN")]
+    apart = (shared[0], same(leaf("y"), leaf("y"), question=two))
+    assert told(*apart, lost) == [("PAR001", "PASS")]
 
 
 def test_failing_backends_are_no_parity() -> None:

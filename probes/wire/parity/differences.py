@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ...verdict import Verdict
 from .facts import Answers
 from .noise import Change, Standing
-from .question import STREAM, Question
+from .question import COALESCED, STREAM, Question
 
 REFUSALS = frozenset({401, 403, 407})
 _SIGN_IN = re.compile(r"log-?in|sign-?in|sign_in|oauth2?|/auth\b|\bauth\.|\bsso\b|\bidp\b", re.IGNORECASE)
@@ -43,7 +43,7 @@ VARIANT_RULES = {
     "underscore header": "PAR027",
     "HTTP/1.0": "PAR028",
     "no SNI": "PAR029",
-    "another host's connection": "PAR063",
+    COALESCED: "PAR063",
     "large body": "PAR070",
     "WebSocket": "PAR071",
     "gRPC": "PAR072",
@@ -70,9 +70,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """The changes of the questions as they stand without their variant or their edge, to tell the cause."""
+    """The changes of the questions as they stand without their variant or their edge, to tell the cause.
+
+    ``leaves`` are the hosts' certificates on both sides, by fingerprint.
+    """
 
     changes: Mapping[tuple[str, str, str], tuple[tuple[str, str | None, str | None], ...]]
+    leaves: Mapping[str, tuple[str, str]]
+
+    def shares_connection(self, question: Question) -> bool:
+        """Whether a browser may ask the host over the other one's connection: one certificate for both.
+
+        Unknown is yes: then it is told.
+        """
+        mine, other = self.leaves.get(host_of(question)), self.leaves.get(question.sni or "")
+        return mine is None or other is None or any(a == b for a, b in zip(mine, other, strict=True))
 
     def has(self, url: str, question: Question, change: Change) -> bool:
         """Whether the plain request for ``url`` shows the same change."""
@@ -83,11 +95,16 @@ class Plain:
 def plain_changes(answers: Sequence[Answers], changes: Sequence[Sequence[Change]]) -> Plain:
     """The changes that plain requests show."""
     found = {}
+    leaves: dict[str, tuple[str, str]] = {}
     for one, own in zip(answers, changes, strict=True):
         question = one.question
+        if one.rounds and question.sni is None and question.url.startswith("https:"):
+            last = one.rounds[-1]
+            pair = (last.old.fields.get("certificate", "old"), last.new.fields.get("certificate", "new"))
+            leaves.setdefault(host_of(question), pair)
         real = tuple((c.name, c.old, c.new) for c in own if c.standing is not Standing.NOISE)
         found[question.method, question.url, question.variant] = real
-    return Plain(found)
+    return Plain(found, leaves)
 
 
 def opened(one: Answers) -> bool:
@@ -115,6 +132,8 @@ def _refuses(status: int | None, fields: Mapping[str, str]) -> bool:
 
 def differences(one: Answers, changes: Sequence[Change], plain: Plain) -> tuple[Difference, ...]:
     """The behaviours in which a question's answers differ; what only follows from another is left out."""
+    if one.question.variant == COALESCED and not plain.shares_connection(one.question):
+        return ()
     own = {(change.name, change.there): change for change in changes if change.standing is not Standing.NOISE}
     found = list(_found(one, own, plain))
     if opened(one):

@@ -17,7 +17,7 @@ from ..address import bracketed
 from ..http.facts import HttpFacts
 from .bodies import body_fields, digest, hidden
 from .facts import Seen
-from .question import STREAM, Question
+from .question import COALESCED, STREAM, Question
 
 _LONGEST = 400
 _LONGEST_PARAMETER = 40
@@ -98,6 +98,9 @@ def _first_event(facts: HttpFacts) -> str:
 
 
 def _connection(facts: HttpFacts, question: Question) -> Iterator[tuple[str, str]]:
+    if question.variant == COALESCED:
+        # what is agreed on there is agreed on for the other host
+        return
     if question.protocol == "auto":
         yield "protocol", clean(facts.alpn or facts.http_version or "none", 20).lower()
     elif facts.http_version:

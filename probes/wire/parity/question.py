@@ -8,8 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 from ..address import bracketed, endpoint
 from ..http.facts import HttpRequest, Protocol, filler
 
-# the variant whose answer has no end
+# the variant whose answer has no end, and the one that borrows a connection
 STREAM = "event stream"
+COALESCED = "another host's connection"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ....cluster.errors import UserError
-from .question import STREAM, Question
+from .question import COALESCED, STREAM, Question
 
 # a request that upgrades: a nonce as RFC 6455, 4.1 wants it, always the same so that answers can be compared
 _WEBSOCKET = (
@@ -19,7 +19,6 @@ _WEBSOCKET = (
 _GRPC = (("Content-Type", "application/grpc"), ("TE", "trailers"))
 # one empty message, not packed
 _EMPTY_MESSAGE = "0000000000"
-COALESCED = "another host's connection"
 # just over the 1 MiB that ingress-nginx takes by default
 LARGE_BODY = 1024 * 1024 + 1
 ORIGIN = "https://pointsman.example"
@@ -123,7 +122,7 @@ def chosen(text: str, *, unsafe: bool) -> tuple[Variant, ...]:
 def over_each_other(questions: Iterable[Question]) -> Iterator[Question]:
     """One request for each https host over a connection that was opened for another one (RFC 9113, 9.1.1).
 
-    Browsers do so where one certificate covers both; where it does not, the new side's answer is as good.
+    Browsers do so where both are served one certificate; where they are not, it is not judged.
     """
     first: dict[str, Question] = {}
     for question in questions:
@@ -135,7 +134,7 @@ def over_each_other(questions: Iterable[Question]) -> Iterator[Question]:
     if len(hosts) > 1:
         for host, other in zip(hosts, [*hosts[1:], hosts[0]], strict=True):
             why = f"browsers may ask it over the connection of {other}"
-            yield replace(first[host], sni=other, variant=COALESCED, why=why)
+            yield replace(first[host], sni=other, protocol="auto", variant=COALESCED, why=why)
 
 
 def with_variants(questions: Iterable[Question], variants: Iterable[Variant]) -> Iterator[Question]:
