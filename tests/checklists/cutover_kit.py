@@ -85,6 +85,8 @@ class SmallWorld:
             "on_alarm": "rollback",
             "checklist": "pre-cutover",
             "ingress": "[]",
+            # the old edge sends it as ingress-nginx does, the new one does not, like Envoy
+            "accept": '[{path: "/*", field: "header strict-transport-security", reason: the app sends it}]',
             "extra": "",
         } | changes
         return f"""\
@@ -110,6 +112,7 @@ durations: {{watch: {fields["watch"]}, soak: {fields["soak"]}, settle: 100ms}}
 thresholds: {{min_samples: 10, p0: 0.001, alpha: 0.001, rate_per_s: 30, soak_rate_per_s: 30}}
 on_alarm: {fields["on_alarm"]}
 checklist: {fields["checklist"]}
+accept: {fields["accept"]}
 {fields["extra"]}
 """
 
