@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 
 import dns.edns
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
 import dns.rcode
+import dns.rdata
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 import pytest
@@ -17,7 +21,7 @@ from hypothesis import strategies as st
 from pointsman.cluster.text import clean
 from pointsman.probes.wire.dns.answers import RecordSet
 from pointsman.probes.wire.dns.ask import Asker
-from pointsman.probes.wire.dns.records import MalformedError
+from pointsman.probes.wire.dns.records import MalformedError, contained
 from pointsman.probes.wire.dns.wire import Question, Reply, answers_the_question, read, write
 
 NAME = "store.shop.test"
@@ -36,6 +40,9 @@ rdatas = st.one_of(
     ),
     st.tuples(st.just("HTTPS"), st.sampled_from(["1 . alpn=h2,h3 ipv4hint=192.0.2.1", "0 lb.shop.test."])),
     st.tuples(st.just("CAA"), st.just('0 issue "ca.test"')),
+    st.tuples(
+        st.just("SOA"), hosts.map(lambda name: f"{name.to_text()} me.Shop.test. 7 60 61 62 4000000000")
+    ),
     st.tuples(st.just("MX"), st.just("10 mail.shop.test.")),
     st.tuples(st.just("SRV"), st.just("1 2 443 b.shop.test.")),
 )
@@ -162,6 +169,54 @@ def test_https_records_are_taken_apart() -> None:
     assert service.ipv4hint == ("192.0.2.1", "192.0.2.2")
     assert service.ipv6hint == ("2001:db8::1",)
     assert service.alpn == ("h2", "h3")
+
+
+parameters = st.fixed_dictionaries(
+    {},
+    optional={
+        "alpn": st.lists(
+            st.sampled_from(["h2", "h3", "http/1.1", "x-y"]), min_size=1, max_size=3, unique=True
+        ),
+        "port": st.integers(0, 65535).map(lambda port: [str(port)]),
+        "ipv4hint": st.lists(st.ip_addresses(v=4).map(str), min_size=1, max_size=3),
+        "ipv6hint": st.lists(st.ip_addresses(v=6).map(str), min_size=1, max_size=3),
+        "key667": st.just(["hello"]),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 9), hosts, parameters, st.data())
+def test_service_records_read_as_dnspython_reads_them(
+    priority: int, target: dns.name.Name, wanted: dict[str, list[str]], data: st.DataObject
+) -> None:
+    words = " ".join(f"{key}={','.join(values)}" for key, values in wanted.items()) if priority else ""
+    rdata = dns.rdata.from_text("IN", "HTTPS", f"{priority} {target} {words}")
+    wire = rdata.to_wire()
+    assert wire is not None
+    text, service = contained(65, wire)
+    assert text == clean(rdata.to_text(), 300)
+    assert service is not None
+    assert (service.priority, service.target) == (priority, clean(target.to_text().lower(), 300))
+    if priority:
+        assert list(service.ipv4hint) == wanted.get("ipv4hint", [])
+        assert list(service.alpn) == wanted.get("alpn", [])
+        assert not service.ech
+        assert service.port == (int(wanted["port"][0]) if "port" in wanted else None)
+    # what dnspython refuses, ours refuses; what it takes, ours tells alike
+    broken = bytearray(wire)
+    broken[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    if broken[:2] == b"\0\0":
+        # alias mode: parameters are to be ignored (RFC 9460, 2.4.2), dnspython refuses them
+        return
+    try:
+        kind = dns.rdatatype.HTTPS
+        expected = dns.rdata.from_wire(dns.rdataclass.IN, kind, bytes(broken), 0, len(broken)).to_text()
+    except (dns.exception.DNSException, ValueError):
+        with pytest.raises((MalformedError, IndexError, struct.error)):
+            contained(65, bytes(broken))
+    else:
+        assert contained(65, bytes(broken))[0] == clean(expected, 300)
 
 
 async def test_a_reply_for_another_name_is_never_taken_for_this_one() -> None:

@@ -63,10 +63,7 @@ class _Socket:
                 data, source = receive(_LARGEST_DATAGRAM)
             except OSError:
                 return
-            if len(data) < 12:
-                self._owner.stranger(source)
-                continue
-            pending = self.pending.get(data[0] << 8 | data[1])
+            pending = self.pending.get(int.from_bytes(data[:2], "big"))
             if pending is None or (pending.lane.source != source and pending.lane.source != _bare(source)):
                 self._owner.stranger(source)
                 continue
@@ -182,8 +179,8 @@ class Datagrams:
         self._send(pending)
 
     def _send(self, pending: Pending) -> None:
-        written = pending.written
-        message = written.message(pending.message_id.to_bytes(2, "big"), edns=not pending.without_edns)
+        number, written = pending.message_id.to_bytes(2, "big"), pending.written
+        message = written.message(number, edns=False) if pending.without_edns else number + written.body
         pending.tries += 1
         assert pending.socket is not None
         try:
