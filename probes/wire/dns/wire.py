@@ -160,11 +160,6 @@ def answers_the_question(wire: bytes, written: Written) -> bool:
     return wire[4:6] == b"\0\0" and wire[3] & 0x0F in (1, 2, 4, 5)
 
 
-def is_truncated(wire: bytes) -> bool:
-    """Whether the TC bit is set."""
-    return bool(wire[2] & 0x02)
-
-
 class Reply(NamedTuple):
     """What a reply's bytes hold: the answer section, and the other fields of a DnsAnswer.
 
