@@ -6,6 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from OpenSSL import crypto
+from pointsman.probes.wire.tls.certificate import parse_chain
+from pointsman.probes.wire.tls.facts import VerifyError
 from tls_limbo import Case, differing, judged, limbo, passes
 
 NO_CRL = "no client of the web fetches CRLs, and none comes with a handshake"
@@ -156,6 +160,36 @@ def test_every_refusal_has_a_cause_of_its_own(cases: list[Case]) -> None:
         if case.in_gate and not case.must_pass and {one.rule for one in judged(case)} >= {"TLS018"}
     ]
     assert len(bare) <= 12, bare
+
+
+def openssl_complaints(case: Case) -> tuple[VerifyError, ...]:
+    """What OpenSSL says of the same chain; its own store knows neither host nor purpose."""
+    store = crypto.X509Store()
+    for text in case.raw["trusted_certs"]:
+        store.add_cert(crypto.X509.from_cryptography(x509.load_pem_x509_certificate(text.encode())))
+    store.set_time(case.now)
+    chain = [crypto.X509.from_cryptography(one) for one in parse_chain(case.chain)]
+    try:
+        crypto.X509StoreContext(store, chain[0], chain[1:]).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code, depth, told = error.errors
+        return (VerifyError(int(str(code)), int(str(depth)), str(told)),)
+    return ()
+
+
+def test_where_openssl_finds_no_way_and_others_do_it_depends_on_the_client(cases: list[Case]) -> None:
+    """OpenSSL does not turn back at a bad certificate: it fails paths that have a valid alternative."""
+    disputed = 0
+    for case in cases:
+        if not (case.path_building and case.must_pass):
+            continue
+        complaints = openssl_complaints(case)
+        findings = judged(case, complaints=complaints)
+        dependent = [one for one in findings if one.rule == "TLS048"]
+        assert bool(dependent) is bool(complaints), case.name
+        assert all(complaints[0].text in one.summary for one in dependent)
+        disputed += bool(complaints)
+    assert 18 <= disputed <= 30
 
 
 def test_a_judge_that_says_yes_to_all_would_be_seen(cases: list[Case]) -> None:
