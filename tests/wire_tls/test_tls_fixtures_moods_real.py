@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.tls.facts import Handshake, TlsFacts, TlsTarget
 from pointsman.probes.wire.tls.judge import judge
 from pointsman.probes.wire.tls.observe import observe
-from tls_fixture_kit import Files, chain_der, chain_pem, free_ports, policy_of, write_files
+from tls_fixture_kit import Files, chain_der, chain_pem, on_free_ports, policy_of, write_files
 from tls_fixtures import HOST, Fixture, fixtures
 
 pytestmark = pytest.mark.real
@@ -89,24 +90,26 @@ MOODS = {
 def by_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """One nginx with a port for each mood."""
     folder = tmp_path_factory.mktemp("nginx")
-    ports = dict(zip(MOODS, free_ports(len(MOODS)), strict=True))
-    blocks = [block for mood, port in ports.items() for block in nginx_blocks(mood, port, folder)]
-    with nginx.nginx(folder, blocks, ports["usual"]):
-        yield ports
+
+    def start(ports: list[int]) -> AbstractContextManager[None]:
+        blocks = [
+            one for mood, port in zip(MOODS, ports, strict=True) for one in nginx_blocks(mood, port, folder)
+        ]
+        return nginx.nginx(folder, blocks, ports[-1])
+
+    with on_free_ports(len(MOODS), start) as ports:
+        yield dict(zip(MOODS, ports, strict=True))
 
 
 def nginx_blocks(mood: str, port: int, folder: Path) -> list[str]:
     one, other, two, wide = (write_files(made, folder) for made in (ECDSA, OTHER, RSA, WILDCARD))
-    modern = "ssl_protocols TLSv1.2 TLSv1.3;"
-    refusing = nginx.server(f"{port} ssl http2 default_server", "", (), f"ssl_reject_handshake on; {modern}")
+    refusing = nginx.server(f"{port} ssl http2 default_server", "", (), "ssl_reject_handshake on;")
 
-    def named(
-        files: Files | tuple[Files, ...], extra: str = modern, http2: bool = True, name: str = HOST
-    ) -> str:
+    def named(files: Files | tuple[Files, ...], extra: str = "", http2: bool = True, name: str = HOST) -> str:
         listen = f"{port} ssl{' http2' if http2 else ''}"
         return nginx.server(listen, name, files if isinstance(files, tuple) else (files,), extra)
 
-    clients = f"{modern} ssl_client_certificate {one.roots}; ssl_verify_client"
+    clients = f"ssl_client_certificate {one.roots}; ssl_verify_client"
     alone = {
         "usual": named(one),
         "two-keys": named((one, two)),
@@ -132,27 +135,32 @@ def nginx_blocks(mood: str, port: int, folder: Path) -> list[str]:
 def by_envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """One Envoy with a listener for each mood."""
     folder = tmp_path_factory.mktemp("envoy")
-    ports = dict(zip(MOODS, free_ports(len(MOODS)), strict=True))
-    listeners = [envoy.listener(port, envoy_chains(mood)) for mood, port in ports.items()]
-    with envoy.envoy(folder, listeners, ports["usual"]):
-        yield ports
+
+    def start(ports: list[int]) -> AbstractContextManager[None]:
+        listeners = [
+            envoy.listener(port, envoy_chains(mood)) for mood, port in zip(MOODS, ports, strict=True)
+        ]
+        return envoy.envoy(folder, listeners, ports[-1])
+
+    with on_free_ports(len(MOODS), start) as ports:
+        yield dict(zip(MOODS, ports, strict=True))
 
 
 def envoy_chains(mood: str) -> list[envoy.Document]:
-    modern, roots = ("TLSv1_2", "TLSv1_3"), chain_pem(ECDSA.roots)
-    one = envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern)
-    wide = envoy.filter_chain("wide", [WILDCARD], ["*.example.test"], versions=modern)
-    no_h2 = {"alpn": ["http/1.1"], "versions": modern}
+    roots = chain_pem(ECDSA.roots)
+    one = envoy.filter_chain(mood, [ECDSA], [HOST])
+    wide = envoy.filter_chain("wide", [WILDCARD], ["*.example.test"])
+    # what Envoy offers by itself needs TLS 1.2
+    old = {"versions": ("TLSv1_0", "TLSv1_3"), "ciphers": ["ECDHE-ECDSA-AES128-SHA"]}
+    no_h2 = {"alpn": ["http/1.1"]}
     chains = {
-        "two-keys": [envoy.filter_chain(mood, [ECDSA, RSA], [HOST], versions=modern)],
+        "two-keys": [envoy.filter_chain(mood, [ECDSA, RSA], [HOST])],
         "tls12": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_2", "TLSv1_2"))],
         "tls13": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_3", "TLSv1_3"))],
-        "old-tls": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=("TLSv1_0", "TLSv1_3"))],
+        "old-tls": [envoy.filter_chain(mood, [ECDSA], [HOST], **old)],
         "no-h2": [envoy.filter_chain(mood, [ECDSA], [HOST], **no_h2)],
-        "client-optional": [envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern, client_roots=roots)],
-        "client-required": [
-            envoy.filter_chain(mood, [ECDSA], [HOST], versions=modern, client_roots=roots, require=True)
-        ],
+        "client-optional": [envoy.filter_chain(mood, [ECDSA], [HOST], client_roots=roots)],
+        "client-required": [envoy.filter_chain(mood, [ECDSA], [HOST], client_roots=roots, require=True)],
         "plain": [{"name": mood, "filters": one["filters"]}],
         "overlapping": [one, wide],
         "overlapping-wildcard": [one, wide],
@@ -160,8 +168,8 @@ def envoy_chains(mood: str) -> list[envoy.Document]:
             envoy.filter_chain(mood, [ECDSA], [HOST], **no_h2),
             envoy.filter_chain("wide", [WILDCARD], ["*.example.test"], **no_h2),
         ],
-        "default-for-all": [envoy.filter_chain(mood, [OTHER], versions=modern)],
-        "only-others": [envoy.filter_chain(mood, [OTHER], [ELSEWHERE], versions=modern)],
+        "default-for-all": [envoy.filter_chain(mood, [OTHER])],
+        "only-others": [envoy.filter_chain(mood, [OTHER], [ELSEWHERE])],
     }
     return chains.get(mood, [one])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def by_envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ports]:
 
 
 async def check(case: Case, port: int, folder: Path) -> None:
-    facts = await observe(target_of(case, port, folder))
+    target = replace(target_of(case, port, folder, attempts=3), depth="full", timeout_s=20)
+    facts = await observe(target)
     findings = judged(case, facts)
     assert not shortfalls(case.ask, findings), [one.summary for one in findings]
     assert facts.named[0].chain == chain_der(case.fixture), "served otherwise than the fixture is"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from pointsman.probes.catalogue.tls import TLS_RULES
 from pointsman.probes.wire.tls.observe import observe
+from test_tls_judge_limbo import ACCEPTED, PRIVATE_ALSO
+from test_tls_judge_limbo import REFUSED as REFUSED_CASES
+from tls_fixture_envoy import REFUSED, UNSERVED
 from tls_fixture_kit import UNSENT_STAPLE, judged, target_of, with_staple
 from tls_fixture_server import serving_all
 
@@ -71,3 +76,37 @@ def test_what_does_not_name_the_cause_is_not_counted_as_right() -> None:
     sound = next(one for one in peers.asked() if one.fixture.name == "01-ok-ecdsa")
     assert peers.Said().cell(sound.fixture) == "quiet"
     assert peers.Said("nonsense").cell(sound.fixture).startswith("**false alarm**")
+
+
+def test_every_rule_is_told_and_no_other() -> None:
+    text = DOCUMENT.read_text()
+    told = set(
+        re.findall(r"`([a-z0-9]+(?:-[a-z0-9]+)+|expired|expiring|duplicate|lifetime|revoked|pathlen)`", text)
+    )
+    rules = {rule.name for rule in TLS_RULES}
+    assert rules <= told
+    assert told - rules <= {"01-ok-ecdsa", "47-ip-san", *REFUSED, *UNSERVED}
+
+
+def test_what_envoy_does_not_serve_is_told_in_its_own_words() -> None:
+    text = " ".join(DOCUMENT.read_text().split())
+    assert f"Envoy, {46 - len(REFUSED) - len(UNSERVED)}. Three it refuses" in text
+    for name, words in REFUSED.items():
+        assert f'`{name}` ("{words}")' in text
+    for name, counter in UNSERVED.items():
+        assert f"`{name}` it loads" in text
+        assert counter in text
+
+
+def test_what_is_seen_otherwise_than_by_limbo_is_told_with_its_reason() -> None:
+    text = DOCUMENT.read_text()
+    part = text[text.index("<!-- limbo -->") : text.index("## What is not looked at")]
+    rows = [f"| refuse | accept | {', '.join(names)} | {why} |" for why, names in ACCEPTED.items()]
+    rows += [f"| accept | refuse | {', '.join(names)} | {why} |" for why, names in REFUSED_CASES.items()]
+    assert [line for line in part.splitlines() if line.startswith(("| refuse", "| accept"))] == rows
+    counts = [sum(len(names) for names in table.values()) for table in (ACCEPTED, REFUSED_CASES)]
+    words = " ".join(part.split())
+    assert (
+        f"we accept {counts[0]} that limbo has refused and refuse {counts[1]} that it has accepted" in words
+    )
+    assert f"Under roots of your own {len(PRIVATE_ALSO)} more" in words

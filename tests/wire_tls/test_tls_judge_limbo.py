@@ -1,4 +1,4 @@
-"""x509-limbo: nothing wrong on the gate, and everything else that we see otherwise is on a list with its reason."""
+"""x509-limbo: nothing wrong on the gate, and what else we see otherwise is on a list with its reason."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from OpenSSL import crypto
+from pointsman.probes.wire.tls.certificate import parse_chain
+from pointsman.probes.wire.tls.facts import VerifyError
 from tls_limbo import Case, differing, judged, limbo, passes
 
 NO_CRL = "no client of the web fetches CRLs, and none comes with a handshake"
@@ -46,9 +50,11 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
         "rfc5280::aki::cross-signed-root-missing-aki",
         "rfc5280::ski::root-missing-ski",
         "rfc5280::ski::intermediate-missing-ski",
-        "webpki::aki::root-with-aki-all-fields",
     ),
-    CLIENT_DEPENDENT: ("webpki::aki::root-with-aki-ski-mismatch",),
+    CLIENT_DEPENDENT: (
+        "webpki::aki::root-with-aki-all-fields",
+        "webpki::aki::root-with-aki-ski-mismatch",
+    ),
     PUBLIC_SUFFIX: (
         "webpki::san::public-suffix-multi-label-wildcard-san",
         "webpki::san::public-suffix-private-namespace-wildcard-san",
@@ -76,7 +82,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
 # what the profile for private roots accepts beyond that, because private PKI does it and clients do not mind
 PRIVATE_ALSO = {
     "rfc5280::aki::leaf-missing-aki": "leaves of small CAs have no authority key identifier",
-    "rfc5280::root-non-critical-basic-constraints": "OpenSSL's sample configuration made such roots for years",
+    "rfc5280::root-non-critical-basic-constraints": "OpenSSL's old configuration made such roots",
     "webpki::aki::root-with-aki-missing-keyidentifier": "nobody looks for the issuer of a root",
     "webpki::eku::ee-critical-eku": "RFC 5280 leaves it to the issuer",
     "webpki::san::san-critical-with-nonempty-subject": "RFC 5280 only says SHOULD",
@@ -154,6 +160,36 @@ def test_every_refusal_has_a_cause_of_its_own(cases: list[Case]) -> None:
         if case.in_gate and not case.must_pass and {one.rule for one in judged(case)} >= {"TLS018"}
     ]
     assert len(bare) <= 12, bare
+
+
+def openssl_complaints(case: Case) -> tuple[VerifyError, ...]:
+    """What OpenSSL says of the same chain; its own store knows neither host nor purpose."""
+    store = crypto.X509Store()
+    for text in case.raw["trusted_certs"]:
+        store.add_cert(crypto.X509.from_cryptography(x509.load_pem_x509_certificate(text.encode())))
+    store.set_time(case.now)
+    chain = [crypto.X509.from_cryptography(one) for one in parse_chain(case.chain)]
+    try:
+        crypto.X509StoreContext(store, chain[0], chain[1:]).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        code, depth, told = error.errors
+        return (VerifyError(int(str(code)), int(str(depth)), str(told)),)
+    return ()
+
+
+def test_where_openssl_finds_no_way_and_others_do_it_depends_on_the_client(cases: list[Case]) -> None:
+    """OpenSSL does not turn back at a bad certificate: it fails paths that have a valid alternative."""
+    disputed = 0
+    for case in cases:
+        if not (case.path_building and case.must_pass):
+            continue
+        complaints = openssl_complaints(case)
+        findings = judged(case, complaints=complaints)
+        dependent = [one for one in findings if one.rule == "TLS048"]
+        assert bool(dependent) is bool(complaints), case.name
+        assert all(complaints[0].text in one.summary for one in dependent)
+        disputed += bool(complaints)
+    assert 18 <= disputed <= 30
 
 
 def test_a_judge_that_says_yes_to_all_would_be_seen(cases: list[Case]) -> None:

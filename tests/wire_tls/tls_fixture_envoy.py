@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tls_fixture_kit import Case, Ports, chain_pem, found, free_ports, program
+from tls_fixture_kit import Case, Ports, chain_pem, found, on_free_ports, program
 from tls_fixture_pki import key_pem
 from tls_fixtures import Fixture
 
@@ -63,9 +63,10 @@ def filter_chain(
     names: Sequence[str] = (),
     *,
     alpn: Sequence[str] = ("h2", "http/1.1"),
-    versions: tuple[str, str] = ("TLSv1_0", "TLSv1_3"),
+    versions: tuple[str, str] = ("TLSv1_2", "TLSv1_3"),
     client_roots: bytes = b"",
     require: bool = False,
+    ciphers: Sequence[str] = (),
 ) -> Document:
     """A filter chain for ``names``, for any name where there are none."""
     common: Document = {
@@ -76,6 +77,8 @@ def filter_chain(
             "tls_maximum_protocol_version": versions[1],
         },
     }
+    if ciphers:
+        common["tls_params"]["cipher_suites"] = list(ciphers)
     if client_roots:
         common["validation_context"] = {"trusted_ca": {"inline_bytes": _base64(client_roots)}}
     context: Document = {
@@ -155,12 +158,16 @@ def complaint(folder: Path, fixture: Fixture) -> str:
 @contextlib.contextmanager
 def serving_all(folder: Path, asked: Sequence[Case]) -> Iterator[Ports]:
     """Every case that Envoy loads at a port of its own; unknown names are reset. Also its ``statistics``."""
-    names = [case.name for case in asked if case.fixture.name not in REFUSED]
-    ports = dict(zip(("statistics", *names), free_ports(len(names) + 1), strict=True))
-    listeners = []
-    for case in asked:
-        if case.name in ports:
-            chain = filter_chain(case.name, [case.fixture], () if case.any_name else (case.sni,))
-            listeners.append(listener(ports[case.name], [chain]))
-    with envoy(folder, listeners, ports[names[-1]], ports["statistics"]):
-        yield ports
+    loaded = [case for case in asked if case.fixture.name not in REFUSED]
+
+    def start(ports: list[int]) -> contextlib.AbstractContextManager[None]:
+        listeners = [_listener(case, port) for case, port in zip(loaded, ports[1:], strict=True)]
+        return envoy(folder, listeners, ports[-1], statistics=ports[0])
+
+    with on_free_ports(len(loaded) + 1, start) as ports:
+        yield dict(zip(("statistics", *(case.name for case in loaded)), ports, strict=True))
+
+
+def _listener(case: Case, port: int) -> Document:
+    names = () if case.any_name else (case.sni,)
+    return listener(port, [filter_chain(case.name, [case.fixture], names)])

@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -139,6 +139,24 @@ def free_ports(count: int) -> list[int]:
         for one in held:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in held]
+
+
+@contextlib.contextmanager
+def on_free_ports(
+    count: int, start: Callable[[list[int]], contextlib.AbstractContextManager[None]]
+) -> Iterator[list[int]]:
+    """What ``start`` serves on free ports; tried thrice, because others may take one before it is bound."""
+    for tries_left in (2, 1, 0):
+        ports = free_ports(count)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(start(ports))
+            except RuntimeError:
+                if not tries_left:
+                    raise
+                continue
+            yield ports
+            return
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tls_fixture_kit import Case, Files, Ports, found, free_ports, program, write_files
+from tls_fixture_kit import Case, Files, Ports, found, on_free_ports, program, write_files
 
 NGINX = found("nginx", "NGINX_BINARY")
 _HEAD = """daemon off;
@@ -19,7 +19,7 @@ http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;
+  ssl_protocols TLSv1.2 TLSv1.3;
   ssl_ciphers DEFAULT:@SECLEVEL=0;
   ssl_prefer_server_ciphers off;
 """
@@ -52,14 +52,20 @@ def nginx(folder: Path, blocks: Sequence[str], port: int) -> Iterator[None]:
 @contextlib.contextmanager
 def serving_all(folder: Path, asked: Sequence[Case]) -> Iterator[Ports]:
     """Every case at a port of its own; unknown names are refused where it is for its host alone."""
-    ports = dict(zip((case.name for case in asked), free_ports(len(asked)), strict=True))
-    blocks = []
-    for case in asked:
-        files, port = write_files(case.fixture, folder), ports[case.name]
-        if case.any_name:
-            blocks.append(server(f"{port} ssl http2 default_server", "", (files,)))
-        else:
-            blocks.append(server(f"{port} ssl http2 default_server", "", (), "ssl_reject_handshake on;"))
-            blocks.append(server(f"{port} ssl http2", case.sni, (files,)))
-    with nginx(folder, blocks, next(reversed(ports.values()))):
-        yield ports
+
+    def start(ports: list[int]) -> contextlib.AbstractContextManager[None]:
+        blocks = [
+            block for case, port in zip(asked, ports, strict=True) for block in _blocks(case, port, folder)
+        ]
+        return nginx(folder, blocks, ports[-1])
+
+    with on_free_ports(len(asked), start) as ports:
+        yield dict(zip((case.name for case in asked), ports, strict=True))
+
+
+def _blocks(case: Case, port: int, folder: Path) -> list[str]:
+    files = write_files(case.fixture, folder)
+    if case.any_name:
+        return [server(f"{port} ssl http2 default_server", "", (files,))]
+    refusing = server(f"{port} ssl http2 default_server", "", (), "ssl_reject_handshake on;")
+    return [refusing, server(f"{port} ssl http2", case.sni, (files,))]

@@ -78,7 +78,7 @@ def issue_ca(
     own = key or elliptic()
     builder = _begin(distinguished(common, organisation), own, issuer, dates)
     builder = builder.add_extension(x509.BasicConstraints(ca, path_length if ca else None), critical=True)
-    builder = builder.add_extension(_usage(sign=True, certificates=ca), critical=True)
+    builder = builder.add_extension(_usage(certificates=ca), critical=True)
     if constraints is not None:
         builder = builder.add_extension(constraints, critical=True)
     return _sign(builder, own, issuer)
@@ -101,7 +101,8 @@ def issue_leaf(
     fallback = next((name for name in names or () if isinstance(name, str)), "server")
     builder = _begin(distinguished(common or fallback, organisation), own, issuer, dates)
     builder = builder.add_extension(x509.BasicConstraints(ca, None), critical=True)
-    builder = builder.add_extension(_usage(sign=True, certificates=ca), critical=True)
+    usage = _usage(certificates=ca, encipher=isinstance(own, rsa.RSAPrivateKey))
+    builder = builder.add_extension(usage, critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     if names is not None:
         values = [x509.DNSName(name) if isinstance(name, str) else name for name in names]
@@ -131,13 +132,13 @@ def _begin(
     )
 
 
-def _usage(*, sign: bool, certificates: bool) -> x509.KeyUsage:
+def _usage(*, certificates: bool, encipher: bool = False) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=sign,
+        digital_signature=True,
         key_cert_sign=certificates,
         crl_sign=certificates,
         content_commitment=False,
-        key_encipherment=False,
+        key_encipherment=encipher,
         data_encipherment=False,
         key_agreement=False,
         encipher_only=False,

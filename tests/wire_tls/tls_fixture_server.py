@@ -24,7 +24,7 @@ class Mood:
     """How a port behaves beside its certificate. ``client_certificate`` is empty, optional or required."""
 
     alpn: tuple[str, ...] = ("h2", "http/1.1")
-    versions: tuple[int, int] = (SSL.TLS1_VERSION, SSL.TLS1_3_VERSION)
+    versions: tuple[int, int] = (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION)
     client_certificate: str = ""
 
 

@@ -7,9 +7,10 @@ own, nginx and Envoy; benchmarks/tls_peers.py shows them to other programs as we
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
@@ -28,7 +29,83 @@ from tls_fixture_pki import (
 )
 
 HOST = "app.example.test"
+REVOKED = ocsp.OCSPCertStatus.REVOKED
 PASS, WARN, FAIL = Verdict.PASS, Verdict.WARN, Verdict.FAIL
+# each by its number: what it is, and the verdict that is required
+_TOLD = (
+    ("01-ok-ecdsa", "a P-256 leaf and its intermediate", "OK"),
+    ("02-ok-rsa2048", "an RSA 2048 leaf", "OK"),
+    ("03-root-included", "the trusted root is sent too", "OK+note ROOT_SENT"),
+    ("04-missing-intermediate", "the leaf alone", "FAIL INCOMPLETE_CHAIN"),
+    ("05-missing-one-of-two", "one of two intermediates", "FAIL INCOMPLETE_CHAIN"),
+    ("06-wrong-order", "two intermediates, exchanged", "WARN WRONG_ORDER"),
+    ("07-reversed-with-root", "root first, the leaf's issuer last", "WARN WRONG_ORDER+ROOT_SENT"),
+    ("08-duplicate-leaf", "the leaf twice", "WARN DUPLICATE"),
+    ("09-unrelated-extra", "a stranger's intermediate at the end", "WARN EXTRA_CERT"),
+    (
+        "10-wrong-intermediate",
+        "a stranger's intermediate in place of the right one",
+        "FAIL INCOMPLETE_CHAIN(wrong intermediate sent)",
+    ),
+    ("11-self-signed-leaf", "a leaf that signed itself", "FAIL SELF_SIGNED"),
+    ("12-private-ca-root-sent", "a private root, sent and not trusted", "FAIL UNTRUSTED_ROOT"),
+    ("13-expired-leaf", "expired three days ago", "FAIL EXPIRED"),
+    ("14-expiring-5d", "five days left of 45", "WARN EXPIRING(5d)"),
+    ("15-not-yet-valid", "valid from in two days", "FAIL NOT_YET_VALID"),
+    ("16-expired-intermediate", "the only intermediate expired two days ago", "FAIL EXPIRED_INTERMEDIATE"),
+    (
+        "17-expired-cross-sign-alt-path",
+        "an expired cross-signed root beside a chain that holds",
+        "WARN EXPIRED_CROSS_SIGN (ok on trusted-first clients)",
+    ),
+    ("18-hostname-mismatch", "for another host", "FAIL NAME_MISMATCH"),
+    ("19-cn-only-no-san", "the host as common name only", "FAIL NO_SAN"),
+    ("20-wildcard-ok", "a wildcard for the host's zone", "OK"),
+    ("21-wildcard-two-levels", "a wildcard one label short", "FAIL NAME_MISMATCH"),
+    ("22-wildcard-apex", "a wildcard, asked for its own zone", "FAIL NAME_MISMATCH"),
+    ("23-partial-wildcard", "a wildcard inside a label", "FAIL NAME_MISMATCH"),
+    ("24-traefik-default", "Traefik's default certificate", "FAIL DEFAULT_CERT(traefik)"),
+    ("25-ingress-nginx-fake", "ingress-nginx's default certificate", "FAIL DEFAULT_CERT(ingress-nginx)"),
+    ("26-le-staging", "from an ACME staging CA", "FAIL STAGING_CA"),
+    (
+        "27-cert-manager-temporary",
+        "what cert-manager puts in until the order is done",
+        "FAIL TEMPORARY_CERT(cert-manager)",
+    ),
+    ("28-rsa1024", "an RSA key of 1024 bits", "FAIL WEAK_KEY"),
+    ("29-sha1-leaf", "the leaf is signed with SHA-1", "FAIL WEAK_SIGNATURE"),
+    ("30-sha1-root-only", "the root signed itself with SHA-1", "OK (root self-signature not checked)"),
+    ("31-ed25519-leaf", "an Ed25519 key under public roots", "WARN ED25519_NOT_PUBLIC_TRUST"),
+    ("32-clientauth-only-eku", "for clients only", "FAIL BAD_EKU"),
+    ("33-ca-true-leaf", "the leaf is a CA certificate", "FAIL LEAF_IS_CA"),
+    ("34-intermediate-not-ca", "the intermediate is no CA certificate", "FAIL INVALID_CA"),
+    ("35-pathlen-exceeded", "a CA below one that allows none", "FAIL PATHLEN"),
+    ("36-name-constraint", "the CA may issue for another zone only", "FAIL NAME_CONSTRAINT"),
+    ("37-bad-signature", "one bit of the leaf's signature is wrong", "FAIL BAD_SIGNATURE"),
+    (
+        "38-rekeyed-intermediate",
+        "the intermediate's name with another key",
+        "FAIL WRONG_INTERMEDIATE_KEY (same name, other key)",
+    ),
+    ("39-must-staple-none", "must-staple, and no staple", "FAIL MUST_STAPLE_MISSING"),
+    ("40-must-staple-good", "must-staple with a good staple", "OK"),
+    ("41-staple-expired", "a staple that was good until three days ago", "FAIL STAPLE_EXPIRED"),
+    ("42-staple-revoked", "a staple that says revoked", "FAIL REVOKED"),
+    ("43-staple-other-cert", "a good staple about another certificate", "FAIL STAPLE_WRONG_CERT"),
+    ("44-validity-398d-in-2026", "issued for 398 days", "WARN LIFETIME>200d"),
+    (
+        "45-key-mismatch-secret",
+        "a Secret whose key is not the leaf's",
+        "FAIL KEY_MISMATCH (Secret check, cannot be served)",
+    ),
+    (
+        "46-intermediate-first-secret",
+        "a Secret with the intermediate before the leaf",
+        "FAIL LEAF_NOT_FIRST (Secret check, cannot be served)",
+    ),
+    ("47-ip-san", "for an address", "OK for IP probe / NAME_MISMATCH for host"),
+    ("48-idn", "a host with a letter beyond ASCII", "OK"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +176,28 @@ def _world() -> World:
     return World(root, intermediate, low, issue_ca("Unrelated Intermediate", issue_ca("Unrelated Root")))
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a fixture is made of. Without ``key`` it has the leaf's, without ``roots`` the usual root."""
+
+    chain: tuple[Entity, ...]
+    asks: tuple[Ask, ...]
+    staple: bytes = b""
+    roots: tuple[Entity, ...] = ()
+    default: bool = False
+    key: PrivateKey | None = None
+
+
+Makers = Iterator[tuple[int, Made]]
+
+
 @cache
 def fixtures() -> tuple[Fixture, ...]:
     """All 48, in the order of their names."""
     world = _world()
-    makers = (_usual, _chains, _trust, _dates, _names, _ingress, _strength, _authorities, _staples, _rest)
-    found = [fixture for make in makers for fixture in make(world)]
-    return tuple(sorted(found, key=lambda one: one.name))
+    makers = (_usual, _chains, _trust, _dates, _names, _ingress, _strength, _authorities, _staples, _secrets)
+    made = dict(one for maker in makers for one in maker(world))
+    return tuple(_fixture(world, *told, made[number]) for number, told in enumerate(_TOLD, start=1))
 
 
 def servable() -> tuple[Fixture, ...]:
@@ -113,476 +205,146 @@ def servable() -> tuple[Fixture, ...]:
     return tuple(one for one in fixtures() if one.servable)
 
 
-def _fixture(
-    world: World,
-    name: str,
-    what: str,
-    required: str,
-    chain: Sequence[Entity],
-    asks: Ask | tuple[Ask, ...],
-    *,
-    answer: bytes = b"",
-    roots: Sequence[Entity] = (),
-    default: bool = False,
-) -> Fixture:
+def _fixture(world: World, name: str, what: str, required: str, made: Made) -> Fixture:
     return Fixture(
         name,
         what,
         required,
-        tuple(one.certificate for one in chain),
-        chain[0].key,
-        answer,
-        tuple(one.certificate for one in roots or (world.root,)),
-        (asks,) if isinstance(asks, Ask) else asks,
-        default=default,
+        chain=tuple(one.certificate for one in made.chain),
+        key=made.key or made.chain[0].key,
+        staple=made.staple,
+        roots=tuple(one.certificate for one in made.roots or (world.root,)),
+        asks=made.asks,
+        default=made.default,
+        servable=made.key is None,
     )
 
 
-def _ok(host: str = HOST, *, notes: tuple[str, ...] = ()) -> Ask:
-    return Ask(host, PASS, ("chain-ok",), notes)
+def _ok(*chain: Entity, host: str = HOST, notes: tuple[str, ...] = (), **more: Any) -> Made:
+    return Made(chain, (Ask(host, PASS, ("chain-ok",), notes),), **more)
 
 
-def _warns(*causes: str, notes: tuple[str, ...] = (), says: str = "") -> Ask:
-    return Ask(HOST, WARN, causes, notes, says)
+def _warns(cause: str, *chain: Entity, notes: tuple[str, ...] = (), says: str = "") -> Made:
+    return Made(chain, (Ask(HOST, WARN, (cause,), notes, says),))
 
 
-def _fails(*causes: str, host: str = HOST, says: str = "") -> Ask:
-    return Ask(host, FAIL, causes, says=says)
+def _fails(cause: str, *chain: Entity, host: str = HOST, says: str = "", **more: Any) -> Made:
+    return Made(chain, (Ask(host, FAIL, (cause,), says=says),), **more)
 
 
-def _usual(world: World) -> Iterator[Fixture]:
+def _usual(world: World) -> Makers:
     above = world.intermediate
-    yield _fixture(
-        world, "01-ok-ecdsa", "a P-256 leaf and its intermediate", "OK", (world.leaf(), above), _ok()
-    )
-    key = rsa.generate_private_key(65537, 2048)
-    leaf = issue_leaf(above, (HOST,), key=key)
-    yield _fixture(world, "02-ok-rsa2048", "an RSA 2048 leaf", "OK", (leaf, above), _ok())
-    yield _fixture(
-        world,
-        "03-root-included",
-        "the trusted root is sent too",
-        "OK+note ROOT_SENT",
-        (world.leaf(), above, world.root),
-        _ok(notes=("root-sent",)),
-    )
-    leaf = world.leaf("*.example.test")
-    yield _fixture(world, "20-wildcard-ok", "a wildcard for the host's zone", "OK", (leaf, above), _ok())
-    leaf = world.leaf("xn--bcher-kva.example.test")
-    host = "bücher.example.test"
-    yield _fixture(world, "48-idn", "a host with a letter beyond ASCII", "OK", (leaf, above), _ok(host))
+    yield 1, _ok(world.leaf(), above)
+    yield 2, _ok(issue_leaf(above, (HOST,), key=rsa.generate_private_key(65537, 2048)), above)
+    yield 3, _ok(world.leaf(), above, world.root, notes=("root-sent",))
+    yield 20, _ok(world.leaf("*.example.test"), above)
+    yield 48, _ok(world.leaf("xn--bcher-kva.example.test"), above, host="bücher.example.test")
 
 
-def _chains(world: World) -> Iterator[Fixture]:
-    low_leaf = issue_leaf(world.low, (HOST,))
-    incomplete = "FAIL INCOMPLETE_CHAIN"
-    yield _fixture(
-        world,
-        "04-missing-intermediate",
-        "the leaf alone",
-        incomplete,
-        (world.leaf(),),
-        _fails("incomplete-chain"),
-    )
-    yield _fixture(
-        world,
-        "05-missing-one-of-two",
-        "one of two intermediates",
-        incomplete,
-        (low_leaf, world.low),
-        _fails("incomplete-chain"),
-    )
-    yield _fixture(
-        world,
-        "06-wrong-order",
-        "two intermediates, exchanged",
-        "WARN WRONG_ORDER",
-        (low_leaf, world.intermediate, world.low),
-        _warns("wrong-order"),
-    )
-    yield _fixture(
-        world,
-        "07-reversed-with-root",
-        "root first, the leaf's issuer last",
-        "WARN WRONG_ORDER+ROOT_SENT",
-        (low_leaf, world.root, world.intermediate, world.low),
-        _warns("wrong-order", notes=("root-sent",)),
-    )
-    leaf = world.leaf()
-    yield _fixture(
-        world,
-        "08-duplicate-leaf",
-        "the leaf twice",
-        "WARN DUPLICATE",
-        (leaf, leaf, world.intermediate),
-        _warns("duplicate"),
-    )
-    yield _fixture(
-        world,
-        "09-unrelated-extra",
-        "a stranger's intermediate at the end",
-        "WARN EXTRA_CERT",
-        (world.leaf(), world.intermediate, world.other),
-        _warns("extra-cert"),
-    )
-    yield _fixture(
-        world,
-        "10-wrong-intermediate",
-        "a stranger's intermediate in place of the right one",
-        f"{incomplete}(wrong intermediate sent)",
-        (world.leaf(), world.other),
-        _fails("incomplete-chain"),
-    )
+def _chains(world: World) -> Makers:
+    root, above, low = world.root, world.intermediate, world.low
+    leaf, low_leaf = world.leaf(), issue_leaf(low, (HOST,))
+    yield 4, _fails("incomplete-chain", leaf)
+    yield 5, _fails("incomplete-chain", low_leaf, low)
+    yield 6, _warns("wrong-order", low_leaf, above, low)
+    yield 7, _warns("wrong-order", low_leaf, root, above, low, notes=("root-sent",))
+    yield 8, _warns("duplicate", leaf, leaf, above)
+    yield 9, _warns("extra-cert", leaf, above, world.other)
+    yield 10, _fails("incomplete-chain", leaf, world.other)
 
 
-def _trust(world: World) -> Iterator[Fixture]:
-    yield _fixture(
-        world,
-        "11-self-signed-leaf",
-        "a leaf that signed itself",
-        "FAIL SELF_SIGNED",
-        (issue_leaf(None, (HOST,)),),
-        _fails("self-signed"),
-    )
+def _trust(world: World) -> Makers:
+    yield 11, _fails("self-signed", issue_leaf(None, (HOST,)))
     private = issue_ca("Somebody's Own Root", organisation="Somebody")
-    yield _fixture(
-        world,
-        "12-private-ca-root-sent",
-        "a private root, sent and not trusted",
-        "FAIL UNTRUSTED_ROOT",
-        (issue_leaf(private, (HOST,)), private),
-        _fails("untrusted-root"),
-    )
-    signed = with_broken_signature(world.leaf())
-    yield _fixture(
-        world,
-        "37-bad-signature",
-        "one bit of the leaf's signature is wrong",
-        "FAIL BAD_SIGNATURE",
-        (signed, world.intermediate),
-        _fails("bad-signature"),
-    )
+    yield 12, _fails("untrusted-root", issue_leaf(private, (HOST,)), private)
+    yield 37, _fails("bad-signature", with_broken_signature(world.leaf()), world.intermediate)
     rekeyed = issue_ca("Example Intermediate E1", world.root)
-    yield _fixture(
-        world,
-        "38-rekeyed-intermediate",
-        "the intermediate's name with another key",
-        "FAIL WRONG_INTERMEDIATE_KEY (same name, other key)",
-        (world.leaf(), rekeyed),
-        _fails("wrong-intermediate-key"),
-    )
+    yield 38, _fails("wrong-intermediate-key", world.leaf(), rekeyed)
 
 
-def _dates(world: World) -> Iterator[Fixture]:
-    def dated(begins: float, ends: float) -> tuple[Entity, Entity]:
-        leaf = issue_leaf(world.intermediate, (HOST,), dates=days(begins, ends))
-        return leaf, world.intermediate
+def _dates(world: World) -> Makers:
+    above = world.intermediate
 
-    yield _fixture(
-        world,
-        "13-expired-leaf",
-        "expired three days ago",
-        "FAIL EXPIRED",
-        dated(-43, -3),
-        _fails("expired"),
-    )
-    yield _fixture(
-        world,
-        "14-expiring-5d",
-        "five days left of 45",
-        "WARN EXPIRING(5d)",
-        dated(-40, 5.1),
-        _warns("expiring", says="5 days"),
-    )
-    yield _fixture(
-        world,
-        "15-not-yet-valid",
-        "valid from in two days",
-        "FAIL NOT_YET_VALID",
-        dated(2, 42),
-        _fails("not-yet-valid"),
-    )
+    def dated(begins: float, ends: float) -> Entity:
+        return issue_leaf(above, (HOST,), dates=days(begins, ends))
+
+    yield 13, _fails("expired", dated(-43, -3), above)
+    yield 14, _warns("expiring", dated(-40, 5.1), above, says="5 days")
+    yield 15, _fails("not-yet-valid", dated(2, 42), above)
     old = issue_ca("Example Intermediate E0", world.root, dates=days(-900, -2))
-    yield _fixture(
-        world,
-        "16-expired-intermediate",
-        "the only intermediate expired two days ago",
-        "FAIL EXPIRED_INTERMEDIATE",
-        (issue_leaf(old, (HOST,)), old),
-        _fails("expired-intermediate"),
-    )
+    yield 16, _fails("expired-intermediate", issue_leaf(old, (HOST,)), old)
     elder = issue_ca("Example Root R0", dates=days(-4000, -30))
-    root = world.root
-    cross = issue_ca("Example Root R1", elder, key=root.key, dates=days(-900, -30))
-    yield _fixture(
-        world,
-        "17-expired-cross-sign-alt-path",
-        "the root as an older one signed it, expired, beside a chain that holds without it",
-        "WARN EXPIRED_CROSS_SIGN (ok on trusted-first clients)",
-        (world.leaf(), world.intermediate, cross),
-        _warns("expired-cross-sign"),
-    )
-    yield _fixture(
-        world,
-        "44-validity-398d-in-2026",
-        "issued for 398 days",
-        "WARN LIFETIME>200d",
-        dated(-5, 393),
-        _warns("lifetime"),
-    )
+    cross = issue_ca("Example Root R1", elder, key=world.root.key, dates=days(-900, -30))
+    yield 17, _warns("expired-cross-sign", world.leaf(), above, cross)
+    yield 44, _warns("lifetime", dated(-5, 393), above)
 
 
-def _names(world: World) -> Iterator[Fixture]:
-    def mismatch(name: str, what: str, host: str, *names: str) -> Fixture:
-        asked = _fails("name-mismatch", host=host)
-        return _fixture(
-            world, name, what, "FAIL NAME_MISMATCH", (world.leaf(*names), world.intermediate), asked
-        )
-
-    yield mismatch("18-hostname-mismatch", "for another host", HOST, "other.example.test")
-    yield mismatch(
-        "21-wildcard-two-levels", "a wildcard one label short", "a.b.example.test", "*.example.test"
-    )
-    yield mismatch("22-wildcard-apex", "a wildcard, asked for its own zone", "example.test", "*.example.test")
-    yield mismatch("23-partial-wildcard", "a wildcard inside a label", HOST, "a*.example.test")
-    yield _fixture(
-        world,
-        "19-cn-only-no-san",
-        "the host as common name only",
-        "FAIL NO_SAN",
-        (issue_leaf(world.intermediate, None, common=HOST), world.intermediate),
-        _fails("no-san"),
-    )
-    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    yield _fixture(
-        world,
-        "47-ip-san",
-        "for an address",
-        "OK for IP probe / NAME_MISMATCH for host",
-        (issue_leaf(world.intermediate, (loopback,)), world.intermediate),
-        (_ok("127.0.0.1"), _fails("name-mismatch")),
-    )
+def _names(world: World) -> Makers:
+    above, wildcard = world.intermediate, world.leaf("*.example.test")
+    yield 18, _fails("name-mismatch", world.leaf("other.example.test"), above)
+    yield 19, _fails("no-san", issue_leaf(above, None, common=HOST), above)
+    yield 21, _fails("name-mismatch", wildcard, above, host="a.b.example.test")
+    yield 22, _fails("name-mismatch", wildcard, above, host="example.test")
+    yield 23, _fails("name-mismatch", world.leaf("a*.example.test"), above)
+    loopback = issue_leaf(above, (x509.IPAddress(ipaddress.ip_address("127.0.0.1")),))
+    by_address, by_host = _ok(loopback, above, host="127.0.0.1"), _fails("name-mismatch", loopback, above)
+    yield 47, replace(by_host, asks=by_address.asks + by_host.asks)
 
 
-def _ingress(world: World) -> Iterator[Fixture]:
-    traefik = issue_leaf(
-        None, ("0123456789abcdef.0123456789abcdef.traefik.default",), common="TRAEFIK DEFAULT CERT"
-    )
-    yield _fixture(
-        world,
-        "24-traefik-default",
-        "Traefik's default certificate",
-        "FAIL DEFAULT_CERT(traefik)",
-        (traefik,),
-        _fails("default-cert", says="traefik"),
-        default=True,
-    )
-    fake = issue_leaf(
-        None,
-        ("ingress.local",),
-        common="Kubernetes Ingress Controller Fake Certificate",
-        organisation="Acme Co",
-    )
-    yield _fixture(
-        world,
-        "25-ingress-nginx-fake",
-        "ingress-nginx's default certificate",
-        "FAIL DEFAULT_CERT(ingress-nginx)",
-        (fake,),
-        _fails("default-cert", says="ingress-nginx"),
-        default=True,
-    )
-    staging_root = issue_ca("(STAGING) Pretend Pear X1", organisation="(STAGING) Example Trust")
-    staging = issue_ca("(STAGING) Made-up Medlar R1", staging_root, organisation="(STAGING) Example Trust")
-    yield _fixture(
-        world,
-        "26-le-staging",
-        "from an ACME staging CA",
-        "FAIL STAGING_CA",
-        (issue_leaf(staging, (HOST,)), staging),
-        _fails("staging-ca"),
-    )
+def _ingress(_world: World) -> Makers:
+    unknown = "0123456789abcdef.0123456789abcdef.traefik.default"
+    traefik = issue_leaf(None, (unknown,), common="TRAEFIK DEFAULT CERT")
+    yield 24, _fails("default-cert", traefik, says="traefik", default=True)
+    common = "Kubernetes Ingress Controller Fake Certificate"
+    fake = issue_leaf(None, ("ingress.local",), common=common, organisation="Acme Co")
+    yield 25, _fails("default-cert", fake, says="ingress-nginx", default=True)
+    root = issue_ca("(STAGING) Pretend Pear X1", organisation="(STAGING) Example Trust")
+    staging = issue_ca("(STAGING) Made-up Medlar R1", root, organisation="(STAGING) Example Trust")
+    yield 26, _fails("staging-ca", issue_leaf(staging, (HOST,)), staging)
     temporary = issue_ca("cert-manager.local", organisation="cert-manager")
-    yield _fixture(
-        world,
-        "27-cert-manager-temporary",
-        "what cert-manager puts in until the order is done",
-        "FAIL TEMPORARY_CERT(cert-manager)",
-        (issue_leaf(temporary, (HOST,)),),
-        _fails("temporary-cert", says="cert-manager"),
-    )
+    yield 27, _fails("temporary-cert", issue_leaf(temporary, (HOST,)), says="cert-manager")
 
 
-def _strength(world: World) -> Iterator[Fixture]:
-    weak = issue_leaf(world.intermediate, (HOST,), key=rsa.generate_private_key(65537, 1024))
-    yield _fixture(
-        world,
-        "28-rsa1024",
-        "an RSA key of 1024 bits",
-        "FAIL WEAK_KEY",
-        (weak, world.intermediate),
-        _fails("weak-key"),
-    )
-    yield _fixture(
-        world,
-        "29-sha1-leaf",
-        "the leaf is signed with SHA-1",
-        "FAIL WEAK_SIGNATURE",
-        (with_sha1(world.leaf(), world.intermediate), world.intermediate),
-        _fails("weak-signature"),
-    )
+def _strength(world: World) -> Makers:
+    above = world.intermediate
+    weak = issue_leaf(above, (HOST,), key=rsa.generate_private_key(65537, 1024))
+    yield 28, _fails("weak-key", weak, above)
+    yield 29, _fails("weak-signature", with_sha1(world.leaf(), above), above)
     root = issue_ca("Example Root R-old")
     root = with_sha1(root, root)
-    yield _fixture(
-        world,
-        "30-sha1-root-only",
-        "the root signed itself with SHA-1; nobody looks at that",
-        "OK (root self-signature not checked)",
-        (issue_leaf(root, (HOST,)),),
-        _ok(),
-        roots=(root,),
-    )
-    edwards = issue_leaf(world.intermediate, (HOST,), key=ed25519.Ed25519PrivateKey.generate())
-    yield _fixture(
-        world,
-        "31-ed25519-leaf",
-        "an Ed25519 key under public roots",
-        "WARN ED25519_NOT_PUBLIC_TRUST",
-        (edwards, world.intermediate),
-        _warns("ed25519-not-public-trust"),
-    )
+    yield 30, _ok(issue_leaf(root, (HOST,)), roots=(root,))
+    edwards = issue_leaf(above, (HOST,), key=ed25519.Ed25519PrivateKey.generate())
+    yield 31, _warns("ed25519-not-public-trust", edwards, above)
 
 
-def _authorities(world: World) -> Iterator[Fixture]:
-    client = issue_leaf(world.intermediate, (HOST,), usages=(CLIENT_AUTH,))
-    yield _fixture(
-        world,
-        "32-clientauth-only-eku",
-        "for clients only",
-        "FAIL BAD_EKU",
-        (client, world.intermediate),
-        _fails("bad-eku"),
-    )
-    yield _fixture(
-        world,
-        "33-ca-true-leaf",
-        "the leaf is a CA certificate",
-        "FAIL LEAF_IS_CA",
-        (issue_leaf(world.intermediate, (HOST,), ca=True), world.intermediate),
-        _fails("leaf-is-ca"),
-    )
-    no_ca = issue_ca("Example No CA", world.root, ca=False)
-    yield _fixture(
-        world,
-        "34-intermediate-not-ca",
-        "the intermediate is no CA certificate",
-        "FAIL INVALID_CA",
-        (issue_leaf(no_ca, (HOST,)), no_ca),
-        _fails("invalid-ca"),
-    )
-    short = issue_ca("Example Short E3", world.root, path_length=0)
+def _authorities(world: World) -> Makers:
+    root, above = world.root, world.intermediate
+    yield 32, _fails("bad-eku", issue_leaf(above, (HOST,), usages=(CLIENT_AUTH,)), above)
+    yield 33, _fails("leaf-is-ca", issue_leaf(above, (HOST,), ca=True), above)
+    no_ca = issue_ca("Example No CA", root, ca=False)
+    yield 34, _fails("invalid-ca", issue_leaf(no_ca, (HOST,)), no_ca)
+    short = issue_ca("Example Short E3", root, path_length=0)
     below = issue_ca("Example Below E4", short)
-    yield _fixture(
-        world,
-        "35-pathlen-exceeded",
-        "a CA below one that allows none",
-        "FAIL PATHLEN",
-        (issue_leaf(below, (HOST,)), below, short),
-        _fails("pathlen"),
-    )
-    other = x509.NameConstraints([x509.DNSName("other.test")], None)
-    bound = issue_ca("Example Bound E5", world.root, constraints=other)
-    yield _fixture(
-        world,
-        "36-name-constraint",
-        "the CA may issue for another zone only",
-        "FAIL NAME_CONSTRAINT",
-        (issue_leaf(bound, (HOST,)), bound),
-        _fails("name-constraint"),
-    )
+    yield 35, _fails("pathlen", issue_leaf(below, (HOST,)), below, short)
+    elsewhere = x509.NameConstraints([x509.DNSName("other.test")], None)
+    bound = issue_ca("Example Bound E5", root, constraints=elsewhere)
+    yield 36, _fails("name-constraint", issue_leaf(bound, (HOST,)), bound)
 
 
-def _staples(world: World) -> Iterator[Fixture]:
+def _staples(world: World) -> Makers:
     above = world.intermediate
-
-    def must_staple() -> Entity:
-        return issue_leaf(above, (HOST,), must_staple=True)
-
-    yield _fixture(
-        world,
-        "39-must-staple-none",
-        "must-staple, and no staple",
-        "FAIL MUST_STAPLE_MISSING",
-        (must_staple(), above),
-        _fails("must-staple-missing"),
-    )
-    leaf = must_staple()
-    good = staple(leaf, above)
-    yield _fixture(
-        world,
-        "40-must-staple-good",
-        "must-staple with a good staple",
-        "OK",
-        (leaf, above),
-        _ok(),
-        answer=good,
-    )
-    leaf = must_staple()
-    late = staple(leaf, above, dates=days(-10, -3))
-    yield _fixture(
-        world,
-        "41-staple-expired",
-        "a staple that was good until three days ago",
-        "FAIL STAPLE_EXPIRED",
-        (leaf, above),
-        _fails("staple-expired"),
-        answer=late,
-    )
-    leaf = must_staple()
-    revoked = staple(leaf, above, status=ocsp.OCSPCertStatus.REVOKED)
-    yield _fixture(
-        world,
-        "42-staple-revoked",
-        "a staple that says revoked",
-        "FAIL REVOKED",
-        (leaf, above),
-        _fails("revoked"),
-        answer=revoked,
-    )
+    leaf = issue_leaf(above, (HOST,), must_staple=True)
+    late, revoked = staple(leaf, above, dates=days(-10, -3)), staple(leaf, above, status=REVOKED)
+    yield 39, _fails("must-staple-missing", leaf, above)
+    yield 40, _ok(leaf, above, staple=staple(leaf, above))
+    yield 41, _fails("staple-expired", leaf, above, staple=late)
+    yield 42, _fails("revoked", leaf, above, staple=revoked)
     strange = staple(world.leaf("other.example.test"), above)
-    yield _fixture(
-        world,
-        "43-staple-other-cert",
-        "a good staple about another certificate",
-        "FAIL STAPLE_WRONG_CERT",
-        (must_staple(), above),
-        _fails("staple-wrong-cert"),
-        answer=strange,
-    )
+    yield 43, _fails("staple-wrong-cert", leaf, above, staple=strange)
 
 
-def _rest(world: World) -> Iterator[Fixture]:
+def _secrets(world: World) -> Makers:
+    """What no server loads."""
     leaf, above = world.leaf(), world.intermediate
-    roots = (world.root.certificate,)
-    yield Fixture(
-        "45-key-mismatch-secret",
-        "a Secret whose key is not the leaf's",
-        "FAIL KEY_MISMATCH (Secret check, cannot be served)",
-        (leaf.certificate, above.certificate),
-        world.leaf().key,
-        b"",
-        roots,
-        (_fails("key-mismatch"),),
-        servable=False,
-    )
-    yield Fixture(
-        "46-intermediate-first-secret",
-        "a Secret with the intermediate before the leaf",
-        "FAIL LEAF_NOT_FIRST (Secret check, cannot be served)",
-        (above.certificate, leaf.certificate),
-        leaf.key,
-        b"",
-        roots,
-        (_fails("leaf-not-first"),),
-        servable=False,
-    )
+    yield 45, _fails("key-mismatch", leaf, above, key=world.leaf().key)
+    yield 46, _fails("leaf-not-first", above, leaf, key=leaf.key)

@@ -17,7 +17,7 @@ from typing import Any
 from cryptography import x509
 from pointsman.probes.verdict import Finding, Verdict
 from pointsman.probes.wire.tls.certificate import UNREADABLE, is_ca, quiet
-from pointsman.probes.wire.tls.facts import Handshake, TlsFacts, TlsPolicy, TlsTarget
+from pointsman.probes.wire.tls.facts import Handshake, TlsFacts, TlsPolicy, TlsTarget, VerifyError
 from pointsman.probes.wire.tls.judge import judge
 
 # what an issuer must write into a certificate, and verifiers do not ask for
@@ -96,9 +96,11 @@ def limbo(path: Path) -> list[Case]:
     return [Case(raw) for raw in json.loads(path.read_text())["testcases"]]
 
 
-def judged(case: Case, private: bool = False) -> tuple[Finding, ...]:
+def judged(
+    case: Case, private: bool = False, complaints: tuple[VerifyError, ...] = ()
+) -> tuple[Finding, ...]:
     """What we say of the case as if it had been served."""
-    shaken = Handshake(case.host, case.chain, version="TLSv1.3")
+    shaken = Handshake(case.host, case.chain, complaints, version="TLSv1.3")
     facts = TlsFacts(TlsTarget("192.0.2.1", 443, case.host), (shaken,))
     roots = "".join(case.raw["trusted_certs"])
     return judge(facts, TlsPolicy(now=case.now, roots_pem=roots, private_roots=private))
@@ -123,7 +125,8 @@ def _table(cases: list[Case], reasons: dict[str, str]) -> Iterator[str]:
     for case, findings in differing(cases):
         limbo_says = "accept" if case.must_pass else "refuse"
         we_say = max(findings, key=lambda one: one.verdict.badness)
-        yield f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {reasons.get(case.name, '')} |"
+        why = reasons.get(case.name, "")
+        yield f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {why} |"
 
 
 if __name__ == "__main__":

@@ -41,11 +41,11 @@ def for_servers(certificate: x509.Certificate) -> bool:
     return usage is None or any(one in _SERVERS for one in usage)
 
 
-def authority_causes(above: Sequence[x509.Certificate], leaf: x509.Certificate, host: str) -> Iterator[Cause]:
+def authority_causes(above: Sequence[x509.Certificate], leaf: x509.Certificate) -> Iterator[Cause]:
     """What the certificates above the leaf, bottom first, may not do; the trusted root may be the last."""
     yield from _may_sign(tuple(above))
     for index, certificate in enumerate(above):
-        name = forbidden_name(certificate, (leaf, *above[:index]), host)
+        name = forbidden_name(certificate, (leaf, *above[:index]))
         if name:
             yield fail(
                 "TLS047", f"{common_name(certificate.subject)} may not issue for {name} (name constraints)"
@@ -139,8 +139,14 @@ def key_ids_agree(child: x509.Certificate, parent: x509.Certificate) -> bool:
 
 def _key_ids_agree(child: x509.Certificate, parent: x509.Certificate, missing: bool) -> bool:
     wanted = extension(child, x509.AuthorityKeyIdentifier)
+    if wanted is None:
+        return missing
+    serial, issuers = wanted.authority_cert_serial_number, wanted.authority_cert_issuer or ()
+    names = [one.value for one in issuers if isinstance(one, x509.DirectoryName)]
+    if (serial is not None and serial != parent.serial_number) or (names and parent.issuer not in names):
+        return False
     given = extension(parent, x509.SubjectKeyIdentifier)
-    if wanted is None or wanted.key_identifier is None or given is None:
+    if wanted.key_identifier is None or given is None:
         return missing
     return wanted.key_identifier == given.digest
 

@@ -143,14 +143,14 @@ def extra_causes(chain: Sequence[x509.Certificate], form: ChainShape, now: datet
 
 
 def path_causes(
-    chain: Sequence[x509.Certificate], form: ChainShape, roots: Roots, host: str, policy: TlsPolicy
+    chain: Sequence[x509.Certificate], form: ChainShape, roots: Roots, now: datetime
 ) -> Iterator[Cause]:
     """Why no valid path was found, read from the longest one that signatures allow."""
     leaf, top, above = chain[0], chain[form.path[-1]], form.above(chain)
-    yield from date_causes(above, policy.now)
+    yield from date_causes(above, now)
     anchor = form.anchor if form.anchor is not None and form.anchor not in (leaf, *above) else None
     complete = (*above, anchor) if anchor is not None else above
-    yield from authority_causes(complete, leaf, host)
+    yield from authority_causes(complete, leaf)
     yield from form_causes((leaf, *complete))
     if form.anchor is None:
         broken = next((name for name in roots.broken if name in (top.issuer, top.subject)), None)
@@ -166,7 +166,7 @@ def path_causes(
             yield fail("TLS015", f"ends at {common_name(top.subject)}, which is no trusted root")
         else:
             yield _missing_issuer(chain, form, top)
-    elif policy.now > form.anchor.not_valid_after_utc:
+    elif now > form.anchor.not_valid_after_utc:
         yield fail("TLS015", f"the root {common_name(form.anchor.subject)} has expired")
 
 

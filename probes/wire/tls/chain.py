@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 
 from cryptography import x509
 from cryptography.x509 import verification
@@ -104,16 +105,18 @@ class ChainShape:
         return self.anchor if self.anchor != chain[0] else None
 
 
-def shape(chain: Sequence[x509.Certificate], roots: Roots, now: datetime) -> ChainShape:
+def shape(
+    chain: Sequence[x509.Certificate], roots: Roots, now: datetime, proven: Sequence[x509.Certificate] = ()
+) -> ChainShape:
     """The way up from the leaf that clients would like best: to a root, sound at that time, the longest.
 
-    ``chain`` must not be empty.
+    ``chain`` must not be empty. ``proven`` is a path that a verifier has found: its signatures hold.
     """
     first: dict[x509.Certificate, int] = {}
     for index, certificate in enumerate(chain):
         first.setdefault(certificate, index)
     duplicates = tuple(index for index, certificate in enumerate(chain) if first[certificate] != index)
-    way = _Search(chain, tuple(first.values()), roots, now).climb((0,), sound=True)
+    way = _Search(chain, tuple(first.values()), roots, now, proven).climb((0,), sound=True)
     used = {*way.path, *duplicates}
     return ChainShape(
         path=way.path,
@@ -139,10 +142,19 @@ class _Search:
     """The search for the best way up; it gives up after so many steps."""
 
     def __init__(
-        self, chain: Sequence[x509.Certificate], positions: tuple[int, ...], roots: Roots, now: datetime
+        self,
+        chain: Sequence[x509.Certificate],
+        positions: tuple[int, ...],
+        roots: Roots,
+        now: datetime,
+        proven: Sequence[x509.Certificate],
     ) -> None:
         self._chain, self._positions, self._roots, self._now = chain, positions, roots, now
+        self._proven = set(pairwise(proven))
         self._steps = _MOST_STEPS
+
+    def _signed(self, child: x509.Certificate, parent: x509.Certificate) -> bool:
+        return (child, parent) in self._proven or signed_by(child, parent)
 
     def climb(self, path: tuple[int, ...], sound: bool) -> _Way:
         """The best way that begins with ``path``; ``sound``: nothing is wrong with what is below its end."""
@@ -152,14 +164,14 @@ class _Search:
         sound = sound and self._valid(top) and not _weakly_signed(top)
         best = _Way(path, None, sound)
         for root in self._roots.by_subject.get(top.issuer, ()):
-            if signed_by(top, root):
+            if self._signed(top, root):
                 best = max(best, _Way(path, root, sound and self._valid(root)), key=lambda way: way.rank)
         self._steps -= 1
         if len(path) >= LONGEST_PATH or self._steps <= 0:
             return best
         for position in self._positions:
             parent = self._chain[position]
-            if position in path or top.issuer != parent.subject or not signed_by(top, parent):
+            if position in path or top.issuer != parent.subject or not self._signed(top, parent):
                 continue
             best = max(best, self.climb((*path, position), sound), key=lambda way: way.rank)
         return best
@@ -176,57 +188,62 @@ def _weakly_signed(certificate: x509.Certificate) -> bool:
 @dataclass(frozen=True, slots=True)
 class Validation:
     """``profile`` is strict, private (only the laxer profile accepts) or empty: refused, ``words`` say
-    why.
+    why. ``path`` is the one that the strict profile found, from the leaf to the root.
     """
 
     profile: str
     words: str = ""
+    path: tuple[x509.Certificate, ...] = ()
 
 
-def validate(
+def validate(chain: Sequence[x509.Certificate], roots: Roots, name: str, now: datetime) -> Validation:
+    """Whether the chain is valid for ``name`` at that time, by the web's rules.
+
+    The words of a refusal mislead: derive the cause.
+    """
+    path = _verified(roots, name, now, chain[0], chain[1:], lax=False)
+    return Validation("", path) if isinstance(path, str) else Validation("strict", path=path)
+
+
+def validate_laxly(
     chain: Sequence[x509.Certificate],
     form: ChainShape,
     roots: Roots,
     name: str,
-    policy_now: datetime,
-    lax: bool,
+    refused: Validation,
+    now: datetime,
 ) -> Validation:
-    """Whether the chain is valid for ``name`` at that time. The words of a refusal mislead: derive the cause.
+    """The same by a laxer profile, where the strict one has ``refused``; what CAs may do it leaves to us.
 
-    With ``lax`` a laxer profile is tried second, on the path of ``form`` alone; it leaves what CAs may do to
-    our own checks.
+    Only the path of ``form`` is tried: with strangers in the chain the verifier's may be another, and go
+    unchecked.
     """
+    if form.anchor is None:
+        return refused
+    path = _verified(roots, name, now, chain[0], form.above(chain), lax=True)
+    return refused if isinstance(path, str) else Validation("private", refused.words)
+
+
+def _verified(
+    roots: Roots,
+    name: str,
+    now: datetime,
+    leaf: x509.Certificate,
+    above: Sequence[x509.Certificate],
+    lax: bool,
+) -> tuple[x509.Certificate, ...] | str:
+    if roots.store is None:
+        return "none of the trusted roots can be read"
+    builder = verification.PolicyBuilder().store(roots.store).time(now).max_chain_depth(LONGEST_PATH)
+    if lax:
+        ca_policy, leaf_policy = _lax_policies()
+        builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy)
     try:
         address = as_address(name)
         subject = x509.IPAddress(address) if address else x509.DNSName(ascii_name(name))
-    except UNREADABLE as error:
-        return Validation("", f"{type(error).__name__}: {error}")
-    if roots.store is None:
-        return Validation("", "none of the trusted roots can be read")
-    builder = verification.PolicyBuilder().store(roots.store).time(policy_now).max_chain_depth(LONGEST_PATH)
-    words = _refusal(builder, subject, chain[0], chain[1:])
-    if not words:
-        return Validation("strict")
-    if lax and form.anchor is not None:
-        # only our own path: with strangers in the chain the verifier's may be another, and go unchecked
-        ca_policy, leaf_policy = _lax_policies()
-        builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy)
-        if not _refusal(builder, subject, chain[0], form.above(chain)):
-            return Validation("private", words)
-    return Validation("", words)
-
-
-def _refusal(
-    builder: verification.PolicyBuilder,
-    subject: x509.DNSName | x509.IPAddress,
-    leaf: x509.Certificate,
-    above: Sequence[x509.Certificate],
-) -> str:
-    try:
-        builder.build_server_verifier(subject).verify(leaf, list(above))
+        return tuple(builder.build_server_verifier(subject).verify(leaf, list(above)))
     except (verification.VerificationError, *UNREADABLE) as error:
         return str(error) or type(error).__name__
-    return ""
 
 
 @lru_cache(maxsize=1)

@@ -13,18 +13,18 @@ from .certificate import common_name, extension
 _MOST_PAIRS = 20_000
 
 
-def forbidden_name(authority: x509.Certificate, below: Sequence[x509.Certificate], host: str) -> str:
+def forbidden_name(authority: x509.Certificate, below: Sequence[x509.Certificate]) -> str:
     """A name that ``authority`` may not sign for and that stands in a certificate below it; empty: none.
 
-    ``below`` are the path's certificates under it, the leaf first. ``host`` counts as a name of the leaf. CAs
-    that issued themselves are left out, as the RFC has it. Of mail addresses, URIs and other names nothing
-    is said, nor of more addresses than anybody constrains: the verifier looks at those.
+    ``below`` are the path's certificates under it, the leaf first. CAs that issued themselves are left out,
+    as the RFC has it. Of mail addresses, URIs and other names nothing is said, nor of more addresses than
+    anybody constrains: the verifier looks at those.
     """
     constraints = extension(authority, x509.NameConstraints)
     if constraints is None:
         return ""
     permitted, excluded = _Trees(constraints.permitted_subtrees), _Trees(constraints.excluded_subtrees)
-    for name in _names(below, host):
+    for name in _names(below):
         if permitted.concern(name) and not permitted.hold(name):
             return _shown(name)
         if excluded.hold(name) or excluded.could_be(name):
@@ -88,16 +88,13 @@ def constrains_directory_names(authority: x509.Certificate) -> bool:
     return any(isinstance(tree, x509.DirectoryName) for tree in trees)
 
 
-def _names(below: Sequence[x509.Certificate], host: str) -> Iterator[x509.GeneralName]:
+def _names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:
     for depth, certificate in enumerate(below):
         if depth and certificate.subject == certificate.issuer:
             continue
         if certificate.subject.rdns:
             yield x509.DirectoryName(certificate.subject)
-        names = extension(certificate, x509.SubjectAlternativeName)
-        yield from names or ()
-        if not depth and host and names is None and host.isascii():
-            yield x509.DNSName(host)
+        yield from extension(certificate, x509.SubjectAlternativeName) or ()
 
 
 def _bare(name: str) -> str:

@@ -103,10 +103,10 @@ def _blocks(path: Path) -> Iterator[_Block]:
     for number, line in enumerate(_lines(path), start=1):
         mark = _MARK.fullmatch(line.strip())
         if mark is None:
-            if begun is not None:
-                body.append(line.strip())
-            else:
+            if begun is None or "-----" in line:
                 _comment(path, number, line)
+            else:
+                body.append(line.strip())
             continue
         edge, kind = mark.group(1), mark.group(2)
         if edge == "BEGIN":
@@ -237,9 +237,10 @@ def judge_pem(chain: PemChain, host: str, policy: TlsPolicy) -> tuple[Finding, .
     """
     subject = Endpoint(chain.name, clean(host, 255))
     lines = tuple(f"{index} {certificate_line(text)}" for index, text in enumerate(chain.chain))
-    command = (
-        f"openssl crl2pkcs7 -nocrl -certfile {shlex.quote(chain.name)} | openssl pkcs7 -print_certs -noout"
-    )
+    command = ""
+    if chain.path and clean(chain.path, len(chain.path) + 1) == chain.path:
+        quoted = shlex.quote(chain.path)
+        command = f"openssl crl2pkcs7 -nocrl -certfile {quoted} | openssl pkcs7 -print_certs -noout"
     parsed = readable(chain.chain)
     if isinstance(parsed, Cause):
         return to_findings([parsed], subject, lines, command)

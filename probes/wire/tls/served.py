@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography import x509
 
@@ -22,13 +23,16 @@ from .certificate import (
     UNREADABLE,
     UnreadableChainError,
     alternative_names,
-    common_name,
+    covers,
     parse_chain,
     quiet,
 )
-from .chain import ChainShape, Validation, parse_roots, shape, validate
+from .chain import ChainShape, Validation, parse_roots, shape, validate, validate_laxly
 from .constraints import constrains_directory_names
 from .facts import TlsPolicy, VerifyError
+
+# the first label of a host that stands for all of a wildcard's
+_ANY_LABEL = "pointsman"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,37 +77,82 @@ def judge_chain(
 def _judged(
     chain: Sequence[x509.Certificate], host: str, policy: TlsPolicy, complaints: Sequence[VerifyError]
 ) -> ChainVerdict:
+    leaf = chain[0]
+    analysis = _analysed(tuple(chain), _name_to_verify(leaf, host), policy)
+    causes = [*leaf_causes(leaf, host, policy), *analysis.causes]
+    doubtful = any(cause.verdict in (Verdict.FAIL, Verdict.UNKNOWN) for cause in causes)
+    if analysis.unexplained is not None and not doubtful:
+        causes.append(analysis.unexplained)
+    disputed = doubtful or any(cause.rule == "TLS048" for cause in causes)
+    if analysis.accepted and complaints and not disputed:
+        causes.append(_disagreement(complaints))
+    left = span(leaf.not_valid_after_utc - policy.now)
+    return ChainVerdict(tuple(causes), f"{analysis.headline}, {left}", analysis.issuer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Analysis:
+    """What is so of a chain for every host that its certificate is for."""
+
+    causes: tuple[Cause, ...]
+    accepted: bool = False
+    unexplained: Cause | None = None
+    headline: str = ""
+    issuer: x509.Certificate | None = None
+
+
+@lru_cache(maxsize=1024)
+def _analysed(chain: tuple[x509.Certificate, ...], name: str, policy: TlsPolicy) -> _Analysis:
     roots = parse_roots(policy.roots_pem)
-    leaf, form = chain[0], shape(chain, roots, policy.now)
-    issuer = form.issuer(chain)
-    causes = list(leaf_causes(leaf, host, policy))
-    causes += strength_causes(leaf, form.above(chain), form.anchor, public=not policy.private_roots)
-    causes += order_causes(chain, form)
+    validation = validate(chain, roots, name, policy.now)
+    form = shape(chain, roots, policy.now, validation.path)
+    if not validation.profile and policy.private_roots:
+        validation = validate_laxly(chain, form, roots, name, validation, policy.now)
+    public = not policy.private_roots
+    causes = [*strength_causes(chain[0], form.above(chain), form.anchor, public), *order_causes(chain, form)]
+    unexplained = None
     if not roots:
         causes.append(unknown("TLS019", "no trusted roots were given to judge the chain by"))
-        return ChainVerdict(tuple(causes), issuer=issuer)
-    validation = validate(chain, form, roots, host or _some_name(leaf), policy.now, policy.private_roots)
-    if validation.profile:
-        causes += _accepted(chain, form, validation, host, policy)
-        if complaints and not any(
-            cause.verdict is Verdict.FAIL or cause.rule == "TLS048" for cause in causes
-        ):
-            causes.append(_disagreement(complaints))
+    elif validation.profile:
+        causes += _accepted(chain, form, validation, policy)
     else:
-        causes += path_causes(chain, form, roots, host, policy)
-        if not any(cause.verdict in (Verdict.FAIL, Verdict.UNKNOWN) for cause in causes):
-            causes.append(_unexplained(chain, form, validation))
-    return ChainVerdict(tuple(causes), _headline(leaf, form, validation, policy), issuer)
+        causes += path_causes(chain, form, roots, policy.now)
+        unexplained = _unexplained(chain, form, validation)
+    return _Analysis(
+        tuple(causes),
+        bool(validation.profile),
+        unexplained,
+        _headline(form, validation),
+        form.issuer(chain),
+    )
+
+
+def _name_to_verify(leaf: x509.Certificate, host: str) -> str:
+    """The name to verify the chain by: the host, or one that stands for all hosts of a wildcard.
+
+    Whether the certificate is for the host at all is told apart from whether its chain holds: for a host that
+    it is not for, and for none, a name of its own is taken.
+    """
+    names = alternative_names(leaf) or ((), ())
+    if host and covers(leaf, host):
+        zone = host.partition(".")[2]
+        exact = host in (name.lower() for name in (*names[0], *names[1]))
+        return (
+            host
+            if exact or f"*.{zone}" not in (name.lower() for name in names[0])
+            else f"{_ANY_LABEL}.{zone}"
+        )
+    return next((name.replace("*", _ANY_LABEL) for name in (*names[0], *names[1])), host)
 
 
 def _accepted(
-    chain: Sequence[x509.Certificate], form: ChainShape, validation: Validation, host: str, policy: TlsPolicy
+    chain: Sequence[x509.Certificate], form: ChainShape, validation: Validation, policy: TlsPolicy
 ) -> Iterator[Cause]:
     above = _up_to_the_root(form, chain)
     path = (chain[0], *above)
     if validation.profile == "private":
         # the laxer profile leaves to us what CAs may do
-        yield from authority_causes(above, chain[0], host)
+        yield from authority_causes(above, chain[0])
         yield from form_causes(path)
     else:
         for words in wrong_key_ids(path):
@@ -131,12 +180,6 @@ def _up_to_the_root(form: ChainShape, chain: Sequence[x509.Certificate]) -> tupl
     return (*above, form.anchor)
 
 
-def _some_name(leaf: x509.Certificate) -> str:
-    """A name of the leaf's own, where the host is not known: the verifier wants one."""
-    names = alternative_names(leaf) or ((), ())
-    return next((name.replace("*", "pointsman") for name in (*names[0], *names[1])), "")
-
-
 def _disagreement(complaints: Sequence[VerifyError]) -> Cause:
     first = complaints[0]
     return warn(
@@ -146,14 +189,8 @@ def _disagreement(complaints: Sequence[VerifyError]) -> Cause:
     )
 
 
-def _headline(leaf: x509.Certificate, form: ChainShape, validation: Validation, policy: TlsPolicy) -> str:
+def _headline(form: ChainShape, validation: Validation) -> str:
     between = len(form.path) - 1 - form.root_sent
     middle = "no intermediate" if not between else f"{between} intermediate{'s' if between > 1 else ''}"
     root = "root known" if validation.profile == "strict" else "private root known"
-    return ", ".join(("leaf", middle, root, span(leaf.not_valid_after_utc - policy.now)))
-
-
-def named_as(leaf: x509.Certificate) -> str:
-    """What to call it: its common name, else its first alternative name."""
-    names = alternative_names(leaf) or ((), ())
-    return common_name(leaf.subject) if leaf.subject.rdns else next(iter((*names[0], *names[1])), "no name")
+    return ", ".join(("leaf", middle, root))
