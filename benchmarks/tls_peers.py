@@ -204,8 +204,9 @@ def limbo_part() -> str:
     rows += [f"| accept | refuse | {', '.join(names)} | {why} |" for why, names in REFUSED.items()]
     words = (
         f"Of the rest we accept {accepted} that limbo has refused (some with the warning "
-        f"`client-dependent`), and refuse {refused} that it has accepted, for the reasons below. Under roots of your own "
-        f"{len(PRIVATE_ALSO)} more are accepted, because private PKI does so and clients do not mind."
+        f"`client-dependent`), and refuse {refused} that it has accepted, for the reasons below. "
+        f"Under roots of your own {len(PRIVATE_ALSO)} more are accepted, because private PKI does so and "
+        "clients do not mind."
     )
     return "\n".join(
         [LIMBO_BEGIN, "", words, "", *_heading("limbo", "we", "cases", "why"), *rows, "", LIMBO_END]

@@ -114,7 +114,8 @@ def _moved_behind_a_cache(servers: NameServers, name: str) -> None:
 def _server_lost(servers: NameServers, name: str) -> None:
     cached(servers, name, "A", "AAAA", "CNAME", "HTTPS", server=UNBOUND2)
     servers.mute()
-    time.sleep(1.1)
+    # Unbound counts in whole seconds
+    time.sleep(2.1)
 
 
 def signatures_expired(zone: Zone) -> Zone:
@@ -370,7 +371,7 @@ SITUATIONS: tuple[Situation, ...] = (
         WARN,
         Zone("slow.test", (f"www 60 A {OLD}",), (SLOW,)),
         says="took ",
-        shows=r"Query time: [67]\d\d msec",
+        shows=r"Query time: ([6-9]\d\d|\d{4}) msec",
         policy={"slow_ms": 500.0},
         extras=(),
     ),

@@ -22,7 +22,7 @@ from .lanes import Clock, Done, Lane, Pending
 from .records import MalformedError
 from .servers import Server
 from .streams import failure_of
-from .wire import Question, Reply, Written, answers_the_question, is_truncated
+from .wire import Question, Reply, Written, answers_the_question
 
 Read = Callable[[bytes, Question, Written], Reply]
 
@@ -31,6 +31,7 @@ _MOST_PER_SOCKET = 100
 _MOST_PER_SERVER = 100
 _FIRST_SOCKETS, _MOST_SOCKETS = 4, 16
 _NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
+_TRUNCATED = 0x02  # the TC bit, in a header's third byte
 _TICK_S = 0.02
 _BURST = 50
 _LARGEST_DATAGRAM = 4096
@@ -63,10 +64,7 @@ class _Socket:
                 data, source = receive(_LARGEST_DATAGRAM)
             except OSError:
                 return
-            if len(data) < 12:
-                self._owner.stranger(source)
-                continue
-            pending = self.pending.get(data[0] << 8 | data[1])
+            pending = self.pending.get(int.from_bytes(data[:2], "big"))
             if pending is None or (pending.lane.source != source and pending.lane.source != _bare(source)):
                 self._owner.stranger(source)
                 continue
@@ -86,7 +84,8 @@ class Datagrams:
     def __init__(self, read: Read, cut_short: Callable[[Pending], None]) -> None:
         self._read = read
         self._cut_short = cut_short
-        self._sockets: dict[socket.AddressFamily, list[_Socket]] = {}
+        # by whether it is IPv6: an enum as the key costs a call for each question
+        self._sockets: dict[bool, list[_Socket]] = {}
         self._lanes: dict[Server, Lane] = {}
         self._by_source: dict[tuple[str, int], Lane] = {}
         self._crowded: deque[Lane] = deque()
@@ -132,7 +131,7 @@ class Datagrams:
                 )
                 continue
             try:
-                chosen = self._choose(lane.family)
+                chosen = self._choose(lane)
             except OSError as error:
                 failed = failure_of(error)
                 self._fail(waiting.popleft(), failed.kind, failed.detail)
@@ -143,22 +142,22 @@ class Datagrams:
                 return
             self._begin(waiting.popleft(), chosen)
 
-    def _choose(self, family: socket.AddressFamily) -> _Socket | None:
+    def _choose(self, lane: Lane) -> _Socket | None:
         """A socket with room, each in its turn; None where all are full."""
-        sockets = self._sockets.get(family) or self._open_first(family)
+        sockets = self._sockets.get(lane.ipv6) or self._open_first(lane)
         for _ in sockets:
             self._turn = turn = (self._turn + 1) % len(sockets)
             if len(sockets[turn].pending) < _MOST_PER_SOCKET:
                 return sockets[turn]
         if len(sockets) < _MOST_SOCKETS:
-            sockets.append(_Socket(self, family))
+            sockets.append(_Socket(self, lane.family))
             return sockets[-1]
         return None
 
-    def _open_first(self, family: socket.AddressFamily) -> list[_Socket]:
-        sockets = self._sockets[family] = [_Socket(self, family)]
+    def _open_first(self, lane: Lane) -> list[_Socket]:
+        sockets = self._sockets[lane.ipv6] = [_Socket(self, lane.family)]
         while len(sockets) < _FIRST_SOCKETS:
-            sockets.append(_Socket(self, family))
+            sockets.append(_Socket(self, lane.family))
         return sockets
 
     def _new_id(self) -> int:
@@ -175,15 +174,14 @@ class Datagrams:
         pending.message_id, pending.socket = number, chosen
         pending.sent_at = now
         pending.until = min(now + pending.timeout_s, pending.clock.until or pending.clock.start(now))
-        pending.resends = 0
         pending.resend_at = now + _RESENDS[0] * (pending.until - now)
         chosen.pending[number] = pending
         pending.lane.in_flight += 1
         self._send(pending)
 
     def _send(self, pending: Pending) -> None:
-        written = pending.written
-        message = written.message(pending.message_id.to_bytes(2, "big"), edns=not pending.without_edns)
+        number, written = pending.message_id.to_bytes(2, "big"), pending.written
+        message = written.message(number, edns=False) if pending.without_edns else number + written.body
         pending.tries += 1
         assert pending.socket is not None
         try:
@@ -264,7 +262,7 @@ class Datagrams:
             pending.trouble = "answers came, none to this question"
             return
         lane = pending.lane
-        if is_truncated(data):
+        if data[2] & _TRUNCATED:
             lane.answered += 1
             self._end(pending)
             self._cut_short(pending)
@@ -296,7 +294,8 @@ class Datagrams:
                 **fields,
             )
         )
-        self._room(lane)
+        if lane.waiting or self._crowded:
+            self._room(lane)
 
     def _next_try_now(self, pending: Pending) -> None:
         """What cannot be read will not become readable: ask again at once, as often as for a lost one."""

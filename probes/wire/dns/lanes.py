@@ -42,13 +42,17 @@ class Clock:
 
 
 class Pending:
-    """A question on its way."""
+    """A question on its way.
 
-    __slots__ = (
-        "clock", "done", "lane", "message_id", "question", "resend_at",
-        "resends", "sent_at", "socket", "timeout_s",
-        "tries", "trouble", "until", "without_edns", "written",
-    )  # fmt: skip
+    What is not yet so stands at the class, because making thousands of these is a part of what asking costs.
+    """
+
+    socket: Carrier | None = None
+    message_id = 0
+    sent_at = until = resend_at = 0.0
+    tries = resends = 0
+    without_edns = False
+    trouble = ""
 
     def __init__(
         self, lane: Lane, question: Question, written: Written, timeout_s: float, clock: Clock, done: Done
@@ -59,14 +63,6 @@ class Pending:
         self.timeout_s = timeout_s
         self.clock = clock
         self.done = done
-        self.message_id = 0
-        self.socket: Carrier | None = None
-        self.sent_at = self.until = 0.0
-        self.tries = 0
-        self.resends = 0
-        self.resend_at = 0.0
-        self.without_edns = False
-        self.trouble = ""
 
 
 class Lane:
@@ -77,6 +73,7 @@ class Lane:
         "destination",
         "family",
         "in_flight",
+        "ipv6",
         "server",
         "source",
         "strangers",
@@ -89,6 +86,7 @@ class Lane:
         self.destination = socket_address(server)
         self.source = (self.destination[0], self.destination[1])
         self.family = socket.AF_INET6 if server.ipv6 else socket.AF_INET
+        self.ipv6 = server.ipv6
         self.waiting: deque[Pending] = deque()
         self.in_flight = 0
         self.answered = self.unanswered = self.strangers = 0

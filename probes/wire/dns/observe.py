@@ -83,7 +83,7 @@ class _Gathering:
         for number, (text, kind) in enumerate(self._asked):
             server = server_or_reason(text)
             for place, type_name in enumerate(target.types):
-                question = Question(target.name, type_name, recurse=kind == RESOLVER)
+                question = Question(target.name, type_name, kind == RESOLVER)
                 self._ask(asker, server, question, self._answers[number], place)
             if kind == AUTHORITATIVE:
                 self._ask_soa(asker, text, server, number, zones)

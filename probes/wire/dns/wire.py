@@ -37,6 +37,7 @@ _NOT_SHOWN = frozenset({41, 46, 50, 250})
 
 _header = struct.Struct("!HHHHHH")
 _record = struct.Struct("!HHIH")
+_five_numbers = struct.Struct("!IIIII")
 _plain_name = re.compile(r"(?:[A-Za-z0-9_*-]{1,63}\.)+")
 
 
@@ -57,36 +58,37 @@ class Question(NamedTuple):
 
 
 class Written:
-    """A question's bytes behind the id, in parts; ``owner`` is the name as replies write it, if plain."""
+    """A question's bytes: ``body`` stands behind the id, ``section`` is the part that a reply repeats.
 
-    __slots__ = ("extension", "flags", "owner", "section")
+    ``end`` is where that part ends in a message; ``owner`` is the name as replies write it, if plain.
+    """
 
-    def __init__(self, flags: bytes, section: bytes, extension: bytes, owner: str) -> None:
-        self.flags = flags
+    __slots__ = ("body", "end", "owner", "section")
+
+    def __init__(self, body: bytes, section: bytes, owner: str) -> None:
+        self.body = body
         self.section = section
-        self.extension = extension
+        self.end = 12 + len(section)
         self.owner = owner
 
     def message(self, message_id: bytes, *, edns: bool = True) -> bytes:
         """The whole message."""
         if edns:
-            return b"".join((message_id, self.flags, _WITH_ONE_EXTRA, self.section, self.extension))
-        return b"".join((message_id, self.flags, _WITHOUT_EXTRA, self.section))
+            return message_id + self.body
+        return message_id + self.body[:2] + _WITHOUT_EXTRA + self.section
 
 
 def write(question: Question) -> Written:
     """The bytes of ``question``. Raises ValueError for what is no name, type or subnet."""
-    encoded, owner = name_to_wire(question.name)
-    section = encoded + (
-        _ASKED_TYPES.get(question.type) or type_number(question.type).to_bytes(2, "big") + _IN
-    )
+    name, kind, recurse, dnssec, unchecked, subnet, _ = question
+    encoded, owner = name_to_wire(name)
+    section = encoded + (_ASKED_TYPES.get(kind) or type_number(kind).to_bytes(2, "big") + _IN)
     # a resolver is asked with AD: that is how it is asked to say whether it validated (RFC 6840, 5.7)
-    flags = (0x0120 if question.recurse else 0) | (0x0010 if question.unchecked else 0)
+    flags = (b"\1\x30" if recurse else b"\0\x10") if unchecked else (b"\1\x20" if recurse else b"\0\0")
     extension = _PLAIN_EXTENSION
-    if question.dnssec or question.subnet:
-        options = _subnet_option(question.subnet) if question.subnet else b""
-        extension = _extension(question.dnssec, options)
-    return Written(flags.to_bytes(2, "big"), section, extension, owner)
+    if dnssec or subnet:
+        extension = _extension(dnssec, _subnet_option(subnet) if subnet else b"")
+    return Written(flags + _WITH_ONE_EXTRA + section + extension, section, owner)
 
 
 _IN = b"\0\1"
@@ -148,18 +150,14 @@ def answers_the_question(wire: bytes, written: Written) -> bool:
 
     A server that cannot read the question may leave it out of its complaint.
     """
-    if len(wire) < 12 or not wire[2] & 0x80:
+    found = wire[12 : written.end]
+    if found == written.section and wire[4:6] == _IN:
+        return wire[2] >= 0x80
+    if len(wire) < 12 or wire[2] < 0x80:
         return False
-    end = 12 + len(written.section)
-    if wire[4:6] == b"\0\1":
-        found = wire[12:end]
-        return found == written.section or found.lower() == written.section.lower()
+    if wire[4:6] == _IN:
+        return found.lower() == written.section.lower()
     return wire[4:6] == b"\0\0" and wire[3] & 0x0F in (1, 2, 4, 5)
-
-
-def is_truncated(wire: bytes) -> bool:
-    """Whether the TC bit is set."""
-    return bool(wire[2] & 0x02)
 
 
 class Reply(NamedTuple):
@@ -183,7 +181,7 @@ def read(wire: bytes, question: Question, written: Written) -> Reply:
 
 def beside_the_name(wire: bytes, written: Written) -> bytes:
     """A reply's bytes without its id and without the asked name: the type and all that follows."""
-    return wire[2:12] + wire[8 + len(written.section) :]
+    return wire[2:12] + wire[written.end - 4 :]
 
 
 class _Reading:
@@ -192,7 +190,7 @@ class _Reading:
     def __init__(self, wire: bytes, question: Question, written: Written) -> None:
         self._wire = wire
         self._question = question
-        self._at = 12 + len(written.section)
+        self._at = written.end
         self._own = written.owner
         self._names: dict[int, tuple[str, int]] = {}
         self._services: list[ServiceRecord] = []
@@ -330,7 +328,19 @@ class _Reading:
             if stop != end:
                 raise MalformedError("a name does not fill its record")
             return text if len(text) <= LONGEST_TEXT else clean(text, LONGEST_TEXT)
+        if number == 6:
+            return _soa(wire, at, end)
         return clean(foreign(number, wire, at, end).to_text(), LONGEST_TEXT)
+
+
+def _soa(wire: bytes, at: int, end: int) -> str:
+    """A SOA record's data as text."""
+    primary, at = name_at(wire, at)
+    mailbox, at = name_at(wire, at)
+    if at + 20 != end:
+        raise MalformedError("a SOA record of another length")
+    numbers = _five_numbers.unpack_from(wire, at)
+    return clean(f"{primary} {mailbox} {' '.join(map(str, numbers))}", LONGEST_TEXT)
 
 
 def _values(values: list[str]) -> tuple[str, ...]:
