@@ -12,8 +12,9 @@ from ..probes.engine import Job, Progress, run_jobs
 from ..probes.verdict import Endpoint, Result, Verdict
 from ..probes.wire.address import endpoint
 from .checks_cluster import routes_accepted
+from .checks_dns import dns_ttl
 from .checks_parity import DEADLINE_S, same_answers
-from .checks_wire import cache_warm_up, dns_ttl, error_watch, old_side_kept, requests, tls_chain
+from .checks_wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
 from .context import CheckContext, ProbeFunction
 from .view import GATES, Check, CheckResult, Gate
 from .yamlmarks import Marked, load_marked

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -18,10 +17,6 @@ from ..probes.watching.decision import WatchPolicy
 from ..probes.watching.state import WatchState
 from ..probes.watching.watch import Watch
 from ..probes.wire.address import endpoint
-from ..probes.wire.dns.facts import DnsPolicy, DnsTarget
-from ..probes.wire.dns.judge import judge as judge_dns
-from ..probes.wire.dns.observe import observe_many as observe_many_names
-from ..probes.wire.dns.state import ttl_state
 from ..probes.wire.http.facts import HttpExpectation, HttpFacts, HttpRequest
 from ..probes.wire.http.judge import judge as judge_http
 from ..probes.wire.http.observe import Session
@@ -34,7 +29,7 @@ from ..probes.wire.warm.facts import WarmPlan
 from ..probes.wire.warm.judge import judge as judge_warm
 from ..probes.wire.warm.observe import observe as observe_warm
 from .checks_cluster import ingress_findings
-from .context import Answer, CheckContext, expectation, requests_to, url
+from .context import Answer, CheckContext, expectation, requests_to, url, worth_a_second_look
 from .plan_model import CriticalPath, Plan
 from .view import Check
 
@@ -105,7 +100,7 @@ async def _ask(plan: Plan, wanted: Sequence[tuple[CriticalPath, HttpRequest]]) -
 
     await each(by_host.values(), ask_host, _AT_ONCE)
     late = [answers[number].error == "timeout" for number in range(len(wanted))]
-    for number in _worth_a_second_look(late):
+    for number in worth_a_second_look(late):
         await ask_host([number])
     return [(path, answers[number]) for number, (path, _) in enumerate(wanted)]
 
@@ -124,20 +119,11 @@ async def tls_chain(context: CheckContext, check: Check) -> Answer:
     policy = policy_for(targets[0], now=datetime.now(UTC), soak_s=plan.durations.soak)
     facts = await observe_many_chains(targets, concurrency=_HANDSHAKES_AT_ONCE)
     late = [any(item.error == "timeout" for item in one.named) for one in facts]
-    for number in _worth_a_second_look(late):
+    for number in worth_a_second_look(late):
         facts[number] = await observe_chain(targets[number])
     judged = await in_turns(facts, lambda one: judge_tls(one, policy))
     findings = tuple(item for found in judged for item in found)
     return Answer(_chain_headline(facts, findings), findings, {"tls": msgspec.to_builtins(facts)})
-
-
-def _worth_a_second_look(late: Sequence[bool]) -> list[int]:
-    """Those that were too late while all were asked: this machine may have been the slow one.
-
-    None where that is many of them, for then it is the other side.
-    """
-    numbers = [number for number, one in enumerate(late) if one]
-    return numbers if len(numbers) <= len(late) // 10 else []
 
 
 def _chain_headline(facts: Sequence[TlsFacts], findings: tuple[Finding, ...]) -> str:
@@ -181,42 +167,6 @@ async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
     cached = f", {hits} from a cache" if hits else ", no cache in between shows itself"
     headline = facts.stopped or f"{len(facts.fetches)} fetches of {len(urls)} URLs{cached}"
     return Answer(headline, findings, {"warm": msgspec.to_builtins(facts)})
-
-
-async def dns_ttl(context: CheckContext, check: Check) -> Answer:
-    """Every authoritative server serves the low TTL, and leads to the side that it should."""
-    plan = context.plan
-    servers, resolvers = plan.dns.authoritative, plan.dns.resolvers
-    policy = DnsPolicy(
-        low_ttl=plan.dns.low_ttl,
-        old_address=plan.old.address,
-        new_address=plan.new.address,
-        expect="new" if context.switched else "old",
-        old_also=plan.old.addresses[1:],
-        new_also=plan.new.addresses[1:],
-        # a slow answer is an answer: the gate asks what it says
-        slow_ms=math.inf,
-    )
-    targets = [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
-    facts = list(await observe_many_names(targets))
-    late = [
-        any(item.error == "timeout" for server in one.servers for item in server.answers) for one in facts
-    ]
-    for number in _worth_a_second_look(late):
-        (facts[number],) = await observe_many_names([targets[number]])
-    judged = await in_turns(facts, lambda one: judge_dns(one, policy))
-    findings = tuple(item for found in judged for item in found)
-    states = await in_turns(facts, lambda one: ttl_state(one, plan.dns.low_ttl))
-    order = {"high": 0, "unknown": 1, "low": 2}
-    headline = min(states, key=lambda state: order.get(state.state, 0)).headline
-    if len(states) > 1:
-        low = sum(state.state == "low" for state in states)
-        headline = f"low for {low} of {len(states)} hosts: {headline}"
-    verdict = worst(item.verdict for item in findings)
-    ttl_fine = all(state.state == "low" for state in states)
-    if ttl_fine and verdict not in (Verdict.PASS, Verdict.SKIP):
-        headline = next(item.summary for item in findings if item.verdict is verdict)
-    return Answer(headline, findings, {"dns": msgspec.to_builtins(facts)})
 
 
 async def error_watch(context: CheckContext, check: Check) -> Answer:

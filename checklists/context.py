@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,13 +23,16 @@ SnapshotSource = Callable[[], Snapshot]
 class CheckContext:
     """The plan, the cluster if there is one, and at which gate the checks are asked (None: just to see).
 
-    ``watch`` is the finished watch, for the gates after the switch.
+    ``watch`` is the finished watch, for the gates after the switch. ``low_since`` (epoch seconds) is when the
+    last server was seen with the low TTL in place of ``old_ttl`` seconds; None: nobody has waited for that.
     """
 
     plan: Plan
     snapshot: SnapshotSource | None = None
     gate: Gate | None = None
     watch: WatchState | None = None
+    low_since: float | None = None
+    old_ttl: float = 0.0
 
     @property
     def switched(self) -> bool:
@@ -81,3 +84,12 @@ def requests_to(
 def expectation(path: CriticalPath) -> HttpExpectation:
     """What counts as an answer of ``path``."""
     return HttpExpectation(statuses=path.statuses)
+
+
+def worth_a_second_look(late: Sequence[bool]) -> list[int]:
+    """Those that were too late while all were asked: this machine may have been the slow one.
+
+    None where that is many of them, for then it is the other side.
+    """
+    numbers = [number for number, one in enumerate(late) if one]
+    return numbers if len(numbers) <= len(late) // 10 else []

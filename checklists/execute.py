@@ -206,7 +206,14 @@ class Executor:
         checks = checks_of(self.state.checks, effect.gate)
         # by now the soak's own watch runs, which is never finished: this gate is about the one that was
         watch = (self._passed if effect.gate == "after-switch" else None) or self.watch
-        context = CheckContext(self.state.plan, self.ports.snapshots, effect.gate, watch)
+        context = CheckContext(
+            self.state.plan,
+            self.ports.snapshots,
+            effect.gate,
+            watch,
+            low_since=self.state.low_seen_at,
+            old_ttl=self.state.old_ttl,
+        )
         self.checking = tuple(check.id for check in checks)
 
         def progress(result: CheckResult) -> None:

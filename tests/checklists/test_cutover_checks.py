@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -170,6 +171,23 @@ async def test_the_ttl(small_world: SmallWorld) -> None:
     low = await ask(small_world, "dns-ttl")
     assert (low.verdict, low.headline) == (Verdict.PASS, "1 s on 1 of 1 name server")
     assert any("dig" in item.reproduce for item in low.findings)
+
+
+async def test_a_resolver_that_stretches_ttls_is_not_waited_for(small_world: SmallWorld) -> None:
+    await ask(small_world, "dns-ttl")
+    small_world.zone.set("store", 1, "A", "127.0.0.2")
+    plan, checklist = small_world.plan(), load_checklist("pre-cutover")
+
+    async def verdict_of(**known: float) -> tuple[Verdict, set[str]]:
+        context = CheckContext(plan, None, "before-switch", **known)  # type: ignore[arg-type]
+        (result,) = await run_checks(checklist, context, only=("dns-ttl",))
+        return result.verdict, {item.rule for item in result.findings if item.verdict is not Verdict.PASS}
+
+    # the resolver holds what it fetched before: nobody has waited, so that decides
+    assert await verdict_of() == (Verdict.FAIL, {"DNS024"})
+    # the run has seen the low TTL everywhere for longer than the old one could be kept
+    assert await verdict_of(low_since=time.time() - 60, old_ttl=2.0) == (Verdict.WARN, {"DNS028"})
+    assert await verdict_of(low_since=time.time() - 60, old_ttl=3600.0) == (Verdict.FAIL, {"DNS024"})
 
 
 async def test_the_burst(small_world: SmallWorld) -> None:
