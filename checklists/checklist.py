@@ -12,6 +12,7 @@ from ..probes.engine import Job, Progress, run_jobs
 from ..probes.verdict import Endpoint, Result, Verdict
 from ..probes.wire.address import endpoint
 from .checks_cluster import routes_accepted
+from .checks_parity import DEADLINE_S, same_answers
 from .checks_wire import cache_warm_up, dns_ttl, error_watch, old_side_kept, requests, tls_chain
 from .context import CheckContext, ProbeFunction
 from .view import GATES, Check, CheckResult, Gate
@@ -19,6 +20,7 @@ from .yamlmarks import Marked, load_marked
 
 __all__ = ["CheckContext", "Checklist", "load_checklist", "run_checks"]
 
+_SECONDS_A_REQUEST = 0.25
 _BUILTIN = Path(__file__).parent / "builtin"
 
 
@@ -32,6 +34,7 @@ class _Probe:
 PROBES: Mapping[str, _Probe] = {
     "routes-accepted": _Probe(routes_accepted),
     "requests": _Probe(requests, deadline_s=60.0),
+    "parity": _Probe(same_answers, ("rounds", "rate_per_s"), deadline_s=DEADLINE_S),
     "tls-chain": _Probe(tls_chain),
     "cache-warm-up": _Probe(cache_warm_up, ("passes", "rate_per_s"), deadline_s=120.0),
     "dns-ttl": _Probe(dns_ttl),
@@ -135,7 +138,10 @@ def _job(check: Check, context: CheckContext, headlines: dict[str, str]) -> Job:
     plan = context.plan
     subject = Endpoint(endpoint(plan.new.address, plan.port), plan.hosts[0])
     run = partial(_run, check, context, headlines)
-    return Job(check.id, check.title, run, PROBES[check.probe].deadline_s, subject)
+    # many hosts are asked a few at a time, so they get more of it
+    requests = len(plan.hosts) * len(plan.paths)
+    deadline_s = PROBES[check.probe].deadline_s + _SECONDS_A_REQUEST * (requests - 1)
+    return Job(check.id, check.title, run, deadline_s, subject)
 
 
 async def _run(check: Check, context: CheckContext, headlines: dict[str, str]) -> Result:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 from cryptography import x509
 
+from ..probes.engine import each, in_turns
 from ..probes.verdict import Endpoint, Finding, Verdict, finding, worst
 from ..probes.watching import judge as watch_judge
 from ..probes.watching.decision import WatchPolicy
@@ -17,53 +20,99 @@ from ..probes.watching.watch import Watch
 from ..probes.wire.address import endpoint
 from ..probes.wire.dns.facts import DnsPolicy, DnsTarget
 from ..probes.wire.dns.judge import judge as judge_dns
-from ..probes.wire.dns.observe import observe as observe_dns
+from ..probes.wire.dns.observe import observe_many as observe_many_names
 from ..probes.wire.dns.state import ttl_state
 from ..probes.wire.http.facts import HttpExpectation, HttpFacts, HttpRequest
 from ..probes.wire.http.judge import judge as judge_http
-from ..probes.wire.http.observe import observe as observe_http
+from ..probes.wire.http.observe import Session
 from ..probes.wire.tls.facts import TlsFacts, TlsTarget
 from ..probes.wire.tls.judge import judge as judge_tls
-from ..probes.wire.tls.observe import observe as observe_tls
+from ..probes.wire.tls.many import observe_many as observe_many_chains
+from ..probes.wire.tls.observe import observe as observe_chain
 from ..probes.wire.tls.observe import policy_for
 from ..probes.wire.warm.facts import WarmPlan
-from ..probes.wire.warm.observe import judge as judge_warm
+from ..probes.wire.warm.judge import judge as judge_warm
 from ..probes.wire.warm.observe import observe as observe_warm
 from .checks_cluster import ingress_findings
 from .context import Answer, CheckContext, expectation, requests_to, url
 from .plan_model import CriticalPath, Plan
 from .view import Check
 
-_AT_ONCE = 8
+# hosts that are asked at the same time on one side: a check must not be the load that it warns of
+_AT_ONCE = 16
+_HANDSHAKES_AT_ONCE = 3 * _AT_ONCE
+# so many in a row without any answer, and the rest is not asked: it would only wait as well
+_GIVE_UP_AFTER = 2 * _AT_ONCE
+_MOST_IN_HEADLINE = 6
+
+_Asked = tuple[CriticalPath, HttpFacts]
 
 
 async def requests(context: CheckContext, check: Check) -> Answer:
     """Each critical path of each host at the new side; the old side's status stands beside a difference."""
     plan = context.plan
-    new, old = await asyncio.gather(_ask(plan, plan.new.address), _ask(plan, plan.old.address))
-    findings: list[Finding] = []
-    words = []
-    for (path, facts), (_, old_facts) in zip(new, old, strict=True):
-        judged = judge_http(facts, expectation(path))
-        findings += judged
-        shown = str(facts.status) if facts.status is not None else facts.error
-        if worst(item.verdict for item in judged) is not Verdict.PASS:
-            before = old_facts.status if old_facts.status is not None else old_facts.error
-            shown += f" (old {before})"
-        host = f"{facts.request.host}" if len(plan.hosts) > 1 else ""
-        words.append(f"{host}{path.path} {shown}")
-    facts_json = {"new": msgspec.to_builtins([facts for _, facts in new])}
-    return Answer("  ".join(words), tuple(findings), facts_json)
+    new = await _ask(plan, requests_to(plan, plan.new.address))
+    judged = await in_turns(new, lambda asked: judge_http(asked[1], expectation(asked[0])))
+    doubtful = [
+        number
+        for number, found in enumerate(judged)
+        if worst(item.verdict for item in found) is not Verdict.PASS
+    ]
+    at_old = requests_to(plan, plan.old.address)
+    old = await _ask(plan, [at_old[number] for number in doubtful])
+    before = {number: _shown(facts) for number, (_, facts) in zip(doubtful, old, strict=True)}
+    few = len(new) <= _MOST_IN_HEADLINE
+    words = [] if few else [f"{len(new) - len(doubtful)} of {len(new)} as expected"]
+    named = range(len(new)) if few else doubtful[:3]
+    words += [_told(plan, *new[number], before.get(number)) for number in named]
+    findings = tuple(item for found in judged for item in found)
+    return Answer("  ".join(words), findings, {"new": msgspec.to_builtins([facts for _, facts in new])})
 
 
-async def _ask(plan: Plan, address: str) -> list[tuple[CriticalPath, HttpFacts]]:
-    gate = asyncio.Semaphore(_AT_ONCE)
+def _told(plan: Plan, path: CriticalPath, facts: HttpFacts, old: str | None) -> str:
+    host = facts.request.host if len(plan.hosts) > 1 else ""
+    return f"{host}{path.path} {_shown(facts)}" + (f" (old {old})" if old is not None else "")
 
-    async def one(path: CriticalPath, request: HttpRequest) -> tuple[CriticalPath, HttpFacts]:
-        async with gate:
-            return path, await observe_http(request)
 
-    return list(await asyncio.gather(*(one(path, request) for path, request in requests_to(plan, address))))
+def _shown(facts: HttpFacts) -> str:
+    return str(facts.status) if facts.status is not None else facts.error
+
+
+async def _ask(plan: Plan, wanted: Sequence[tuple[CriticalPath, HttpRequest]]) -> list[_Asked]:
+    """The answers in order. The paths of a host go over one connection, and not many hosts at once.
+
+    Raises UserError where the plan's roots cannot be read.
+    """
+    by_host: dict[str, list[int]] = {}
+    for number, (_, request) in enumerate(wanted):
+        by_host.setdefault(request.host, []).append(number)
+    answers: dict[int, HttpFacts] = {}
+    silent = 0
+
+    async def ask_host(numbers: list[int]) -> None:
+        nonlocal silent
+        session = Session(plan.tls.ca_file or None, keep=True)
+        try:
+            for number in numbers:
+                request = wanted[number][1]
+                if silent >= _GIVE_UP_AFTER:
+                    answers[number] = _not_asked(request)
+                    continue
+                answers[number] = await session.observe(request)
+                silent = silent + 1 if answers[number].error in ("timeout", "unreachable") else 0
+        finally:
+            await session.aclose()
+
+    await each(by_host.values(), ask_host, _AT_ONCE)
+    late = [answers[number].error == "timeout" for number in range(len(wanted))]
+    for number in _worth_a_second_look(late):
+        await ask_host([number])
+    return [(path, answers[number]) for number, (path, _) in enumerate(wanted)]
+
+
+def _not_asked(request: HttpRequest) -> HttpFacts:
+    detail = f"not asked: {_GIVE_UP_AFTER} requests in a row had no answer from {request.endpoint}"
+    return HttpFacts(request=request, error="local", error_detail=detail)
 
 
 async def tls_chain(context: CheckContext, check: Check) -> Answer:
@@ -72,24 +121,46 @@ async def tls_chain(context: CheckContext, check: Check) -> Answer:
     targets = [
         TlsTarget(plan.new.address, plan.port, host, ca_file=plan.tls.ca_file or None) for host in plan.hosts
     ]
-    facts = await asyncio.gather(*(observe_tls(target) for target in targets))
     policy = policy_for(targets[0], now=datetime.now(UTC), soak_s=plan.durations.soak)
-    findings = tuple(item for one in facts for item in judge_tls(one, policy))
-    return Answer(_chain_headline(facts[0], findings), findings, {"tls": msgspec.to_builtins(facts)})
+    facts = await observe_many_chains(targets, concurrency=_HANDSHAKES_AT_ONCE)
+    late = [any(item.error == "timeout" for item in one.named) for one in facts]
+    for number in _worth_a_second_look(late):
+        facts[number] = await observe_chain(targets[number])
+    judged = await in_turns(facts, lambda one: judge_tls(one, policy))
+    findings = tuple(item for found in judged for item in found)
+    return Answer(_chain_headline(facts, findings), findings, {"tls": msgspec.to_builtins(facts)})
 
 
-def _chain_headline(facts: TlsFacts, findings: tuple[Finding, ...]) -> str:
+def _worth_a_second_look(late: Sequence[bool]) -> list[int]:
+    """Those that were too late while all were asked: this machine may have been the slow one.
+
+    None where that is many of them, for then it is the other side.
+    """
+    numbers = [number for number, one in enumerate(late) if one]
+    return numbers if len(numbers) <= len(late) // 10 else []
+
+
+def _chain_headline(facts: Sequence[TlsFacts], findings: tuple[Finding, ...]) -> str:
     bad = [item for item in findings if item.verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)]
     if bad:
-        return max(bad, key=lambda item: item.verdict.badness).summary
+        hosts = {item.subject.host for item in bad if isinstance(item.subject, Endpoint)}
+        share = f"{len(hosts)} of {len(facts)} hosts: " if len(facts) > 1 else ""
+        return share + max(bad, key=lambda item: item.verdict.badness).summary
+    leaves = [_leaf_words(one) for one in facts]
+    soonest = min(leaves, key=lambda entry: entry[0])
+    return f"{len(facts)} hosts, the first to expire: {soonest[1]}" if len(facts) > 1 else soonest[1]
+
+
+def _leaf_words(facts: TlsFacts) -> tuple[int, str]:
+    """The days that are left, and the chain in words."""
     handshake = next((item for item in facts.named if item.chain), None)
     if handshake is None:
-        return "no chain was served"
-    certificates = [x509.load_der_x509_certificate(base64.b64decode(der)) for der in handshake.chain]
-    days = (certificates[0].not_valid_after_utc - datetime.now(UTC)).days
-    between = len(certificates) - 1
+        return -1, "no chain was served"
+    leaf = x509.load_der_x509_certificate(base64.b64decode(handshake.chain[0]))
+    days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
+    between = len(handshake.chain) - 1
     noun = "intermediate" if between == 1 else "intermediates"
-    return f"leaf, {between} {noun}, root known, {days} days, {handshake.alpn or 'no ALPN'}"
+    return days, f"leaf, {between} {noun}, root known, {days} days, {handshake.alpn or 'no ALPN'}"
 
 
 async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
@@ -123,14 +194,24 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
         expect="new" if context.switched else "old",
         old_also=plan.old.addresses[1:],
         new_also=plan.new.addresses[1:],
+        # a slow answer is an answer: the gate asks what it says
+        slow_ms=math.inf,
     )
-    facts = await asyncio.gather(
-        *(observe_dns(DnsTarget(host, servers, resolvers, zone=plan.dns.zone)) for host in plan.hosts)
-    )
-    findings = tuple(item for one in facts for item in judge_dns(one, policy))
-    states = [ttl_state(one, plan.dns.low_ttl) for one in facts]
+    targets = [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
+    facts = list(await observe_many_names(targets))
+    late = [
+        any(item.error == "timeout" for server in one.servers for item in server.answers) for one in facts
+    ]
+    for number in _worth_a_second_look(late):
+        (facts[number],) = await observe_many_names([targets[number]])
+    judged = await in_turns(facts, lambda one: judge_dns(one, policy))
+    findings = tuple(item for found in judged for item in found)
+    states = await in_turns(facts, lambda one: ttl_state(one, plan.dns.low_ttl))
     order = {"high": 0, "unknown": 1, "low": 2}
     headline = min(states, key=lambda state: order.get(state.state, 0)).headline
+    if len(states) > 1:
+        low = sum(state.state == "low" for state in states)
+        headline = f"low for {low} of {len(states)} hosts: {headline}"
     verdict = worst(item.verdict for item in findings)
     ttl_fine = all(state.state == "low" for state in states)
     if ttl_fine and verdict not in (Verdict.PASS, Verdict.SKIP):
@@ -183,7 +264,9 @@ def make_watch(plan: Plan, policy: WatchPolicy, rate_per_s: float, tick_s: float
 async def old_side_kept(context: CheckContext, check: Check) -> Answer:
     """The old address still answers every path with a valid certificate, and its Ingress objects stand."""
     plan = context.plan
-    asked, ingresses = await asyncio.gather(_ask(plan, plan.old.address), ingress_findings(context))
+    asked, ingresses = await asyncio.gather(
+        _ask(plan, requests_to(plan, plan.old.address)), ingress_findings(context)
+    )
     findings = [item for path, facts in asked for item in judge_http(facts, expectation(path))]
     findings += ingresses
     subject = Endpoint(endpoint(plan.old.address, plan.port), plan.hosts[0])

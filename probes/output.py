@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from ..cluster.refs import ObjectRef
 from .verdict import Finding, Result, Subject, Verdict
 
 SCHEMA = "pointsman/v1"
+# a document of a thousand hosts is millions of characters, and nearly all of them are these
+_NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
 def document(
@@ -102,7 +105,7 @@ def encode(document: Mapping[str, Any], indent: int = 2) -> str:
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
     # a lone control or bidi character would act on the terminal that this is printed to
-    return "".join(_safe(character) for character in encoded.decode("utf-8"))
+    return _NOT_PLAIN.sub(lambda match: _safe(match[0]), encoded.decode("utf-8"))
 
 
 def _safe(character: str) -> str:

@@ -179,20 +179,7 @@ HTTP_RULES: tuple[Rule, ...] = (
         "Let the new side set X-Forwarded-Proto, so that the application writes https into its links.",
         "RFC 6797",
     ),
-    Rule(
-        "HTTP040",
-        "old-new-same",
-        "Old and new side answer alike",
-        "Clients will not notice the switch on this path.",
-        "Nothing to mend.",
-    ),
-    Rule(
-        "HTTP041",
-        "old-new-differ",
-        "Old and new side answer differently",
-        "Clients on this path will notice the switch.",
-        "Make the route answer as the Ingress does, or accept the difference by name.",
-    ),
+    # HTTP040 and HTTP041 compared two answers; PAR compares whole sides
     Rule(
         "HTTP050",
         "warmed",
@@ -221,6 +208,37 @@ HTTP_RULES: tuple[Rule, ...] = (
         "There is nothing to warm",
         "No cache stands in front, or none was named.",
         "Nothing to mend.",
+    ),
+    Rule(
+        "HTTP054",
+        "not-cacheable",
+        "By their own headers these answers are kept by no shared cache",
+        "A warm-up changes nothing for them: all their visitors reach the origin, before and after.",
+        "Nothing to mend where that is meant; else give them a lifetime, and no cookie.",
+        "RFC 9111, 3",
+    ),
+    Rule(
+        "HTTP055",
+        "one-variant-warmed",
+        "The cache keeps variants of the URL apart, and one of them was fetched",
+        "Visitors who send other values of the headers in Vary still meet a cold cache.",
+        "Let the application vary on no more than it must (Accept-Encoding), or normalise the header before "
+        "the cache.",
+        "RFC 9110, 12.5.5",
+    ),
+    Rule(
+        "HTTP056",
+        "warm-up-unfinished",
+        "The warm-up did not get to its end",
+        "The URLs that were not reached are cold.",
+        "Run it again with more time or a higher rate; what is in the cache already costs little.",
+    ),
+    Rule(
+        "HTTP057",
+        "too-large-to-warm",
+        "A large answer was not read to its end, and the cache did not go on without us",
+        "The first visitors of these URLs reach the origin, each for the whole of it.",
+        "Fetch them with the command below, which reads everything.",
     ),
     *HTTP_KIND_RULES,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 from pointsman.cluster.errors import UserError
-from pointsman.probes.engine import Job, Progress, run_jobs
+from pointsman.probes.engine import Job, Progress, each, run_jobs, stream_jobs
 from pointsman.probes.verdict import Endpoint, Result, Verdict, finding
 
 
@@ -98,3 +99,72 @@ async def test_cancelling_cancels_every_job() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert len(cancelled) == 3
+
+
+async def test_one_target_is_never_crowded_and_keeps_nobody_waiting() -> None:
+    now, most, order = dict.fromkeys("ab", 0), dict.fromkeys("ab", 0), list[str]()
+
+    def job(number: int, target: str) -> Job:
+        async def run() -> Result:
+            now[target] += 1
+            most[target] = max(most[target], now[target])
+            await asyncio.sleep(0.01)
+            now[target] -= 1
+            order.append(target)
+            return passing(target)
+
+        return Job(str(number), "x", run, target=target)
+
+    jobs = [job(number, "a") for number in range(8)] + [job(9, "b")]
+    await run_jobs(jobs, concurrency=3, per_target=2)
+    assert most == {"a": 2, "b": 1}
+    # three at once, two of them at a: b came in with the first
+    assert "b" in order[:3]
+
+
+async def test_progress_as_a_stream_that_can_be_left() -> None:
+    cancelled: list[bool] = []
+
+    async def fine() -> Result:
+        return passing("fine")
+
+    async def endless() -> Result:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+        raise AssertionError
+
+    steps = [step async for step in stream_jobs([Job("fine", "fine", fine)])]
+    assert [step.state for step in steps] == ["waiting", "running", "done"]
+    assert steps[-1].result is not None
+    async with aclosing(
+        stream_jobs([Job("endless", "endless", endless), Job("fine", "fine", fine)])
+    ) as stream:
+        async for step in stream:
+            if step.state == "done":
+                break
+    assert cancelled == [True]
+
+
+async def test_each_keeps_the_order_the_bound_and_the_error() -> None:
+    now = most = 0
+
+    async def ask(number: int) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.001 * (number % 3))
+        now -= 1
+        if number == 13:
+            raise UserError("thirteen")
+        return number * 2
+
+    assert await each(range(10), ask, 3) == [number * 2 for number in range(10)]
+    assert most == 3
+    assert await each([], ask, 3) == []
+    with pytest.raises(UserError, match="thirteen"):
+        await each(range(100), ask, 2)
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1

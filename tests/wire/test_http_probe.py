@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shlex
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +25,6 @@ from pointsman.probes.wire.http.facts import (
 )
 from pointsman.probes.wire.http.judge import judge
 from pointsman.probes.wire.http.observe import observe
-from pointsman.probes.wire.parity.compare import compare
 from wire_pki import HOST, NOW, server_context, shared_authority
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nhi"
@@ -197,25 +195,6 @@ def test_headers_bodies_and_times_are_matched() -> None:
     assert "expected to hold max-age" in found[1].summary
 
 
-def test_comparison_of_old_and_new() -> None:
-    old = answer(headers=(("location", f"https://{HOST}/b"), ("set-cookie", "a=(hidden); Path=/")))
-    relative = answer(headers=(("location", "/b"), ("set-cookie", "a=(hidden); Secure")))
-    assert [finding.name for finding in compare(old, relative)] == ["old-new-same"]
-    cases = [
-        (answer(404), Verdict.FAIL, "404 (old 200)"),
-        (answer(headers=(("location", f"http://{HOST}/b"),)), Verdict.FAIL, "location"),
-        (replace(relative, headers=relative.headers[:1]), Verdict.FAIL, "cookies"),
-        (replace(old, headers=(*old.headers, ("vary", "Origin"))), Verdict.WARN, "vary (none) became Origin"),
-        (replace(old, status=None, error="refused"), Verdict.FAIL, "refused (old 200)"),
-        (replace(old, status=None, error="local"), Verdict.UNKNOWN, "could not be asked"),
-    ]
-    for new, verdict, words in cases:
-        (only,) = compare(old, new)
-        assert (only.name, only.verdict) == ("old-new-differ", verdict)
-        assert words in only.summary
-        assert only.reproduce.count("curl ") == 2
-
-
 def test_the_curl_command_is_quoted_and_keeps_secrets_out() -> None:
     asked = HttpRequest(
         "https://a.test:8443/x'; rm -rf /?q=$(id)",
@@ -270,6 +249,6 @@ anything = st.builds(
 @given(anything, anything, texts)
 def test_judges_answer_anything(old: HttpFacts, new: HttpFacts, text: str) -> None:
     expectation = HttpExpectation(headers=(HeaderMatch(text, text),), body_contains=(text,))
-    for finding in (*judge(old), *judge(new, expectation), *compare(old, new, body=True)):
+    for finding in (*judge(old), *judge(new, expectation)):
         for line in (finding.summary, finding.reproduce, *finding.evidence):
             assert clean(line, 10_000) == line

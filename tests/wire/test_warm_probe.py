@@ -12,8 +12,10 @@ from loopback_kit import loopback
 from pointsman.cluster.text import clean
 from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest
+from pointsman.probes.wire.warm.caches import cache_state
 from pointsman.probes.wire.warm.facts import WarmFacts, WarmFetch, WarmPlan
-from pointsman.probes.wire.warm.observe import cache_state, judge, observe
+from pointsman.probes.wire.warm.judge import judge
+from pointsman.probes.wire.warm.observe import observe
 
 
 class Origin:

@@ -11,7 +11,7 @@ from ...cluster.errors import UserError
 from ...probes.verdict import Verdict
 from ..lines import EMPTY, Line, Span, Tone, line, verdict_span
 from ..settings import Settings
-from ..telling.run import check_details, check_line, overall, tally
+from ..telling.run import check_details, check_line, hosts_words, overall, tally
 from .common import EXIT_CODES, note, show, snapshot_or_reason, width
 from .options import cluster_options, output_option
 
@@ -77,7 +77,7 @@ def check(
     else:
         columns = width()
         sides = f"   {plan.gateway} {plan.new.address}   old {plan.old.address}   "
-        lines: list[Line] = [line(" ", Span(", ".join(plan.hosts), Tone.STRONG), sides + tally(results))]
+        lines: list[Line] = [line(" ", Span(hosts_words(plan.hosts), Tone.STRONG), sides + tally(results))]
         lines += [check_line(result, columns) for result in results]
         for result in results:
             if result.verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN):

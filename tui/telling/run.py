@@ -19,6 +19,8 @@ _STEP_TONE = {
     "skipped": Tone.DIM,
 }
 _STEP_WORD = {"done": "done", "now": "NOW", "next": "next", "failed": "FAILED", "skipped": "skip"}
+_MOST_FINDINGS = 40
+_MOST_HOSTS = 10
 _SPARK = "▁▂▃▄▅▆▇█"
 
 
@@ -45,11 +47,24 @@ def check_line(result: CheckResult, width: int) -> Line:
 
 
 def check_details(result: CheckResult, width: int) -> list[Line]:
-    """Why the check is there, then its findings with evidence and commands."""
+    """Why the check is there, then its findings with evidence and commands; of very many the worst."""
     lines = labelled("asks", clean(result.check.why, 1000), width, indent=1) if result.check.why else []
-    for finding in sorted(result.findings, key=lambda entry: -entry.verdict.badness):
-        lines += [EMPTY, *finding_lines(finding, width)]
+    ordered = sorted(result.findings, key=lambda entry: -entry.verdict.badness)
+    for finding in ordered[:_MOST_FINDINGS]:
+        lines += [EMPTY, *finding_lines(finding, width, with_subject=len(ordered) > _MOST_FINDINGS)]
+    left = ordered[_MOST_FINDINGS:]
+    if left:
+        wrong = sum(finding.verdict not in (Verdict.PASS, Verdict.SKIP) for finding in left)
+        more = f"{count(len(left), 'more finding')}, {wrong} of them not PASS"
+        lines += [EMPTY, line(" ", Span(f"{more}; `pointsman check -o json` has them all", Tone.DIM))]
     return lines
+
+
+def hosts_words(hosts: Sequence[str]) -> str:
+    """All hosts of a plan, or the first few of very many."""
+    if len(hosts) <= _MOST_HOSTS:
+        return clean(", ".join(hosts), 2000)
+    return clean(f"{', '.join(hosts[:3])} and {len(hosts) - 3} more hosts", 2000)
 
 
 def tally(results: Sequence[CheckResult]) -> str:

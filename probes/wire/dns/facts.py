@@ -6,17 +6,68 @@ import shlex
 from dataclasses import dataclass
 
 from ..address import split_endpoint
+from .answers import DnsAnswer, DnssecAnswer, RecordSet, ServiceRecord, SubnetAnswer
+from .zones import (
+    CaaLevel,
+    Chain,
+    Delegation,
+    ListedServer,
+    OwnerRecord,
+    Sibling,
+    Sighting,
+    Walk,
+)
 
 AUTHORITATIVE = "authoritative"
 RESOLVER = "resolver"
+
+CHAIN, CAA, OWNERS, DNSSEC = "chain", "caa", "owners", "dnssec"
+SIBLING, REPEAT, SUBNETS = "sibling", "repeat", "subnets"
+EVERYTHING = (CHAIN, CAA, OWNERS, DNSSEC, SIBLING, REPEAT, SUBNETS)
+# documentation prefixes would be answered like any unknown client; these two are far apart in the world
+SUBNET_PAIR = ("193.0.0.0/24", "203.178.0.0/24")
+
+__all__ = [
+    "AUTHORITATIVE",
+    "EVERYTHING",
+    "RESOLVER",
+    "CaaLevel",
+    "Chain",
+    "Delegation",
+    "DnsAnswer",
+    "DnsFacts",
+    "DnsPolicy",
+    "DnsServerFacts",
+    "DnsTarget",
+    "DnssecAnswer",
+    "ListedServer",
+    "OwnerRecord",
+    "RecordSet",
+    "ServerSide",
+    "ServerTtl",
+    "ServiceRecord",
+    "Sibling",
+    "Sighting",
+    "SubnetAnswer",
+    "TtlState",
+    "Walk",
+    "reproduce",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class DnsTarget:
     """``name`` is asked of every server, for every type. Servers are ``ip:port`` (port 53 may be left out).
 
+    Resolvers may also be ``tls://ip[:port][#name]`` (RFC 7858) and ``https://host/path`` (RFC 8484);
+    ``ca_file`` holds roots for those, else the system's count.
     ``zone`` is where the SOA is asked for; empty: the closest one that the server names. ``timeout_s`` is
-    for each question, in seconds.
+    for each question, ``deadline_s`` for all of the target together, in seconds.
+
+    ``walk``: find the zone's own servers too, from ``walk_from`` (``ip[:port]``: the root's, the parent's or
+    the zone's servers), else from ``authoritative``, else by the system's resolver; ``port`` is theirs.
+    ``extras`` are the wider questions (``EVERYTHING``); ``repeats`` is how often each server is asked the
+    same for ``repeat``, ``subnets`` the client subnets for ``subnets``.
     """
 
     name: str
@@ -25,41 +76,23 @@ class DnsTarget:
     types: tuple[str, ...] = ("A", "AAAA", "CNAME", "HTTPS")
     timeout_s: float = 3.0
     zone: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSet:
-    """Records of one owner and type: ``owner`` is lower case with the final dot, ``ttl`` in seconds."""
-
-    owner: str
-    type: str
-    ttl: int
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class DnsAnswer:
-    """One question's answer. ``error`` is empty, or timeout, refused, malformed, unreachable or local.
-
-    ``rcode`` is the name (NOERROR, NXDOMAIN, ...), empty where nothing came. ``rrsets`` is the answer
-    section, CNAMEs of the chain first. ``extended`` are extended DNS errors (RFC 8914) as text.
-    """
-
-    type: str
-    rcode: str = ""
-    aa: bool = False
-    rrsets: tuple[RecordSet, ...] = ()
-    over_tcp: bool = False
-    extended: tuple[str, ...] = ()
-    elapsed_ms: float = 0.0
-    error: str = ""
-    error_detail: str = ""
+    deadline_s: float = 20.0
+    walk: bool = False
+    walk_from: tuple[str, ...] = ()
+    port: int = 53
+    extras: tuple[str, ...] = ()
+    repeats: int = 5
+    subnets: tuple[str, ...] = SUBNET_PAIR
+    ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DnsServerFacts:
-    """One server: ``kind`` is authoritative or resolver; ``serial`` and ``soa_minimum`` come from its
-    SOA.
+    """One server at one address: ``kind`` is authoritative or resolver, ``name`` its host name if known.
+
+    ``serial``, ``soa_minimum``, ``soa_ttl`` (seconds) and ``zone`` come from its SOA. ``ns`` is its own NS
+    set of the zone, sorted; None where that was not asked or not answered. ``repeated`` are further answers
+    to the same A question, ``subnets`` those for other clients' subnets.
     """
 
     address: str
@@ -67,6 +100,20 @@ class DnsServerFacts:
     answers: tuple[DnsAnswer, ...] = ()
     serial: int | None = None
     soa_minimum: int | None = None
+    name: str = ""
+    soa_ttl: int | None = None
+    zone: str = ""
+    ns: tuple[str, ...] | None = None
+    dnssec: DnssecAnswer | None = None
+    repeated: tuple[DnsAnswer, ...] = ()
+    subnets: tuple[SubnetAnswer, ...] = ()
+
+    @property
+    def negative_ttl(self) -> int | None:
+        """How long caches may hold that a name does not exist (RFC 2308, section 5), in seconds."""
+        if self.soa_minimum is None or self.soa_ttl is None:
+            return self.soa_minimum
+        return min(self.soa_ttl, self.soa_minimum)
 
     def answer(self, type_name: str) -> DnsAnswer | None:
         """The answer to the question of that type, if it was asked."""
@@ -99,10 +146,26 @@ class DnsServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class DnsFacts:
-    """What every server answered about one name."""
+    """What every server answered about one name, and what else was asked around it.
+
+    ``walk``, ``chain``, ``caa``, ``owners`` and ``sibling`` are None or empty where they were not asked for.
+    ``alias_chains`` begin at the targets of HTTPS records in alias mode. ``seen`` are sightings of former
+    times, oldest first. ``cut_short`` says what the deadline left undone; ``at`` is when asking began, in
+    epoch seconds.
+    """
 
     target: DnsTarget
     servers: tuple[DnsServerFacts, ...] = ()
+    walk: Walk | None = None
+    chain: Chain | None = None
+    alias_chains: tuple[Chain, ...] = ()
+    caa: tuple[CaaLevel, ...] = ()
+    owners: tuple[OwnerRecord, ...] = ()
+    sibling: Sibling | None = None
+    seen: tuple[Sighting, ...] = ()
+    at: float = 0.0
+    elapsed_ms: float = 0.0
+    cut_short: str = ""
 
     @property
     def authoritative(self) -> tuple[DnsServerFacts, ...]:
@@ -121,6 +184,10 @@ class DnsPolicy:
 
     ``expect`` is which side the name should lead to: ``old``, ``new`` or empty (either, but not both).
     ``old_also`` and ``new_also`` are further addresses of a side (its IPv6 address).
+
+    ``ca_domains`` name the certificate authority in use, as CAA records do (``letsencrypt.org``; several
+    where it has several names); ``external_dns_owner`` is one's own external-dns. Empty: not told.
+    From ``slow_ms`` milliseconds on a server is slow; ``longest_negative_ttl`` is in seconds.
     """
 
     low_ttl: int
@@ -129,6 +196,10 @@ class DnsPolicy:
     expect: str = ""
     old_also: tuple[str, ...] = ()
     new_also: tuple[str, ...] = ()
+    ca_domains: tuple[str, ...] = ()
+    external_dns_owner: str = ""
+    slow_ms: float = 1000.0
+    longest_negative_ttl: int = 3600
 
     @property
     def old(self) -> frozenset[str]:
@@ -184,12 +255,24 @@ def reproduce(target: DnsTarget, server: str = "", type_name: str = "A", kind: s
     if not server:
         server = next(iter((*target.authoritative, *target.resolvers)), "")
         kind = AUTHORITATIVE if target.authoritative else RESOLVER
-    parts = ["dig"]
-    if server:
-        try:
-            address, port = split_endpoint(server, 53)
-        except ValueError:
-            address, port = server, 53
-        parts += [f"@{address}", "-p", str(port)]
+    parts = ["dig", *(_dig_server(server) if server else ())]
     parts += ["+norecurse"] if kind == AUTHORITATIVE else []
     return " ".join(shlex.quote(part) for part in [*parts, target.name, type_name])
+
+
+def _dig_server(server: str) -> list[str]:
+    if server.startswith("https://"):
+        host, _, path = server.removeprefix("https://").partition("/")
+        port = 443
+        flags = [f"+https=/{path}"]
+    elif server.startswith("tls://"):
+        host, _, name = server.removeprefix("tls://").partition("#")
+        port = 853
+        flags = ["+tls", *([f"+tls-hostname={name}"] if name else ["+tls-ca"])]
+    else:
+        host, port, flags = server, 53, []
+    try:
+        address, port = split_endpoint(host, port)
+    except ValueError:
+        address = host
+    return [f"@{address}", "-p", str(port), *flags]

@@ -1,138 +1,160 @@
-"""Asks every authoritative server and every resolver about a name, each by itself."""
+"""Asks every authoritative server and every resolver about names, each by itself, over shared sockets."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from functools import partial
 
-import dns.asyncquery
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
+from .answers import DnsAnswer
+from .ask import Asker, not_asked
+from .facts import AUTHORITATIVE, RESOLVER, DnsFacts, DnsTarget
+from .lanes import Clock
+from .reading import server_facts, server_or_reason
+from .servers import Server
+from .wire import Question
 
-from ....cluster.text import clean
-from ..address import is_address, split_endpoint
-from .facts import (
-    AUTHORITATIVE,
-    RESOLVER,
-    DnsAnswer,
-    DnsFacts,
-    DnsServerFacts,
-    DnsTarget,
-    RecordSet,
-)
-
-_MOST_SETS = 50
-_MOST_VALUES = 50
-_IN_FLIGHT = 32
-# the first try is short, so that one lost datagram does not look like a dead server
-_TRIES = (0.35, 0.65)
+_WIDE_AT_ONCE = 16
 
 
 async def observe(target: DnsTarget) -> DnsFacts:
     """Asks all servers at once. Never raises for what the network or a server does: see
     ``DnsAnswer.error``.
     """
-    gate = asyncio.Semaphore(_IN_FLIGHT)
-    asked = [(address, AUTHORITATIVE) for address in target.authoritative]
-    asked += [(address, RESOLVER) for address in target.resolvers]
-    servers = await asyncio.gather(*(_ask_server(target, address, kind, gate) for address, kind in asked))
-    return DnsFacts(target=target, servers=tuple(servers))
+    (facts,) = await observe_many((target,))
+    return facts
 
 
-async def _ask_server(target: DnsTarget, address: str, kind: str, gate: asyncio.Semaphore) -> DnsServerFacts:
-    async def ask(name: str, type_name: str) -> tuple[DnsAnswer, dns.message.Message | None]:
-        async with gate:
-            return await _ask(name, type_name, address, kind, target.timeout_s)
+async def observe_many(
+    targets: Sequence[DnsTarget], on_done: Callable[[DnsFacts], None] | None = None
+) -> tuple[DnsFacts, ...]:
+    """Asks about all targets over the same sockets; the facts in the targets' order.
 
-    questions = [ask(target.name, type_name) for type_name in target.types]
-    if kind == AUTHORITATIVE:
-        questions.append(ask(target.zone or target.name, "SOA"))
-    replies = await asyncio.gather(*questions)
-    facts = DnsServerFacts(address, kind, tuple(answer for answer, _ in replies[: len(target.types)]))
-    if kind != AUTHORITATIVE:
-        return facts
-    serial, minimum = _soa(replies[-1][1])
-    return replace(facts, serial=serial, soa_minimum=minimum)
+    Each target's deadline counts from its first question. ``on_done`` is called in the loop with each
+    target's facts as they are complete. Only one ``ca_file`` can be used: the first that is named.
+    """
+    ca_file = next((target.ca_file for target in targets if target.ca_file), "")
+    found: list[DnsFacts | None] = [None] * len(targets)
 
+    def finished(number: int, facts: DnsFacts) -> None:
+        found[number] = facts
+        if on_done is not None:
+            on_done(facts)
 
-async def _ask(
-    name: str, type_name: str, server: str, kind: str, timeout_s: float
-) -> tuple[DnsAnswer, dns.message.Message | None]:
-    """One question, UDP first and TCP where the answer does not fit."""
-    started = time.monotonic()
-    answer = DnsAnswer(type=type_name)
-    try:
-        query = dns.message.make_query(name, type_name, use_edns=0, payload=1232)
-        address, port = split_endpoint(server, 53)
-        if not is_address(address):
-            raise ValueError("a server must be given as an IP address")
-    except (dns.exception.DNSException, ValueError, UnicodeError) as error:
-        return replace(answer, error="local", error_detail=clean(f"cannot be asked: {error}", 160)), None
-    if kind == AUTHORITATIVE:
-        query.flags &= ~dns.flags.RD
-    error_kind, detail = "timeout", f"no answer within {timeout_s:g} s"
-    for share in _TRIES:
-        try:
-            async with asyncio.timeout(share * timeout_s):
-                reply, over_tcp = await dns.asyncquery.udp_with_fallback(
-                    query, address, timeout=share * timeout_s, port=port, ignore_unexpected=True
-                )
-        except (TimeoutError, dns.exception.Timeout):
-            continue
-        except (dns.exception.DNSException, OSError, EOFError, ValueError) as error:
-            error_kind, detail = _classify(error)
-            continue
-        elapsed = round((time.monotonic() - started) * 1000, 3)
-        return replace(_read(reply, answer), over_tcp=over_tcp, elapsed_ms=elapsed), reply
-    elapsed = round((time.monotonic() - started) * 1000, 3)
-    return replace(answer, error=error_kind, error_detail=clean(detail, 160), elapsed_ms=elapsed), None
+    async with Asker(ca_file) as asker:
+        gate = asyncio.Semaphore(_WIDE_AT_ONCE)
+        zones: dict[tuple[str, str], asyncio.Future[DnsAnswer]] = {}
+        plain: list[asyncio.Future[None]] = []
+        async with asyncio.TaskGroup() as group:
+            for number, target in enumerate(targets):
+                done = partial(finished, number)
+                if target.walk or target.extras:
+                    group.create_task(_wide(target, asker, gate, done))
+                else:
+                    plain.append(_Gathering(target, asker, zones, done).ready)
+            for ready in plain:
+                await ready
+    return tuple(facts for facts in found if facts is not None)
 
 
-def _classify(error: Exception) -> tuple[str, str]:
-    if isinstance(error, OSError):
-        if error.errno == errno.ECONNREFUSED:
-            return "refused", "connection refused"
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            return "local", "too many open files here"
-        return "unreachable", error.strerror or "cannot be reached"
-    if isinstance(error, EOFError):
-        return "malformed", "the TCP connection was closed before an answer"
-    return "malformed", f"{type(error).__name__}: {error}"
+class _Gathering:
+    """One target's plain questions. No task of its own: for many names that would cost more than asking."""
+
+    def __init__(
+        self,
+        target: DnsTarget,
+        asker: Asker,
+        zones: dict[tuple[str, str], asyncio.Future[DnsAnswer]],
+        done: Callable[[DnsFacts], None],
+    ) -> None:
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._target = target
+        self._done = done
+        self._at, self._started = time.time(), time.monotonic()
+        self._clock = Clock(target.deadline_s)
+        self._asked = [(text, AUTHORITATIVE) for text in target.authoritative]
+        self._asked += [(text, RESOLVER) for text in target.resolvers]
+        width = len(target.types)
+        self._answers: list[list[DnsAnswer | None]] = [[None] * width for _ in self._asked]
+        self._soas: list[DnsAnswer | None] = [None] * len(self._asked)
+        # one more than there are questions, so that answers at once cannot end it before all are asked
+        self._left = 1
+        for number, (text, kind) in enumerate(self._asked):
+            server = server_or_reason(text)
+            for place, type_name in enumerate(target.types):
+                question = Question(target.name, type_name, recurse=kind == RESOLVER)
+                self._ask(asker, server, question, self._answers[number], place)
+            if kind == AUTHORITATIVE:
+                self._ask_soa(asker, text, server, number, zones)
+        self._one_less()
+
+    def _ask(
+        self, asker: Asker, server: Server | str, question: Question, into: list[DnsAnswer | None], place: int
+    ) -> None:
+        self._left += 1
+
+        def come(answer: DnsAnswer) -> None:
+            into[place] = answer
+            self._one_less()
+
+        if isinstance(server, str):
+            come(not_asked(question, server))
+        else:
+            asker.submit(server, question, self._target.timeout_s, self._clock, come)
+
+    def _ask_soa(
+        self,
+        asker: Asker,
+        text: str,
+        server: Server | str,
+        number: int,
+        zones: dict[tuple[str, str], asyncio.Future[DnsAnswer]],
+    ) -> None:
+        """The SOA; a zone that is named is asked once a server for all its names."""
+        zone = self._target.zone
+        question = Question(zone or self._target.name, "SOA", sections=True)
+        if not zone:
+            self._ask(asker, server, question, self._soas, number)
+            return
+        shared = zones.get((text, zone))
+        if shared is None:
+            shared = zones[text, zone] = asyncio.get_running_loop().create_future()
+            if isinstance(server, str):
+                shared.set_result(not_asked(question, server))
+            else:
+                asker.submit(server, question, self._target.timeout_s, self._clock, shared.set_result)
+        self._left += 1
+        self._soas[number] = None
+
+        def come(future: asyncio.Future[DnsAnswer]) -> None:
+            if not future.cancelled():
+                self._soas[number] = future.result()
+                self._one_less()
+
+        if shared.done():
+            come(shared)
+        else:
+            shared.add_done_callback(come)
+
+    def _one_less(self) -> None:
+        self._left -= 1
+        if self._left or self.ready.done():
+            return
+        servers = tuple(
+            server_facts(text, kind, self._answers[number], self._soas[number])
+            for number, (text, kind) in enumerate(self._asked)
+        )
+        elapsed = round((time.monotonic() - self._started) * 1000, 3)
+        self._done(DnsFacts(self._target, servers, at=self._at, elapsed_ms=elapsed))
+        self.ready.set_result(None)
 
 
-def _read(reply: dns.message.Message, answer: DnsAnswer) -> DnsAnswer:
-    return replace(
-        answer,
-        rcode=dns.rcode.to_text(reply.rcode()),
-        aa=bool(reply.flags & dns.flags.AA),
-        rrsets=tuple(_record_set(rrset) for rrset in reply.answer[:_MOST_SETS]),
-        extended=tuple(clean(error.to_text(), 160) for error in reply.extended_errors()[:5]),
-    )
+async def _wide(
+    target: DnsTarget, asker: Asker, gate: asyncio.Semaphore, done: Callable[[DnsFacts], None]
+) -> None:
+    # whoever only asks for records has no need of the walk
+    from .wide import observe_widely
 
-
-def _record_set(rrset: dns.rrset.RRset) -> RecordSet:
-    values = sorted(clean(rdata.to_text(), 300) for rdata in list(rrset)[:_MOST_VALUES])
-    return RecordSet(
-        owner=clean(rrset.name.to_text().lower(), 300),
-        type=dns.rdatatype.to_text(rrset.rdtype),
-        ttl=rrset.ttl,
-        values=tuple(values),
-    )
-
-
-def _soa(reply: dns.message.Message | None) -> tuple[int | None, int | None]:
-    """Serial and minimum; from the authority section where the name is not the zone's own."""
-    if reply is None:
-        return None, None
-    for rrset in (*reply.answer, *reply.authority):
-        if rrset.rdtype == dns.rdatatype.SOA and len(rrset):
-            soa = rrset[0]
-            return int(soa.serial), int(soa.minimum)
-    return None, None
+    async with gate:
+        done(await observe_widely(target, asker))

@@ -5,16 +5,25 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ..address import endpoint, is_address
+
+# each is tried alone, oldest first, by the names that OpenSSL gives them
+VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+# errors that say nothing about TLS: no answer was ever read
+NO_ANSWER = ("refused", "unreachable", "timeout", "local", "not-tried")
+
+Depth = Literal["quick", "full"]
 
 
 @dataclass(frozen=True, slots=True)
 class TlsTarget:
     """Who is asked: ``name`` goes as SNI (never where it is an IP literal) to ``address:port``.
 
-    ``attempts`` handshakes are made with the name, one with a random name and one with none. ``timeout_s``
-    bounds each handshake, in seconds. ``ca_file`` replaces the system's roots.
+    ``depth`` quick: ``attempts`` handshakes with the name, one with a random name, one with none. Full: also
+    each version alone, each protocol of ``alpn`` alone and none, an RSA and an ECDSA certificate alone.
+    ``timeout_s`` bounds the whole of it, in seconds. ``ca_file`` replaces the system's roots.
     """
 
     address: str
@@ -24,6 +33,7 @@ class TlsTarget:
     attempts: int = 3
     timeout_s: float = 5.0
     alpn: tuple[str, ...] = ("h2", "http/1.1")
+    depth: Depth = "quick"
 
     @property
     def endpoint(self) -> str:
@@ -44,9 +54,19 @@ class VerifyError:
 class Handshake:
     """One handshake. ``chain`` is what was served, in that order, duplicates kept: base64 of DER.
 
-    ``sni`` is empty where none was sent. ``error`` is empty, or refused, timeout, reset, alert, not-tls,
-    protocol, unreachable or local; the chain can be there even so. ``group`` is the key exchange
-    (X25519MLKEM768).
+    The chain is cut after 20; ``certificates`` counts all that were sent. ``offer`` is empty where all was
+    offered that we speak, else the one thing that was: a version (``TLSv1.2``), ``alpn h2``, ``alpn``
+    (none), ``key rsa``, ``key ecdsa``; with an offer nothing is verified. ``sni`` is empty where none was
+    sent. ``version`` is what was agreed on, also where the handshake failed later.
+
+    ``error`` is empty, or refused, unreachable, timeout, reset, alert, not-tls, protocol, local (our own
+    fault) or not-tried (no time was left); the chain can be there even so. ``alert`` is the number of the
+    fatal alert that the server sent (RFC 8446 6.2), 0 without one.
+
+    ``client_certificate_required``: it asked for one and sent an alert because we showed none, in TLS 1.3
+    behind the handshake. A server that asks and then answers the request with 400 does not show here.
+    ``client_cas`` are the names that it would trust, at most 20. ``group`` is the key exchange
+    (X25519MLKEM768). Times are milliseconds from the start.
     """
 
     sni: str
@@ -61,16 +81,32 @@ class Handshake:
     elapsed_ms: float = 0.0
     error: str = ""
     error_detail: str = ""
+    offer: str = ""
+    certificates: int = 0
+    alert: int = 0
+    client_certificate_required: bool = False
+    client_cas: tuple[str, ...] = ()
+    connect_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """All handshakes with one target: ``named`` with its name, one with a random name, one with none."""
+    """All handshakes with one target: ``named`` with its name, one with a random name, one with none.
+
+    ``no_name`` is None where the name is an IP literal: ``named`` has asked so already. Of the full depth,
+    empty otherwise and where nothing answered: ``versions`` oldest first (VERSIONS), ``alpn`` each protocol
+    alone and none last, ``keys`` RSA then ECDSA. A version is spoken where the handshake's ``version`` is the
+    one offered, and refused only where its ``error`` is none of NO_ANSWER.
+    """
 
     target: TlsTarget
     named: tuple[Handshake, ...] = ()
     random_name: Handshake | None = None
     no_name: Handshake | None = None
+    versions: tuple[Handshake, ...] = ()
+    alpn: tuple[Handshake, ...] = ()
+    keys: tuple[Handshake, ...] = ()
+    elapsed_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +129,20 @@ class TlsPolicy:
 
 def reproduce(target: TlsTarget) -> str:
     """The openssl command that shows the chain, quoted for a POSIX shell."""
+    name = _ascii(target.name)
     parts = ["openssl", "s_client", "-connect", target.endpoint]
-    parts += ["-noservername"] if is_address(target.name) or not target.name else ["-servername", target.name]
+    parts += ["-noservername"] if is_address(name) or not name else ["-servername", name]
     parts += ["-showcerts", "-status"]
-    if target.name:
-        parts += ["-verify_ip" if is_address(target.name) else "-verify_hostname", target.name]
+    if name:
+        parts += ["-verify_ip" if is_address(name) else "-verify_hostname", name]
     if target.ca_file:
         parts += ["-CAfile", target.ca_file]
     return " ".join(shlex.quote(part) for part in parts) + " </dev/null"
+
+
+def _ascii(name: str) -> str:
+    """As the handshake sends it; openssl would send the letters as they are, which no server knows."""
+    try:
+        return name.rstrip(".").encode("ascii" if name.isascii() else "idna").decode("ascii")
+    except UnicodeError:
+        return name
