@@ -39,23 +39,23 @@ def ports() -> Iterator[tuple[int, int]]:
     """A plain and a TLS port of the same pages, served by another thread."""
     ready, stop = threading.Event(), asyncio.Event()
     found: list[int] = []
-    loop = asyncio.new_event_loop()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
         async with serving(pages) as plain, serving(pages, certified().server("http/1.1")) as secure:
             found.extend((plain, secure))
+            loops.append(asyncio.get_running_loop())
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     assert ready.wait(10)
     try:
         yield found[0], found[1]
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loops[0].call_soon_threadsafe(stop.set)
         thread.join(10)
-        loop.close()
 
 
 def probe(*words: str) -> Result:
@@ -172,7 +172,7 @@ def test_an_unreachable_address_among_others_does_not_stop_them(ports: tuple[int
     port = ports[1]
     result = probe(
         f"https://{HOST}:{port}/",
-        *("--resolve", f"{HOST}:{port}:127.0.0.1", "--resolve", f"{HOST}:{port}:127.0.0.9"),
+        *("--resolve", f"{HOST}:{port}:127.0.0.1,127.0.0.9"),
         *("--cacert", str(certified().roots), "--timeout", "1"),
     )
     assert result.return_value == 1
