@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from http_kit import HOST, certified, serving
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
 
+ROOT = Path(__file__).resolve().parents[2]
 HEADS: list[bytes] = []
 
 
@@ -116,6 +118,7 @@ def test_the_document_and_many_urls(ports: tuple[int, int]) -> None:
     words = ("--address", "127.0.0.1", "--cacert", str(certified().roots))
     result = probe(*urls, f"{base}/gone", *words, "-o", "json")
     document = json.loads(result.stdout)
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "output.schema.json").read_text()))
     assert (document["command"], document["verdict"]) == ("probe http", "FAIL")
     assert len(document["findings"]) == len(document["facts"]["requests"]) == 31
     first = document["facts"]["requests"][0]
