@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def is_address(text: str) -> bool:
     """Whether ``text`` is an IP literal (brackets allowed). Such a text must never be sent as SNI."""
     try:

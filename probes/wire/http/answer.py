@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from ....cluster.text import clean
 from .errors import at_most
@@ -183,13 +184,15 @@ class Answer:
         )
 
     def into(self, facts: HttpFacts) -> HttpFacts:
-        """The facts with this answer in them."""
+        """The facts of what was asked, with this answer in place of whatever else they held."""
         body, link = self.body, self.connection
         body.finish()
         decoded = body.decoded_sha256
         sample = body.decoded_sample if decoded else body.sample
-        return replace(
-            facts,
+        return HttpFacts(
+            request=facts.request,
+            sent_bytes=facts.sent_bytes,
+            sent_sha256=facts.sent_sha256,
             status=self.status,
             headers=self.headers,
             trailers=self.trailers,
@@ -218,12 +221,17 @@ def told(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
 
 
 def _header(raw_name: bytes, raw_value: bytes) -> tuple[str, str]:
-    name, value = _text(raw_name).lower(), _text(raw_value)
+    name, value = _name(bytes(raw_name)), _text(raw_value)
     if name == "set-cookie":
         # a session's value opens doors; its name and attributes are what a comparison needs
         cookie, semicolon, attributes = value.partition(";")
         value = f"{cookie.split('=', 1)[0]}=(hidden){semicolon}{attributes}"
     return name, value
+
+
+@lru_cache(maxsize=1024)
+def _name(raw: bytes) -> str:
+    return _text(raw).lower()
 
 
 def _text(value: bytes) -> str:

@@ -65,20 +65,17 @@ class HttpRequest:
     @property
     def host(self) -> str:
         """The URL's host name, lower case, without port; empty where the URL has none."""
-        return urlsplit(self.url).hostname or ""
+        return _parts(self.url)[0]
 
     @property
     def port(self) -> int:
         """The URL's port, or its scheme's."""
-        parts = urlsplit(self.url)
-        return parts.port or (80 if parts.scheme == "http" else 443)
+        return _port(self.url)
 
     @property
     def target(self) -> str:
         """Path and query, as they stand in the request line: untouched, but for characters beyond ASCII."""
-        parts = urlsplit(self.url)
-        path = parts.path or "/"
-        return ascii_only(f"{path}?{parts.query}" if parts.query else path)
+        return _parts(self.url)[1]
 
     @property
     def endpoint(self) -> str:
@@ -235,6 +232,20 @@ def without_secrets(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, st
 def filler(size: int) -> bytes:
     """A body of ``size`` bytes that a command can make again: digits 0."""
     return b"0" * size
+
+
+@lru_cache(maxsize=4096)
+def _parts(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    target = ascii_only(f"{path}?{parts.query}" if parts.query else path)
+    return parts.hostname or "", target
+
+
+@lru_cache(maxsize=4096)
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or (80 if parts.scheme == "http" else 443)
 
 
 @lru_cache(maxsize=64)
