@@ -110,7 +110,10 @@ def passes(findings: tuple[Finding, ...]) -> bool:
     return all(one.verdict is not Verdict.FAIL for one in findings)
 
 
-def differing(cases: list[Case], private: bool = False) -> Iterator[tuple[Case, tuple[Finding, ...]]]:
+Difference = tuple[Case, tuple[Finding, ...]]
+
+
+def differing(cases: list[Case], private: bool = False) -> Iterator[Difference]:
     """The cases in which we are not of limbo's mind."""
     for case in cases:
         findings = judged(case, private)
@@ -149,11 +152,12 @@ do not mind:
 """
 
 
-def document(cases: list[Case], reasons: dict[str, str], private: dict[str, str]) -> str:
-    """docs/tls-limbo.md."""
+def document(
+    cases: list[Case], wrong: list[Difference], reasons: dict[str, str], private: dict[str, str]
+) -> str:
+    """docs/tls-limbo.md; ``wrong`` is what ``differing`` found."""
     gate = [case for case in cases if case.in_gate]
     paths = [case for case in cases if case.path_building]
-    wrong = list(differing(cases))
     return _DOCUMENT.format(
         all=len(cases),
         paths=len(paths),
@@ -182,4 +186,5 @@ def _row(case: Case, findings: tuple[Finding, ...], why: str) -> str:
 if __name__ == "__main__":
     from test_tls_judge_limbo import PRIVATE_ALSO, reasons
 
-    print(document(limbo(Path(sys.argv[1])), reasons(), PRIVATE_ALSO), end="")
+    every = limbo(Path(sys.argv[1]))
+    print(document(every, list(differing(every)), reasons(), PRIVATE_ALSO), end="")
