@@ -319,11 +319,12 @@ async def _resolved(asked: _Asked, listed: Sequence[tuple[Place, str]]) -> list[
 
     await asyncio.gather(*(resolve(place) for place in places))
     pattern = _target(asked, places[0], "", full=False, attempts=1)
-    return [
+    targets = (
         replace(pattern, address=address.host, port=address.port, name=name)
         for place, name in listed
         for address in known[place]
-    ]
+    )
+    return list(dict.fromkeys(targets))
 
 
 # -- for all

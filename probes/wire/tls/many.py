@@ -56,7 +56,7 @@ async def inspect_many(
     """What ``judge`` makes of the facts of each target, in their order, while others are still under way.
 
     At most ``concurrency`` sockets are open together; fewer where this process may not open so many files.
-    Targets at the same address share the handshakes with a random name and with none. Each target has its own
+    Targets at the same address share the handshakes with a random name and with none, which come on top. Each target has its own
     deadline, from when its turn comes. A cancellation closes every socket before it goes on.
     """
     if not targets:
