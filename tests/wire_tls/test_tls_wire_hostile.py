@@ -17,7 +17,7 @@ from pointsman.probes.wire.tls.handshake import handshake
 from pointsman.probes.wire.tls.judge import judge
 from pointsman.probes.wire.tls.observe import observe
 from tls_fixture_kit import cases, policy_of, target_of
-from tls_fixture_server import by_name, serving
+from tls_fixture_server import Mood, by_name, serving
 from tls_wire_kit import (
     Handler,
     Visits,
@@ -220,7 +220,8 @@ async def test_roots_that_cannot_be_read_are_our_own_fault() -> None:
 
 
 async def test_the_whole_plan(tmp_path: Path) -> None:
-    async with serving(by_name(USUAL)) as port:
+    mood = Mood(versions=(SSL.TLS1_VERSION, SSL.TLS1_3_VERSION))
+    async with serving(by_name(USUAL, mood), mood) as port:
         facts = await observe(replace(target_of(USUAL, port, tmp_path, 2), depth="full"))
     assert [one.offer for one in facts.versions] == ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
     assert [one.version for one in facts.versions] == ["TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]
