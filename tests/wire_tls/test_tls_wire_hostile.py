@@ -174,20 +174,6 @@ async def test_a_cancellation_closes_every_socket(after_s: float) -> None:
         assert visits.open == 0
 
 
-async def test_a_reader_that_does_not_read_holds_no_socket() -> None:
-    """What is not sent when it is over is thrown away: nobody waits for a server to take it."""
-
-    async def deaf(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(20)
-
-    async with answering(deaf) as port:
-        began = time.monotonic()
-        facts = await observe(target(port, 0.3))
-        assert time.monotonic() - began < 1.5
-    assert facts.named[0].error == "timeout"
-
-
 async def test_an_ipv6_address() -> None:
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
