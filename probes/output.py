@@ -101,8 +101,12 @@ def encode(document: Mapping[str, Any], indent: int = 2) -> str:
     encoded = msgspec.json.encode(document)
     if indent:
         encoded = msgspec.json.format(encoded, indent=indent)
+    text = encoded.decode("utf-8")
+    # the encoder escapes all of ASCII that is not printable, but for DEL: most documents are done here
+    if text.isascii() and "\x7f" not in text:
+        return text
     # a lone control or bidi character would act on the terminal that this is printed to
-    return "".join(_safe(character) for character in encoded.decode("utf-8"))
+    return "".join(_safe(character) for character in text)
 
 
 def _safe(character: str) -> str:
