@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -153,3 +156,22 @@ def test_a_sound_path_goes_before_a_longer_one_that_is_not() -> None:
     policy = replace(policy, roots_pem=policy.roots_pem + pem(elder))
     seen = facts(shaken(world().leaf(), world().above, cross))
     assert verdicts(judge(seen, policy)) == {"expired-cross-sign": WARN}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_algorithm_that_we_do_not_know_is_unknown_and_no_fault(place: int) -> None:
+    """As the first post-quantum certificates will be: clients may well be ahead of us."""
+    known, newer = bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d04037f")
+    chain = list(good().chain)
+    der = base64.b64decode(chain[place])
+    assert der.count(known) == 2
+    chain[place] = base64.b64encode(der.replace(known, newer)).decode()
+    assert found(facts(replace(good(), chain=tuple(chain)))) == {"unreadable-certificate": UNKNOWN}
+
+
+def test_judging_in_threads_leaves_the_warnings_of_the_process_alone() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(lambda _: found(facts(good())), range(12)))
+    assert seen == [{"chain-ok": PASS}] * 12
+    assert warnings.filters == before

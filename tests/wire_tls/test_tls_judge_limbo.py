@@ -83,6 +83,7 @@ REFUSED: dict[str, tuple[str, ...]] = {
 PRIVATE_ALSO = {
     "rfc5280::aki::leaf-missing-aki": "leaves of small CAs have no authority key identifier",
     "rfc5280::root-non-critical-basic-constraints": "OpenSSL's old configuration made such roots",
+    "rfc5280::nc::invalid-dnsname-leading-period": "OpenSSL and Go take it, and private CAs write it so",
     "webpki::aki::root-with-aki-missing-keyidentifier": "nobody looks for the issuer of a root",
     "webpki::eku::ee-critical-eku": "RFC 5280 leaves it to the issuer",
     "webpki::san::san-critical-with-nonempty-subject": "RFC 5280 only says SHOULD",
@@ -159,7 +160,7 @@ def test_every_refusal_has_a_cause_of_its_own(cases: list[Case]) -> None:
         for case in cases
         if case.in_gate and not case.must_pass and {one.rule for one in judged(case)} >= {"TLS018"}
     ]
-    assert len(bare) <= 12, bare
+    assert len(bare) <= 7, bare
 
 
 def openssl_complaints(case: Case) -> tuple[VerifyError, ...]:

@@ -220,6 +220,17 @@ def test_a_ca_that_issued_itself_is_not_counted_and_some_clients_count_it() -> N
     assert found((leaf(low), low, again, top)) == {"client-dependent": Verdict.WARN}
 
 
+def test_a_constraint_that_begins_with_a_dot_depends_on_the_client() -> None:
+    dotted = x509.NameConstraints([x509.DNSName(".example.test")], None)
+    bound = made("Dotted", ROOT, CA, (dotted, True))
+    assert found((leaf(bound), bound)) == {"client-dependent": Verdict.WARN}
+    assert found((leaf(bound), bound), private=False) == {"chain-refused": Verdict.FAIL}
+    other = leaf(
+        bound, (x509.SubjectAlternativeName([x509.DNSName(HOST), x509.DNSName("a.other.test")]), False)
+    )
+    assert found((other, bound))["name-constraint"] is Verdict.FAIL
+
+
 def names(*general: x509.GeneralName) -> Extension:
     return x509.SubjectAlternativeName(general), False
 

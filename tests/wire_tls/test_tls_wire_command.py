@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,7 @@ from pointsman.probes.catalogue import RULES
 from pointsman.tui.cli import cli
 from tls_fixture_kit import Case, cases, chain_pem
 from tls_fixture_server import Mood, by_name, serving
-from tls_wire_kit import answering, in_thread, says, silent
+from tls_wire_kit import Visits, answering, in_thread, says, silent
 
 HERE = Path(__file__).resolve().parent
 USUAL = next(one for one in cases() if one.name == "01-ok-ecdsa")
@@ -286,3 +290,26 @@ def test_an_ipv6_target(tmp_path: Path) -> None:
         result = probe(f"[::1]:{port}", "--name", "a.test", "--quick")
     assert result.return_value == 1
     assert result.output.startswith(f" [::1]:{port}  a.test  5 handshakes")
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_ctrl_c_leaves_cleanly(many: bool, tmp_path: Path) -> None:
+    visits = Visits()
+    file = tmp_path / "targets"
+    with in_thread(answering(silent, visits=visits)) as port:
+        file.write_text("".join(f"127.0.0.1:{port} app-{number}.test\n" for number in range(40)))
+        one = (f"127.0.0.1:{port}", "--name", "a.test")
+        arguments = ("--targets", str(file)) if many else one
+        command = [sys.executable, "-c", "from pointsman.tui.cli import main; main()", "probe", "tls"]
+        with subprocess.Popen(
+            [*command, *arguments, "--timeout", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as child:
+            ends_at = time.monotonic() + 30
+            while not visits.begun and time.monotonic() < ends_at:
+                time.sleep(0.02)
+            time.sleep(0.1)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=20)
+    assert child.returncode == 130
+    assert out == b""
+    assert b"Traceback" not in err

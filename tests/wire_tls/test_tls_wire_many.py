@@ -88,7 +88,7 @@ async def test_few_open_files_are_enough(monkeypatch: pytest.MonkeyPatch) -> Non
     async with answering(silent, visits=visits) as port:
         target = TlsTarget("127.0.0.1", port, "app.example.test", attempts=1, timeout_s=0.05)
         facts = await inspect_many([target] * 20, lambda one: one, threads=1)
-    assert {one.named[0].error for one in facts} == {"timeout"}
+    assert {one.named[0].error for one in facts} <= {"timeout", "not-tried"}
     assert visits.most <= 8
 
 

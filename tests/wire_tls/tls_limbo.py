@@ -1,13 +1,8 @@
-"""The cases of x509-limbo in our terms: which of them are the gate, and what our judge says of each.
-
-As a program it prints the table of the cases that are not as limbo expects, for docs/tls.md:
-``python tests/wire_tls/tls_limbo.py LIMBO_CORE.json``.
-"""
+"""The cases of x509-limbo in our terms: which of them are the gate, and what our judge says of each."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -111,26 +106,12 @@ def passes(findings: tuple[Finding, ...]) -> bool:
     return all(one.verdict is not Verdict.FAIL for one in findings)
 
 
-def differing(cases: list[Case], private: bool = False) -> Iterator[tuple[Case, tuple[Finding, ...]]]:
+Difference = tuple[Case, tuple[Finding, ...]]
+
+
+def differing(cases: list[Case], private: bool = False) -> Iterator[Difference]:
     """The cases in which we are not of limbo's mind."""
     for case in cases:
         findings = judged(case, private)
         if passes(findings) is not case.must_pass:
             yield case, findings
-
-
-def _table(cases: list[Case], reasons: dict[str, str]) -> Iterator[str]:
-    yield "| case | limbo | we | why |"
-    yield "|---|---|---|---|"
-    for case, findings in differing(cases):
-        limbo_says = "accept" if case.must_pass else "refuse"
-        we_say = max(findings, key=lambda one: one.verdict.badness)
-        why = reasons.get(case.name, "")
-        yield f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {why} |"
-
-
-if __name__ == "__main__":
-    from test_tls_judge_limbo import reasons
-
-    for row in _table(limbo(Path(sys.argv[1])), reasons()):
-        print(row)

@@ -53,13 +53,13 @@ class _Asked:
 @click.command("tls")
 @click.argument("place", metavar="[ADDR[:PORT]]", required=False)
 @click.option("--name", "names", metavar="HOST", multiple=True,
-              help="The host to ask for and to judge by; repeatable. Else ADDR, where that is a name.")  # fmt: skip
+              help="The host to ask for and to judge by; repeatable. Else ADDR, if a name.")  # fmt: skip
 @click.option("--ca", "--ca-file", "--cacert", "ca_file", metavar="FILE",
               help="Trusted roots (PEM) in place of the system's; private PKI is judged so.")  # fmt: skip
 @click.option("--attempts", metavar="N", type=click.IntRange(1, 50),
               help="Handshakes with each name; 3, and 1 with --targets.")  # fmt: skip
 @click.option("--full/--quick", "full", default=None,
-              help="Also each version, protocol and kind of certificate alone (default for one target).")  # fmt: skip
+              help="Also each version, protocol, kind of key alone; quick with --targets.")  # fmt: skip
 @click.option("--old", metavar="ADDR[:PORT]", help="The old side: say what its clients would notice.")
 @click.option("--expect-sha256", "expected", metavar="HEX",
               help="The fingerprint of the certificate that ought to be served.")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 WEAK_HASHES = ("md5", "sha1")
+_QUIET = threading.RLock()
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 
@@ -67,8 +69,11 @@ def _parsed(text: str) -> x509.Certificate | Exception:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the warnings of odd serial numbers and the like that cryptography prints."""
-    with warnings.catch_warnings():
+    """Without the warnings of odd serial numbers and the like that cryptography prints.
+
+    One thread at a time: Python's filters of warnings are the whole process's.
+    """
+    with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         yield
 

@@ -81,11 +81,21 @@ class _Trees:
 
 def constrains_directory_names(authority: x509.Certificate) -> bool:
     """Whether it constrains distinguished names, which our verifier cannot judge."""
+    return any(isinstance(tree, x509.DirectoryName) for tree in _every_tree(authority))
+
+
+def constrains_by_a_dot(authority: x509.Certificate) -> bool:
+    """Whether a host's constraint begins with a dot, as OpenSSL's documents have it and our verifier not."""
+    return any(
+        isinstance(tree, x509.DNSName) and tree.value.startswith(".") for tree in _every_tree(authority)
+    )
+
+
+def _every_tree(authority: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     constraints = extension(authority, x509.NameConstraints)
     if constraints is None:
-        return False
-    trees = (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
-    return any(isinstance(tree, x509.DirectoryName) for tree in trees)
+        return ()
+    return (*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ()))
 
 
 def _names(below: Sequence[x509.Certificate]) -> Iterator[x509.GeneralName]:

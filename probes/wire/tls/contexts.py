@@ -25,6 +25,8 @@ _NUMBERS = dict(
 # the probe looks, it does not trust: weak keys and old versions must be seen to be reported
 _CIPHERS = b"DEFAULT:@SECLEVEL=0"
 _FATAL = 2
+_ASKED = b"SSLv3/TLS read server certificate request"
+_TOLD_STATES = (_ASKED, b"SSLv3/TLS read server session ticket")
 # for each kind of certificate: the ciphers that name it, and its signature algorithms
 KEYS = {
     "rsa": (
@@ -120,15 +122,18 @@ def _on_staple(connection: SSL.Connection, staple: bytes, _data: object) -> bool
 
 
 def _on_info(connection: SSL.Connection, where: int, result: int) -> None:
-    notes = connection.get_app_data()
-    if not isinstance(notes, Notes):
-        return
-    if where == SSL.SSL_CB_READ_ALERT:
-        if result >> 8 == _FATAL:
-            notes.alert = result & 0xFF
-    elif where == SSL.SSL_CB_CONNECT_LOOP:
+    # called a dozen times in each handshake: what concerns us least is told apart first
+    if where == SSL.SSL_CB_CONNECT_LOOP:
         state = connection.get_state_string()
-        if b"read server certificate request" in state:
-            notes.client_certificate_wanted = True
-        elif b"read server session ticket" in state:
-            notes.ticket = True
+        if state not in _TOLD_STATES:
+            return
+        notes = connection.get_app_data()
+        if isinstance(notes, Notes):
+            if state == _ASKED:
+                notes.client_certificate_wanted = True
+            else:
+                notes.ticket = True
+    elif where == SSL.SSL_CB_READ_ALERT and result >> 8 == _FATAL:
+        notes = connection.get_app_data()
+        if isinstance(notes, Notes):
+            notes.alert = result & 0xFF

@@ -56,8 +56,8 @@ async def inspect_many(
     """What ``judge`` makes of the facts of each target, in their order, while others are still under way.
 
     At most ``concurrency`` sockets are open together; fewer where this process may not open so many files.
-    Targets at the same address share the handshakes with a random name and with none, which come on top. Each target has its own
-    deadline, from when its turn comes. A cancellation closes every socket before it goes on.
+    Targets at the same address share the handshakes with a random name and with none, which come on top.
+    Each target has its own deadline, from when its turn comes. A cancellation closes every socket first.
     """
     if not targets:
         return []
@@ -105,7 +105,6 @@ class _Work(Generic[T]):
         self._judged: dict[int, T] = {}
         self._asked = 0
         self._lock = threading.Lock()
-        self._judging = threading.Lock()
         self._askers = Counter(_key(target) for target in targets)
 
     @property
@@ -151,9 +150,7 @@ class _Work(Generic[T]):
             index, facts = self._seen.popleft()
         except IndexError:
             return False
-        # one at a time: it hushes warnings, which Python does for all threads at once
-        with self._judging:
-            self._judged[index] = self._judge(facts)
+        self._judged[index] = self._judge(facts)
         return True
 
     def results(self) -> list[T]:

@@ -28,7 +28,7 @@ from .certificate import (
     quiet,
 )
 from .chain import ChainShape, Validation, parse_roots, shape, validate, validate_laxly
-from .constraints import constrains_directory_names
+from .constraints import constrains_by_a_dot, constrains_directory_names
 from .facts import TlsPolicy, VerifyError
 
 # the first label of a host that stands for all of a wildcard's
@@ -117,7 +117,7 @@ def _analysed(chain: tuple[x509.Certificate, ...], name: str, policy: TlsPolicy)
         causes += _accepted(chain, form, validation, policy)
     else:
         causes += path_causes(chain, form, roots, policy.now)
-        unexplained = _unexplained(chain, form, validation)
+        unexplained = _unexplained(chain, form, validation, policy)
     return _Analysis(
         tuple(causes),
         bool(validation.profile),
@@ -162,7 +162,9 @@ def _accepted(
     yield from extra_causes(chain, form, policy.now)
 
 
-def _unexplained(chain: Sequence[x509.Certificate], form: ChainShape, validation: Validation) -> Cause:
+def _unexplained(
+    chain: Sequence[x509.Certificate], form: ChainShape, validation: Validation, policy: TlsPolicy
+) -> Cause:
     """The verifier refuses a path in which our own checks find nothing: its limits, or ours."""
     above = _up_to_the_root(form, chain)
     if counted_beyond(above):
@@ -170,6 +172,9 @@ def _unexplained(chain: Sequence[x509.Certificate], form: ChainShape, validation
         return warn("TLS048", f"{words}; OpenSSL does not")
     if any(constrains_directory_names(one) for one in above):
         return warn("TLS048", "a CA constrains distinguished names, which only some clients can judge")
+    if policy.private_roots and any(constrains_by_a_dot(one) for one in above):
+        words = "a CA constrains names by a leading dot, against RFC 5280: OpenSSL and Go take it"
+        return warn("TLS048", f"{words}, strict clients (Python's cryptography) refuse it")
     return refused_cause(validation)
 
 

@@ -105,17 +105,10 @@ def _agreed(handshake: Handshake) -> str:
 
 def _names(was: _Side, now: _Side) -> Iterator[Cause]:
     names = alternative_names(was.leaf) or ((), ())
-    lost = [name for name in (*names[0], *names[1]) if not _still_covered(name, now.leaf)]
+    lost = [name for name in (*names[0], *names[1]) if not covers(now.leaf, name)]
     if lost:
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         yield fail("TLS081", f"the new certificate is not for {', '.join(lost[:_SHOWN])}{more}")
-
-
-def _still_covered(name: str, leaf: x509.Certificate) -> bool:
-    if not name.startswith("*."):
-        return covers(leaf, name)
-    names = alternative_names(leaf) or ((), ())
-    return name.lower() in {one.lower() for one in names[0]}
 
 
 def _leaves(was: _Side, now: _Side) -> Iterator[Cause]:
