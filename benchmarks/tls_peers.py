@@ -39,6 +39,7 @@ from tls_programs import (  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "tls.md"
 BEGIN, END = "<!-- table: written by benchmarks/tls_peers.py -->", "<!-- end of the table -->"
+LIMBO_BEGIN, LIMBO_END = "<!-- limbo: written by benchmarks/tls_peers.py --limbo -->", "<!-- end of limbo -->"
 PEERS = ("openssl s_client", "sslyze", "testssl")
 
 
@@ -194,6 +195,31 @@ def speed_line(costs: dict[str, Cost], asked_versions: Sequence[str]) -> str:
     )
 
 
+def limbo_part() -> str:
+    """The lists of tests/wire_tls/test_tls_judge_limbo.py as the part of the document about x509-limbo."""
+    from test_tls_judge_limbo import ACCEPTED, PRIVATE_ALSO, REFUSED
+
+    accepted, refused = (sum(len(names) for names in table.values()) for table in (ACCEPTED, REFUSED))
+    rows = [f"| refuse | accept | {', '.join(names)} | {why} |" for why, names in ACCEPTED.items()]
+    rows += [f"| accept | refuse | {', '.join(names)} | {why} |" for why, names in REFUSED.items()]
+    words = (
+        f"Of the rest we accept {accepted} that limbo has refused (some with the warning "
+        f"`client-dependent`), and refuse {refused} that it has accepted, for the reasons below. "
+        f"Under roots of your own {len(PRIVATE_ALSO)} more are accepted, because private PKI does so and "
+        "clients do not mind."
+    )
+    return "\n".join(
+        [LIMBO_BEGIN, "", words, "", *_heading("limbo", "we", "cases", "why"), *rows, "", LIMBO_END]
+    )
+
+
+def _put(part: str, begin: str, end: str) -> None:
+    """Puts a part into the document, between its marks."""
+    text = DOCUMENT.read_text()
+    DOCUMENT.write_text(text[: text.index(begin)] + part + text[text.index(end) + len(end) :])
+    print(f"wrote {DOCUMENT.relative_to(ROOT)}")
+
+
 def _times(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
@@ -202,10 +228,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sslyze", required=True, metavar="PYTHON", help="the Python that has sslyze")
+    parser.add_argument("--sslyze", metavar="PYTHON", help="the Python that has sslyze")
+    parser.add_argument("--limbo", action="store_true", help="only write the part about x509-limbo")
     parser.add_argument("--only", default="", help="numbers of fixtures, with commas")
     parser.add_argument("--print", action="store_true", help="print the table, and leave the document alone")
     options = parser.parse_args()
+    if options.limbo:
+        _put(limbo_part(), LIMBO_BEGIN, LIMBO_END)
+        return 0
+    if not options.sslyze:
+        parser.error("--sslyze PYTHON is missing")
     for name, there in (("nginx", tls_fixture_nginx.NGINX), ("testssl", shutil.which(testssl_program()))):
         if not there:
             print(f"needs {name}", file=sys.stderr)
@@ -217,10 +249,7 @@ def main() -> int:
     if options.print or only:
         print(table)
         return 0
-    text = DOCUMENT.read_text()
-    before, after = text[: text.index(BEGIN)], text[text.index(END) + len(END) :]
-    DOCUMENT.write_text(before + table + after)
-    print(f"wrote {DOCUMENT.relative_to(ROOT)}")
+    _put(table, BEGIN, END)
     return 0
 
 

@@ -12,8 +12,6 @@ from types import ModuleType
 
 from pointsman.probes.catalogue.tls import TLS_RULES
 from pointsman.probes.wire.tls.observe import observe
-from test_tls_judge_limbo import ACCEPTED, PRIVATE_ALSO
-from test_tls_judge_limbo import REFUSED as REFUSED_CASES
 from tls_fixture_envoy import REFUSED, UNSERVED
 from tls_fixture_kit import UNSENT_STAPLE, judged, target_of, with_staple
 from tls_fixture_server import serving_all
@@ -99,14 +97,4 @@ def test_what_envoy_does_not_serve_is_told_in_its_own_words() -> None:
 
 
 def test_what_is_seen_otherwise_than_by_limbo_is_told_with_its_reason() -> None:
-    text = DOCUMENT.read_text()
-    part = text[text.index("<!-- limbo -->") : text.index("## What is not looked at")]
-    rows = [f"| refuse | accept | {', '.join(names)} | {why} |" for why, names in ACCEPTED.items()]
-    rows += [f"| accept | refuse | {', '.join(names)} | {why} |" for why, names in REFUSED_CASES.items()]
-    assert [line for line in part.splitlines() if line.startswith(("| refuse", "| accept"))] == rows
-    counts = [sum(len(names) for names in table.values()) for table in (ACCEPTED, REFUSED_CASES)]
-    words = " ".join(part.split())
-    assert (
-        f"we accept {counts[0]} that limbo has refused and refuse {counts[1]} that it has accepted" in words
-    )
-    assert f"Under roots of your own {len(PRIVATE_ALSO)} more" in words
+    assert script().limbo_part() in DOCUMENT.read_text(), "python benchmarks/tls_peers.py --limbo"

@@ -10,7 +10,7 @@ from cryptography import x509
 from OpenSSL import crypto
 from pointsman.probes.wire.tls.certificate import parse_chain
 from pointsman.probes.wire.tls.facts import VerifyError
-from tls_limbo import Case, differing, document, judged, limbo, passes
+from tls_limbo import Case, differing, judged, limbo, passes
 
 NO_CRL = "no client of the web fetches CRLs, and none comes with a handshake"
 CRL_CA = "the issuer lacks KeyUsage, which public CAs must have; the private profile accepts it"
@@ -195,8 +195,3 @@ def test_where_openssl_finds_no_way_and_others_do_it_depends_on_the_client(cases
 
 def test_a_judge_that_says_yes_to_all_would_be_seen(cases: list[Case]) -> None:
     assert any(not passes(judged(case)) for case in cases if case.in_gate)
-
-
-def test_the_document_says_the_same(cases: list[Case]) -> None:
-    text = (Path(__file__).parents[2] / "docs" / "tls-limbo.md").read_text()
-    assert text == document(cases, reasons(), PRIVATE_ALSO)

@@ -64,6 +64,15 @@ def test_the_leaf_is_found_wherever_it_stands(tmp_path: Path) -> None:
     )
 
 
+def test_without_a_host_the_chain_alone_is_judged(tmp_path: Path) -> None:
+    file = tmp_path / "tls.crt"
+    for leaf in (world().leaf(), world().leaf("*.example.test")):
+        file.write_text(pem(leaf, world().above))
+        assert verdicts(judge_pem(read_pem(file), "", world().policy())) == {"chain-ok": Verdict.PASS}
+    file.write_text(pem(leaf))
+    assert verdicts(judge_pem(read_pem(file), "", world().policy())) == {"incomplete-chain": Verdict.FAIL}
+
+
 def test_a_public_key_is_compared_with_the_leaf_s(tmp_path: Path) -> None:
     leaf, above = world().leaf(), world().above
     file, key = tmp_path / "tls.crt", tmp_path / "tls.pub"

@@ -1,12 +1,8 @@
-"""The cases of x509-limbo in our terms: which of them are the gate, and what our judge says of each.
-
-As a program it prints docs/tls-limbo.md: ``python tests/wire_tls/tls_limbo.py LIMBO_CORE.json``.
-"""
+"""The cases of x509-limbo in our terms: which of them are the gate, and what our judge says of each."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,76 +106,12 @@ def passes(findings: tuple[Finding, ...]) -> bool:
     return all(one.verdict is not Verdict.FAIL for one in findings)
 
 
-def differing(cases: list[Case], private: bool = False) -> Iterator[tuple[Case, tuple[Finding, ...]]]:
+Difference = tuple[Case, tuple[Finding, ...]]
+
+
+def differing(cases: list[Case], private: bool = False) -> Iterator[Difference]:
     """The cases in which we are not of limbo's mind."""
     for case in cases:
         findings = judged(case, private)
         if passes(findings) is not case.must_pass:
             yield case, findings
-
-
-_DOCUMENT = """\
-# x509-limbo
-
-{all} cases of [x509-limbo](https://x509-limbo.com), {paths} of them of its BetterTLS part, each judged as if
-its chain had been served: limbo's SUCCESS is no FAIL, its FAILURE at least one. Printed by
-`python tests/wire_tls/tls_limbo.py LIMBO_CORE.json`, held by `tests/wire_tls/test_tls_judge_limbo.py`.
-
-The gate, by the cases' own fields:
-
-- a server's chain (`validation_kind`), of no optional `features`, not of BetterTLS, and not of the groups
-  {form}, which are about what an issuer has to write: {usual} cases;
-- without those in which a CA certificate stands in the leaf's place, outside `webpki`, because limbo answers
-  them both ways ({both}):
-  **{gate}** cases, {good} to accept and {bad} to refuse;
-- and all **{paths}** of BetterTLS, {ways} to accept.
-
-Wrong on the gate: **{faults}**. Of the other {rest} these {count} are seen otherwise:
-
-| case | limbo | Pointsman | why |
-|---|---|---|---|
-{rows}
-
-Under private roots (`private_roots`) these {more} are accepted too, because private PKI does so and clients
-do not mind:
-
-| case | why |
-|---|---|
-{private}
-"""
-
-
-def document(cases: list[Case], reasons: dict[str, str], private: dict[str, str]) -> str:
-    """docs/tls-limbo.md."""
-    gate = [case for case in cases if case.in_gate]
-    paths = [case for case in cases if case.path_building]
-    wrong = list(differing(cases))
-    return _DOCUMENT.format(
-        all=len(cases),
-        paths=len(paths),
-        form=", ".join(ISSUERS_FORM),
-        usual=sum(case.in_usual_gate for case in cases),
-        both=", ".join(case.name for case in cases if case.in_usual_gate and not case.in_gate),
-        gate=len(gate),
-        good=sum(case.must_pass for case in gate),
-        bad=sum(not case.must_pass for case in gate),
-        ways=sum(case.must_pass for case in paths),
-        faults=sum(case.in_gate or case.path_building for case, _ in wrong),
-        rest=len(cases) - len(gate) - len(paths),
-        count=len(wrong),
-        rows="\n".join(_row(case, findings, reasons.get(case.name, "")) for case, findings in wrong),
-        more=len(private),
-        private="\n".join(f"| {name} | {why} |" for name, why in private.items()),
-    )
-
-
-def _row(case: Case, findings: tuple[Finding, ...], why: str) -> str:
-    limbo_says = "accept" if case.must_pass else "refuse"
-    we_say = max(findings, key=lambda one: one.verdict.badness)
-    return f"| {case.name} | {limbo_says} | {we_say.verdict} {we_say.name} | {why} |"
-
-
-if __name__ == "__main__":
-    from test_tls_judge_limbo import PRIVATE_ALSO, reasons
-
-    print(document(limbo(Path(sys.argv[1])), reasons(), PRIVATE_ALSO), end="")
