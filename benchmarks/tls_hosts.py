@@ -5,7 +5,8 @@ Run: python benchmarks/tls_hosts.py [--hosts N] [--sslyze PYTHON] [--skip openss
 Each host has a certificate of its own, under one intermediate and one root, served by nginx where it is
 installed. Every contestant makes a handshake with each host, verifies its chain against the root, and checks
 its name; ours gives verdicts besides. Programs are run as a person runs them, so starting them counts. Client
-and server share the cores: the CPU seconds of both stand beside the wall time. sslyze is asked only where
+and server share the cores: the CPU seconds of both stand beside the wall time, and "CPU x" compares those of
+the clients, which others on the machine disturb less. sslyze is asked only where
 --sslyze names a Python that has it.
 
 The black holes: every tenth host is one, in turn a port that takes connections and is silent, and one whose
@@ -117,10 +118,11 @@ def sslyze(directory: Path, served: Served, hosts: int, python: str) -> Run:
 
 def row(run: Run, best: Run) -> str:
     """One line of the table."""
-    ratio = f"{run.each_ms / best.each_ms:7.2f}" if run is not best else "   1   "
+    ratio = run.each_ms / best.each_ms
+    work = run.cpu_s / run.hosts / (best.cpu_s / best.hosts)
     return (
         f"{run.who:<28}{run.hosts:>7}{run.good:>7}{run.wall_s:>9.2f}{run.each_ms:>9.2f}"
-        f"{run.cpu_s:>9.2f}{run.server_s:>9.2f}{ratio:>9}"
+        f"{run.cpu_s:>9.2f}{run.server_s:>9.2f}{ratio:>9.2f}{work:>9.2f}"
     )
 
 
@@ -130,9 +132,9 @@ def compare(directory: Path, served: Served, options: argparse.Namespace) -> lis
     # once unmeasured: bytecode, page cache
     ours(directory, served, [f"127.0.0.1:{served.port} {host(0)}"])
     best, _ = ours(directory, served, [f"127.0.0.1:{served.port} {host(number)}" for number in range(hosts)])
-    header = (
-        f"{'':<28}{'hosts':>7}{'good':>7}{'wall s':>9}{'ms each':>9}{'CPU s':>9}{'server':>9}{'ratio':>9}"
-    )
+    titles = ("hosts", "good", "wall s", "ms each", "CPU s", "server", "wall x", "CPU x")
+    widths = (7, 7, 9, 9, 9, 9, 9, 9)
+    header = " " * 28 + "".join(f"{one:>{width}}" for one, width in zip(titles, widths, strict=True))
     print(f"\n{header}\n{row(best, best)}", flush=True)
     missed = [] if best.good == hosts else [f"only {best.good} of {hosts} hosts are good"]
     rivals: list[tuple[Run, float]] = []

@@ -159,8 +159,7 @@ ssl_certificate_key {directory}/key.pem; ssl_protocols TLSv1.2 TLSv1.3;
     nginx = subprocess.Popen([program, "-c", str(configuration), "-e", str(directory / "error.log")])
     try:
         _wait_for(port)
-        children = Path(f"/proc/{nginx.pid}/task/{nginx.pid}/children")
-        workers = tuple(map(int, children.read_text().split())) if children.exists() else ()
+        workers = _children(nginx.pid)
         yield Served(port, root, "nginx", (nginx.pid, *workers))
     finally:
         nginx.terminate()
@@ -226,6 +225,18 @@ def _wait_for(port: int) -> None:
             return
         time.sleep(0.05)
     raise SystemExit("the TLS server does not start; see above")
+
+
+def _children(pid: int) -> tuple[int, ...]:
+    """The workers of a server, which it may begin a moment after it listens; none where there is no /proc."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    ends_at = time.monotonic() + 5
+    while listed.exists() and time.monotonic() < ends_at:
+        found = tuple(map(int, listed.read_text().split()))
+        if len(found) >= (os.cpu_count() or 1):
+            return found
+        time.sleep(0.05)
+    return ()
 
 
 def _cpu_s(pid: int) -> float:
