@@ -95,7 +95,7 @@ def served(line: list[tuple[int, int, str]], at: float) -> tuple[int, str]:
     return ttl, value
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.dictionaries(servers, changes.map(sorted), min_size=1),
     st.lists(st.integers(0, 260), min_size=1, max_size=30, unique=True),
@@ -140,7 +140,7 @@ def _same_stretch(line: list[tuple[int, int, str]], one: int, other: int) -> boo
     return not any(low < begins <= high for begins, _, _ in line)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 100), st.integers(1, 100), st.integers(61, 600), st.integers(0, 900), st.integers(1, 20)
 )

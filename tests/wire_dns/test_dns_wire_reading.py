@@ -79,7 +79,7 @@ def ours(wire: bytes, asked: str = "A", *, sections: bool = False) -> Reply:
     return read(wire, question, write(question))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records, st.booleans())
 def test_what_dnspython_writes_is_read_as_dnspython_reads_it(
     found: list[tuple[dns.name.Name, int, tuple[str, str]]], sections: bool
@@ -87,15 +87,16 @@ def test_what_dnspython_writes_is_read_as_dnspython_reads_it(
     wire = made("A", found)
     expected = theirs(wire)
     reply = ours(wire, sections=sections)
-    # of two aliases at one name, which is a fault, dnspython keeps the last
-    twice = {one.owner for one in reply.rrsets if one.type == "CNAME" and len(one.values) > 1}
-    got = {one for one in reply.rrsets if not (one.type == "CNAME" and one.owner in twice)}
-    assert got == {one for one in expected if not (one.type == "CNAME" and one.owner in twice)}
+    # of two aliases or SOAs at one name, which is a fault, dnspython keeps the last
+    single = ("CNAME", "SOA")
+    twice = {(one.owner, one.type) for one in reply.rrsets if one.type in single and len(one.values) > 1}
+    got = {one for one in reply.rrsets if (one.owner, one.type) not in twice}
+    assert got == {one for one in expected if (one.owner, one.type) not in twice}
     assert reply.fields["rcode"] == "NOERROR"
     assert reply.fields["aa"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records, st.data())
 def test_no_bytes_crash_the_reader(
     found: list[tuple[dns.name.Name, int, tuple[str, str]]], data: st.DataObject
@@ -185,7 +186,7 @@ parameters = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 9), hosts, parameters, st.data())
 def test_service_records_read_as_dnspython_reads_them(
     priority: int, target: dns.name.Name, wanted: dict[str, list[str]], data: st.DataObject
@@ -222,8 +223,10 @@ def test_service_records_read_as_dnspython_reads_them(
 async def test_a_reply_for_another_name_is_never_taken_for_this_one() -> None:
     """Equal bytes behind the name are read once; what it says must be the name's own."""
     async with Asker() as asker:
-        for name in ("a.shop.test", "B.shop.test", "c.shop.test"):
-            for kind, value in (("A", "192.0.2.1"), ("CNAME", "lb.shop.test."), ("TXT", '"x"')):
+        for name in ("a.shop.test", "B.shop.test", "a.shoq.test"):
+            # the target's end is written as a pointer into the question: equal bytes, another name
+            alias = f"lb.{name.partition('.')[2]}."
+            for kind, value in (("A", "192.0.2.1"), ("CNAME", alias), ("TXT", '"x"'), ("MX", f"1 {alias}")):
                 question = Question(name, "A")
                 query = dns.message.make_query(name, "A", use_edns=0)
                 response = dns.message.make_response(query)

@@ -227,6 +227,23 @@ async def test_caa_climbs_to_the_parents_and_owners_and_siblings_are_found() -> 
     assert (followed.begins, followed.end, followed.last) == ("lb.cdn.test.", "address", "pop.cdn.test.")
 
 
+async def test_a_server_of_both_zones_does_not_hide_the_delegation() -> None:
+    """It answers for the child where its neighbour refers to it: what it says is no delegation."""
+    root = ROOT + "test. 300 NS ns2.test.\nns2.test. 300 A 127.0.0.17\n"
+    both = Authority(test=TEST, shop__test=SHOP)
+    async with world(_11=Authority(__=root), _17=both) as running:
+        facts = await look(running, "plain.shop.test", extras=())
+    assert facts.walk is not None
+    assert (facts.walk.zone, facts.walk.parent) == ("shop.test.", "test.")
+    said = {one.address: (one.aa, one.ns) for one in facts.walk.delegations}
+    assert said == {
+        running.at("127.0.0.12"): (False, ("ns.elsewhere.test.", "ns1.shop.test.", "ns2.shop.test.")),
+        running.at("127.0.0.17"): (True, ("ns1.shop.test.", "ns2.shop.test.", "ns3.shop.test.")),
+    }
+    by_parent = {one.name for one in facts.walk.listed if one.by_parent}
+    assert "ns3.shop.test." not in by_parent
+
+
 async def test_begun_at_the_zones_own_servers_there_is_no_parent() -> None:
     async with world() as running:
         target = DnsTarget(
