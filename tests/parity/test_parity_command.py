@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pointsman.checklists.plan import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
-from pointsman.tui.commands.compare_inputs import planned_waivers
+from pointsman.tui.commands.compare_inputs import planned_waivers, side_of
 from test_parity_asking import GATEWAY, INGRESS, ROUTE
 
 SIDES = ("--old", "192.0.2.1", "--new", "192.0.2.2")
@@ -153,6 +153,25 @@ def test_differences_are_told_with_both_commands() -> None:
     for label, port in (("old", old), ("new", new)):
         assert f"a.test:{port}:127.0.0.1" in result.stdout, label
     assert f"http://a.test:{new}/" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "only_plain", "wanted"),
+    [
+        ("192.0.2.1", False, (None, None)),
+        ("192.0.2.1:8443", False, (8443, None)),
+        ("192.0.2.1:8080", True, (None, 8080)),
+        ("[2001:db8::1]:8443", False, (8443, None)),
+        ("2001:db8::1", False, (None, None)),
+        ("[2001:db8::1]", False, (None, None)),
+    ],
+)
+def test_a_side_is_an_address_and_maybe_a_port(
+    text: str, only_plain: bool, wanted: tuple[int | None, int | None]
+) -> None:
+    side = side_of("old", text, None, None, only_plain=only_plain)
+    assert (side.port, side.plain_port) == wanted
+    assert side.address == ("2001:db8::1" if "db8" in text else "192.0.2.1")
 
 
 PLAN = """apiVersion: pointsman/v1

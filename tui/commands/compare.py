@@ -253,7 +253,9 @@ def _questions(asked: _Asked) -> tuple[Question, ...]:
     once = dict.fromkeys(found)
     shared = over_each_other(once) if asked.variants.strip() == "all" else ()
     asked_once = dict.fromkeys((*with_variants(once, ways), *shared))
-    everything = tuple(one for one in asked_once if one.is_safe or asked.unsafe)
+    allowed = (one for one in asked_once if one.is_safe or asked.unsafe)
+    # every path before any variant of one: --most cuts the end off
+    everything = tuple(sorted(allowed, key=lambda one: bool(one.variant)))
     if len(everything) > asked.most:
         note(f"{len(everything)} requests could be asked; the first {asked.most} are (--most)")
     return everything[: asked.most]

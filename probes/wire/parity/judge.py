@@ -13,7 +13,7 @@ from . import commands
 from .differences import Difference, differences, host_of, plain_changes
 from .facts import Answers, ParityFacts
 from .noise import Change, Standing, slower, weigh
-from .question import STREAM, Question
+from .question import STREAM, Question, request_to
 from .waivers import Waiver, waiver_for
 
 SLOWER_RATIO = 2.0
@@ -234,22 +234,11 @@ def _evidence(group: Group, minimal: Question) -> Iterator[str]:
 
 
 def _subject(question: Question, facts: ParityFacts) -> Endpoint:
-    plain = question.url.startswith("http:")
-    side = facts.new
-    port = (side.plain_port if plain else side.port) or _port(question)
-    bare = side.address.strip("[]")
-    shown = f"[{bare}]" if ":" in bare else bare
-    return Endpoint(clean(f"{shown}:{port}", 80), clean(host_of(question), 253))
-
-
-def _port(question: Question) -> int:
-    from urllib.parse import urlsplit
-
     try:
-        port = urlsplit(question.url).port
+        asked = request_to(question, facts.new).endpoint
     except ValueError:
-        port = None
-    return port or (80 if question.url.startswith("http:") else 443)
+        asked = facts.new.endpoint
+    return Endpoint(clean(asked, 80), clean(host_of(question), 253))
 
 
 def _slower(compared: Compared) -> Iterator[Finding]:
