@@ -12,6 +12,7 @@ from ..probes.engine import Job, Progress, run_jobs
 from ..probes.verdict import Endpoint, Result, Verdict
 from ..probes.wire.address import endpoint
 from .checks_cluster import routes_accepted
+from .checks_parity import DEADLINE_S, same_answers
 from .checks_wire import cache_warm_up, dns_ttl, error_watch, old_side_kept, requests, tls_chain
 from .context import CheckContext, ProbeFunction
 from .view import GATES, Check, CheckResult, Gate
@@ -33,6 +34,7 @@ class _Probe:
 PROBES: Mapping[str, _Probe] = {
     "routes-accepted": _Probe(routes_accepted),
     "requests": _Probe(requests, deadline_s=60.0),
+    "parity": _Probe(same_answers, ("rounds", "rate_per_s"), deadline_s=DEADLINE_S),
     "tls-chain": _Probe(tls_chain),
     "cache-warm-up": _Probe(cache_warm_up, ("passes", "rate_per_s"), deadline_s=120.0),
     "dns-ttl": _Probe(dns_ttl),

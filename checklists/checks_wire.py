@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -193,6 +194,8 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
         expect="new" if context.switched else "old",
         old_also=plan.old.addresses[1:],
         new_also=plan.new.addresses[1:],
+        # a slow answer is an answer: the gate asks what it says
+        slow_ms=math.inf,
     )
     targets = [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
     facts = list(await observe_many_names(targets))

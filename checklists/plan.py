@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
+from .accepted import accepted
 from .plan_model import (
     CriticalPath,
     DnsPlan,
@@ -53,7 +54,7 @@ _PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _ROUTE_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 _KNOWN = (
     *("apiVersion", "kind", "name", "hosts", "ingress", "gateway", "routes", "old", "new", "port", "paths"),
-    *("tls", "dns", "durations", "thresholds", "on_alarm", "checklist", "waivers"),
+    *("tls", "dns", "durations", "thresholds", "on_alarm", "checklist", "waivers", "accept"),
 )
 _REQUIRED = ("apiVersion", "kind", "name", "hosts", "gateway", "old", "new", "paths", "dns")
 
@@ -93,6 +94,9 @@ def plan_of(document: Marked, directory: Path) -> Plan:
         on_alarm=_on_alarm(fields["on_alarm"]) if "on_alarm" in fields else "rollback",
         checklist=_checklist(fields["checklist"], directory) if "checklist" in fields else "pre-cutover",
         waivers=tuple(_waiver(item) for item in fields["waivers"].items()) if "waivers" in fields else (),
+        accept=tuple(accepted(item, "the plan") for item in fields["accept"].items())
+        if "accept" in fields
+        else (),
     )
 
 

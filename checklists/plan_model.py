@@ -14,6 +14,7 @@ import msgspec
 
 from ..cluster.errors import UserError
 from ..cluster.typed import convert
+from ..probes.wire.parity.waivers import Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,10 @@ class PlannedWaiver:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A cutover, as its file says it; every path in it is absolute."""
+    """A cutover, as its file says it; every path in it is absolute.
+
+    ``accept`` are differences between the sides that its author accepts by path and field.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -134,6 +138,7 @@ class Plan:
     on_alarm: Literal["rollback", "hold"] = "rollback"
     checklist: str = "pre-cutover"
     waivers: tuple[PlannedWaiver, ...] = field(default=())
+    accept: tuple[Waiver, ...] = field(default=())
 
     @property
     def type_this(self) -> str:

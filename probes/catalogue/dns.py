@@ -1,11 +1,11 @@
-"""DNS: name servers, records and caches."""
+"""DNS: name servers, TTLs, and the sides that a name leads to. Names and what is told of them: dns_names."""
 
 from __future__ import annotations
 
+from .dns_names import DNS_NAME_RULES
 from .rule import Rule
 
 _RFC1034 = "RFC 1034"
-_RFC2308 = "RFC 2308"
 
 DNS_RULES: tuple[Rule, ...] = (
     Rule(
@@ -39,6 +39,53 @@ DNS_RULES: tuple[Rule, ...] = (
         "A change has not reached every server; the wait counts from the last one.",
         "Wait for the transfer, or find what blocks it.",
         "RFC 1982",
+    ),
+    Rule(
+        "DNS014",
+        "stale-server",
+        "A name server serves an older version of the zone",
+        "Resolvers that happen to ask it send people where the newer version no longer does.",
+        "Find why the zone was not transferred to it (NOTIFY, TSIG, a firewall on TCP 53), or take it out.",
+        "RFC 1996",
+    ),
+    Rule(
+        "DNS015",
+        "answers-without-authority",
+        "A listed name server answers, but not as the zone's own",
+        "It hands out what it has cached or was told by others: a change reaches it late, or never.",
+        "Load the zone on it, or take it out of the delegation.",
+        "RFC 1912 2.8",
+    ),
+    Rule(
+        "DNS016",
+        "delegation-differs",
+        "The parent zone and the zone itself list different name servers",
+        "Resolvers may ask either list: a server that was forgotten in one keeps serving what it has.",
+        "Make both lists equal, at the registrar and in the zone, before the record changes.",
+        "RFC 1034 4.2.2",
+    ),
+    Rule(
+        "DNS017",
+        "question-dropped",
+        "A name server leaves some questions without an answer",
+        "Resolvers wait and ask again, so lookups are slow; what it serves of that type is unknown.",
+        "Let it answer every type (NODATA where it has none); look at firewalls that filter by type.",
+        "RFC 4074",
+    ),
+    Rule(
+        "DNS018",
+        "server-slow",
+        "A server takes long to answer",
+        "Each lookup that is not cached waits for it; with a low TTL that happens more often.",
+        "Find what delays it before the TTL is lowered.",
+    ),
+    Rule(
+        "DNS019",
+        "tcp-broken",
+        "An answer is too long for a datagram, and TCP does not work",
+        "Resolvers cannot get this answer at all.",
+        "Open TCP port 53 to the server, or make the answer shorter.",
+        "RFC 7766 5",
     ),
     Rule(
         "DNS020",
@@ -92,6 +139,30 @@ DNS_RULES: tuple[Rule, ...] = (
         "Wait; keep the old side up.",
     ),
     Rule(
+        "DNS027",
+        "chain-long",
+        "The name is reached over a long chain of aliases",
+        "Each link has its own TTL and its own servers: any of them can break it, or keep an old answer.",
+        "Point the name at the last link but one, or less; change only the record set that the plan names.",
+        "RFC 1034 3.6.2",
+    ),
+    Rule(
+        "DNS028",
+        "resolver-stretches-ttl",
+        "A resolver keeps answers for longer than their TTL",
+        "Its clients follow a change, and a roll-back, only after its own minimum.",
+        "Count its minimum in the wait; lower it where the resolver is yours (cache-min-ttl and the like).",
+        "RFC 2181 8",
+    ),
+    Rule(
+        "DNS029",
+        "old-ttl-not-passed",
+        "The old TTL has not passed since the last name server lowered it",
+        "Caches that asked before keep the record for the old TTL, and a change reaches nobody behind them.",
+        "Wait the OLD TTL from the moment the last server lowered it; it is not a matter of 24 hours.",
+        "RFC 1035 3.2.1",
+    ),
+    Rule(
         "DNS030",
         "aaaa-left-on-old",
         "The IPv6 address stays on the old side",
@@ -122,34 +193,50 @@ DNS_RULES: tuple[Rule, ...] = (
         "RFC 9460 7.3",
     ),
     Rule(
-        "DNS040",
-        "no-such-name",
-        "The name does not exist",
-        "No client can find the host, and resolvers remember that for the zone's SOA minimum.",
-        "Add the record; mind the negative TTL.",
-        _RFC2308,
+        "DNS034",
+        "alias-without-address",
+        "An HTTPS record is only an alias, and the name has no address",
+        "Clients that do not read HTTPS records, or fall back from them, find no address.",
+        "Add A and AAAA records beside the alias, and change them together with what it points to.",
+        "RFC 9460 3",
     ),
     Rule(
-        "DNS041",
-        "no-address",
-        "The name has no address",
-        "No client can find the host.",
-        "Add an A or AAAA record, or a CNAME.",
-        _RFC2308,
+        "DNS035",
+        "server-flaps",
+        "One name server answers now this, now that",
+        "Which side a client reaches is left to chance, and no TTL can be counted on.",
+        "Look for two versions of the zone behind one address (anycast, a load balancer), or for weights.",
     ),
     Rule(
-        "DNS042",
-        "server-failure",
-        "A server answers with a failure",
-        "Clients behind it get no address.",
-        "Look at that server's log; DNSSEC and an expired zone are common causes.",
-        "RFC 8914",
+        "DNS036",
+        "differs-by-subnet",
+        "The answer depends on where the client is",
+        "A change of the one answer that is seen from here leaves clients elsewhere where they are.",
+        "Change every variant (region, country, subnet), and check each of them.",
+        "RFC 7871",
     ),
     Rule(
-        "DNS050",
-        "could-not-ask",
-        "The question could not be asked from here",
-        "Nothing is known about this name.",
-        "Mend what is named, and ask again.",
+        "DNS037",
+        "private-address",
+        "A private address is published",
+        "Clients outside that network reach nothing, or a machine of their own.",
+        "Publish the public address; keep private ones in an internal zone.",
+        "RFC 1918",
     ),
+    Rule(
+        "DNS038",
+        "cdn-in-front",
+        "The name leads to a CDN",
+        "Its addresses say nothing of which side the CDN fetches from, and its caches outlive the switch.",
+        "Change the origin at the CDN; check both sides by their own address; purge what it cached.",
+    ),
+    Rule(
+        "DNS039",
+        "alias-flattened",
+        "A name server counts the TTL down as a cache does",
+        "It looks another name up and serves its addresses as its own (ALIAS, ANAME, flattening): the wait is"
+        " that name's TTL, and the record to change is not the A record.",
+        "Change the alias at the provider, or the name behind it; count the TTL of that name.",
+    ),
+    *DNS_NAME_RULES,
 )

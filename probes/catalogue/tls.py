@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from .rule import Rule
+from .tls_sides import TLS_SIDES_RULES
+from .tls_staple import TLS_STAPLE_RULES
 
 _RFC5280 = "RFC 5280"
 _RFC8446 = "RFC 8446 4.4.2"
 _BR = "CA/Browser Forum Baseline Requirements 6.3.2"
+_RFC8996 = "RFC 8996"
 
 TLS_RULES: tuple[Rule, ...] = (
     Rule(
@@ -52,6 +55,30 @@ TLS_RULES: tuple[Rule, ...] = (
         "The handshake could not be tried from here",
         "Nothing is known about the certificate.",
         "Mend what is named, and ask again.",
+    ),
+    Rule(
+        "TLS007",
+        "client-certificate",
+        "The server wants a certificate from its clients",
+        "Clients that have none are refused: at once, behind the handshake, or by an HTTP status.",
+        "Nothing where mutual TLS is meant; else drop the client validation from the listener.",
+        "https://gateway-api.sigs.k8s.io/geps/gep-91/",
+    ),
+    Rule(
+        "TLS008",
+        "no-name-answer",
+        "Clients that send no name do not get this host's certificate",
+        "Very old clients, and checks of load balancers that ask by address, meet something else.",
+        "Nothing, unless you have such clients: then give the listener a default certificate.",
+        "RFC 6066 3",
+    ),
+    Rule(
+        "TLS009",
+        "root-sent",
+        "The root is sent with the chain",
+        "Clients have it already, or do not trust it; every handshake carries its bytes.",
+        "Leave it out of tls.crt.",
+        _RFC8446,
     ),
     Rule(
         "TLS010",
@@ -236,7 +263,7 @@ TLS_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "TLS042",
-        "ed25519-not-public",
+        "ed25519-not-public-trust",
         "An Ed25519 key is not accepted for public trust",
         "Browsers do not support it in certificates.",
         "Issue with ECDSA P-256 or RSA.",
@@ -268,7 +295,7 @@ TLS_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "TLS046",
-        "path-length",
+        "pathlen",
         "The chain is longer than one of its CAs allows",
         "Every client refuses it.",
         "Issue from a CA whose path length allows it.",
@@ -283,12 +310,20 @@ TLS_RULES: tuple[Rule, ...] = (
         _RFC5280,
     ),
     Rule(
-        "TLS050",
-        "must-staple-missing",
-        "The certificate demands a staple that is not sent",
-        "Firefox and others refuse to connect.",
-        "Turn stapling on in the proxy, or issue without must-staple.",
-        "RFC 7633",
+        "TLS048",
+        "client-dependent",
+        "Some clients accept the chain and some refuse it",
+        "It works in a browser and fails in curl, or the other way round, by the way each looks for a path.",
+        "Send the leaf and exactly the intermediates of one valid path, in order.",
+        "RFC 4158",
+    ),
+    Rule(
+        "TLS049",
+        "bad-form",
+        "A certificate breaks a rule of form",
+        "Strict clients refuse it, others may not: which ones changes with their versions.",
+        "Have it issued again with an up-to-date profile.",
+        _RFC5280,
     ),
     Rule(
         "TLS051",
@@ -312,6 +347,32 @@ TLS_RULES: tuple[Rule, ...] = (
         "Only an outdated TLS version is offered",
         "Current clients refuse TLS 1.0 and 1.1.",
         "Offer TLS 1.2 and 1.3.",
-        "RFC 8996",
+        _RFC8996,
     ),
+    Rule(
+        "TLS062",
+        "old-version-accepted",
+        "TLS 1.0 or 1.1 is still accepted",
+        "No current client needs them; audits and scanners fail the host.",
+        "Raise the lowest version to TLS 1.2, unless very old clients are known.",
+        _RFC8996,
+    ),
+    Rule(
+        "TLS063",
+        "no-tls13",
+        "TLS 1.3 is not offered",
+        "Handshakes take a round trip more, and post-quantum key exchange is out of reach.",
+        "Offer TLS 1.3 in the proxy.",
+        "RFC 8446",
+    ),
+    Rule(
+        "TLS064",
+        "alpn-refused",
+        "Clients of one protocol are refused",
+        "A client that does not offer what the server wants cannot connect at all.",
+        "Let the listener accept HTTP/1.1, and clients that offer no protocol.",
+        "RFC 7301 3.2",
+    ),
+    *TLS_STAPLE_RULES,
+    *TLS_SIDES_RULES,
 )

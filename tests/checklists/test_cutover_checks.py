@@ -1,4 +1,4 @@
-"""The seven checks: of a snapshot, and over real sockets."""
+"""The checks of the checklist: of a snapshot, and over real sockets."""
 
 from __future__ import annotations
 
@@ -124,6 +124,26 @@ async def test_requests_name_what_the_old_side_said(small_world: SmallWorld) -> 
     small_world.new.faults[HOST] = Faults(missing_paths=("/api",))
     bad = await ask(small_world, "requests")
     assert (bad.verdict, bad.headline) == (Verdict.FAIL, "/healthz 200  /api 404 (old 200)")
+
+
+HSTS_WAIVED = 'accept: [{path: "/*", field: "header strict-transport-security", reason: the app sends it}]'
+
+
+async def test_both_sides_answer_alike(small_world: SmallWorld) -> None:
+    bare = await ask(small_world, "parity")
+    assert bare.verdict is Verdict.WARN
+    assert [item.rule for item in bare.findings if item.verdict is Verdict.WARN] == ["PAR032"]
+    good = await ask(small_world, "parity", extra=HSTS_WAIVED)
+    assert good.verdict is Verdict.PASS, good.headline
+    assert good.headline == "2 paths answered alike by both sides, 1 difference accepted by name"
+    assert any("the app sends it" in item.summary for item in good.findings)
+    assert small_world.new is not None
+    small_world.new.faults[HOST] = Faults(missing_paths=("/api",))
+    bad = await ask(small_world, "parity", extra=HSTS_WAIVED)
+    assert bad.verdict is Verdict.FAIL
+    assert "/api" in bad.headline
+    assert "404" in bad.headline
+    assert bad.findings[0].reproduce.count("curl ") == 2
 
 
 async def test_the_chain(small_world: SmallWorld) -> None:

@@ -33,6 +33,7 @@ thresholds: {min_samples: 100, p0: 0.001, alpha: 0.001, rate_per_s: 10}
 on_alarm: rollback
 checklist: pre-cutover
 waivers: [{check: cache-warm-up, reason: no CDN}]
+accept: [{path: /api/*, field: header server, reason: another proxy}]
 """
 
 
@@ -49,6 +50,7 @@ def test_a_plan_is_read(tmp_path: Path) -> None:
     assert plan.dns.tsig_key_file == str(tmp_path / "tsig.key")
     assert plan.dns.authoritative == ("127.0.0.1:5301",)
     assert [path.path for path in plan.paths] == ["/healthz", "/api"]
+    assert [(one.path, one.field, one.host) for one in plan.accept] == [("/api/*", "header server", "")]
     assert plan_from_json(plan_to_json(plan)) == plan
 
 
@@ -104,6 +106,12 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
         ("name: store", "name: store\nname: shop", "plan.yaml:4: name: stands here twice; first on line 3"),
         ("on_alarm: rollback", "on_alarm: [", "not YAML"),
         ("p0: 0.001", "p0: 7", "thresholds.p0: expected a number above 0"),
+        (
+            "path: /api/*",
+            "path: api",
+            "plan.yaml:26: accept[0].path: expected a path that begins with / or *",
+        ),
+        ("field: header server", "field: PAR010", "protection that is lost cannot be waived"),
         ('"127.0.0.1:5301"', "ns1.shop.test", "dns.authoritative[0]: expected ADDRESS:PORT"),
     ],
 )
@@ -143,7 +151,7 @@ def test_several_hosts_are_confirmed_by_all_names_or_the_plans(tmp_path: Path) -
 
 def test_the_builtin_checklist_is_the_articles() -> None:
     checklist = load_checklist("pre-cutover")
-    assert [check.number for check in checklist.checks] == [1, 2, 3, 4, 5, 6, 7]
+    assert [check.number for check in checklist.checks] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert {check.probe for check in checklist.checks} == set(PROBES)
     assert all(check.why for check in checklist.checks)
 

@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ITEMS = (
     "routes-accepted",
     "requests",
+    "parity",
     "tls-chain",
     "cache-warm-up",
     "dns-ttl",
@@ -133,21 +134,22 @@ def test_status_takes_the_kubeconfig_of_the_environment(world: WorldFacts) -> No
 # -- check
 
 
-def test_check_runs_all_seven_items(world: WorldFacts) -> None:
+def test_check_runs_all_eight_items(world: WorldFacts) -> None:
     plan = world["plans"]["www.shop.test"]
     ended = run("check", plan, "--kubeconfig", world["kubeconfig"])
     assert (ended.returncode, ended.stderr) == (1, "")
     rows = [row.split() for row in ended.stdout.splitlines()]
     assert rows[0][:3] == ["www.shop.test", "infra/main", "127.0.0.3"]
-    verdicts = {row[1]: row[0] for row in rows[1:8]}
+    verdicts = {row[1]: row[0] for row in rows[1:9]}
     assert verdicts == {
         "1": "PASS",
         "2": "PASS",
         "3": "PASS",
         "4": "PASS",
-        "5": "FAIL",
-        "6": "PASS",
+        "5": "PASS",
+        "6": "FAIL",
         "7": "PASS",
+        "8": "PASS",
     }
     text = " ".join(ended.stdout.split())
     assert "FAIL DNS021 3 s on 1 of 1 name server, wanted at most 1 s" in text

@@ -157,7 +157,7 @@ async def test_one_silent_server_makes_the_ttl_unknown() -> None:
 CASES: list[tuple[str, Verdict, list[Reply], list[Reply]]] = [
     ("ttl-high", Verdict.FAIL, [LOW, zone(f"{NAME}. 3600 A {OLD}")], []),
     ("ttl-unknown", Verdict.UNKNOWN, [], [LOW]),
-    ("lame-server", Verdict.FAIL, [LOW, zone(f"{NAME}. 60 A {OLD}", aa=False)], []),
+    ("answers-without-authority", Verdict.FAIL, [LOW, zone(f"{NAME}. 60 A {OLD}", aa=False)], []),
     ("lame-server", Verdict.FAIL, [LOW, zone(rcode="REFUSED", aa=False)], []),
     ("servers-disagree", Verdict.FAIL, [LOW, zone(f"{NAME}. 60 A {NEW}")], []),
     ("serials-differ", Verdict.WARN, [LOW, zone(f"{NAME}. 60 A {OLD}", serial=6)], []),
@@ -167,7 +167,7 @@ CASES: list[tuple[str, Verdict, list[Reply], list[Reply]]] = [
         [zone(f"{NAME}. 60 CNAME lb.shop.test.", f"lb.shop.test. 3600 A {OLD}")],
         [],
     ),
-    ("resolver-holds-old-ttl", Verdict.WARN, [LOW], [zone(f"{NAME}. 3597 A {OLD}", aa=False)]),
+    ("resolver-holds-old-ttl", Verdict.FAIL, [LOW], [zone(f"{NAME}. 3597 A {OLD}", aa=False)]),
     ("resolver-silent", Verdict.WARN, [LOW], [silent]),
     ("aaaa-left-on-old", Verdict.FAIL, [zone(f"{NAME}. 60 A {NEW}", f"{NAME}. 60 AAAA {OLD6}")], []),
     ("old-and-new-mixed", Verdict.FAIL, [zone(f"{NAME}. 60 A {OLD}", f"{NAME}. 60 A {NEW}")], []),

@@ -92,7 +92,7 @@ async def test_one_deadline_holds_for_the_whole_walk() -> None:
         facts = await observe(to(port, "/n0", follow=50, timeout_s=0.5))
     assert facts.error == "timeout"
     assert 1 <= len(facts.redirects) <= 3
-    assert facts.timings_ms.total < 900
+    assert facts.timings_ms.total < 1500
 
 
 async def test_another_host_is_followed_only_where_its_address_is_given_and_gets_no_secrets() -> None:

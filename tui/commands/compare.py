@@ -176,10 +176,10 @@ def compare(
     from ...probes.output import document, encode
     from ...probes.wire.parity import judge
     from ...probes.wire.parity.observe import Pace, observe
-    from .compare_inputs import planned_waivers, read_waivers
+    from .compare_inputs import read_waivers
 
     plan = _plan(plan_file)
-    policy = judge.Policy(waivers=(*read_waivers(waivers), *planned_waivers(plan, plan_file or "")))
+    policy = judge.Policy(waivers=(*read_waivers(waivers), *(plan.accept if plan else ())))
     asked = _Asked(
         urls, plan, ingresses, files, sources, hosts, top, most, timeout_s, variants, unsafe, settings
     )

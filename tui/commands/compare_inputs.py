@@ -9,13 +9,11 @@ from urllib.parse import urlsplit
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
-from ...probes.catalogue.parity import PARITY_RULES
 from ...probes.wire.address import is_address, split_endpoint
 from ...probes.wire.parity.question import Question, Side
 from ...probes.wire.parity.waivers import Waiver
 
 if TYPE_CHECKING:
-    from ...checklists.plan_model import Plan
     from ...cluster.snapshot import Snapshot
     from ...probes.wire.parity.paths import HostRules
     from ...probes.wire.sources.asked import Asked
@@ -103,36 +101,16 @@ def hosts_to_ask(snapshot: Snapshot, ingresses: Sequence[str]) -> tuple[HostRule
     return ingress_hosts(world, chosen)
 
 
-def planned_waivers(plan: Plan | None, name: str) -> tuple[Waiver, ...]:
-    """The plan's waivers that name a rule of parity; the others are about checks."""
-    planned = plan.waivers if plan is not None else ()
-    return tuple(
-        Waiver("*", one.check, one.reason, where=clean(name, 200))
-        for one in planned
-        if any(one.check == rule.id for rule in PARITY_RULES)
-    )
-
-
 def read_waivers(names: Sequence[str]) -> tuple[Waiver, ...]:
     """The waivers of YAML files: ``waivers: [{path, field, reason}]``, ``host`` optional.
 
     Raises UserError with file, line and field.
     """
+    from ...checklists.accepted import accepted
     from ...checklists.yamlmarks import load_marked
 
     found: list[Waiver] = []
     for name in names:
         top = load_marked(Path(name)).fields(("waivers",), ("waivers",))
-        for item in top["waivers"].items():
-            fields = item.fields(("path", "field", "reason", "host"), ("path", "field", "reason"))
-            path, named = fields["path"].text(), fields["field"].text()
-            if not path.startswith(("/", "*")):
-                fields["path"].fail("expected a path that begins with / or *", "for example /api/*")
-            if named.upper() == "PAR010":
-                fields["field"].fail(
-                    "protection that is lost cannot be waived", "attach the policy to the route"
-                )
-            where = f"{item.file}:{item.line}"
-            host = fields["host"].text() if "host" in fields else ""
-            found.append(Waiver(path, named, fields["reason"].text(), host, where))
+        found += [accepted(item, f"{item.file}:{item.line}") for item in top["waivers"].items()]
     return tuple(found)

@@ -7,14 +7,16 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from ....cluster.errors import UserError
 from ....cluster.text import clean
-from .answers import DnsAnswer
-from .datagrams import Clock, Datagrams, Done, Pending, since
+from .answers import DnsAnswer, RecordSet
+from .datagrams import Datagrams, since
 from .doh import Doh
+from .lanes import Clock, Done, Pending
 from .records import MalformedError
 from .servers import HTTPS, PLAIN, Server
 from .streams import AskError, Stream, failure_of
-from .wire import Question, Written, read, write
+from .wire import Question, Reply, Written, beside_the_name, read, write
 
 _TCP_AT_ONCE = 16
 _MOST_REMEMBERED, _LARGEST_REMEMBERED = 8000, 1300
@@ -30,7 +32,7 @@ class Asker:
         self._tcp_gate = asyncio.Semaphore(_TCP_AT_ONCE)
         self._streams: dict[Server, Stream] = {}
         self._doh: dict[Server, Doh] = {}
-        self._read_before: dict[bytes, dict[str, Any]] = {}
+        self._read_before: dict[bytes, Reply] = {}
 
     async def __aenter__(self) -> Asker:
         return self
@@ -69,17 +71,20 @@ class Asker:
         except (ValueError, AskError) as error:
             done(not_asked(question, f"cannot be asked: {error}"))
 
-    def _read(self, data: bytes, question: Question, written: Written) -> dict[str, Any]:
-        """The fields of a reply; equal bytes are read once."""
-        key = data[2:] + b"s" if question.sections else data[2:]
+    def _read(self, data: bytes, question: Question, written: Written) -> Reply:
+        """A reply; bytes that differ in the asked name alone are read once."""
+        key = beside_the_name(data, written)
         known = self._read_before.get(key)
-        if known is None:
-            if len(data) > _LARGEST_REMEMBERED:
-                return read(data, question, written)
-            if len(self._read_before) >= _MOST_REMEMBERED:
-                self._read_before.clear()
-            known = self._read_before[key] = read(data, question, written)
-        return known
+        if known is None or question.sections or not written.owner:
+            reply = read(data, question, written)
+            if reply.repeats and len(data) <= _LARGEST_REMEMBERED:
+                if len(self._read_before) >= _MOST_REMEMBERED:
+                    self._read_before.clear()
+                self._read_before[key] = reply
+            return reply
+        owner = written.owner
+        rrsets = tuple([RecordSet(owner, one.type, one.ttl, one.values) for one in known.rrsets])
+        return Reply(rrsets, known.fields, True)
 
     # -- TCP, TLS, HTTPS
 
@@ -96,8 +101,8 @@ class Asker:
         stream = Stream(pending.lane.server)
         try:
             async with asyncio.timeout_at(_loop_time(pending.until)), self._tcp_gate:
-                reply = await stream.ask(question, pending.written)
-            fields = self._read(reply, question, pending.written)
+                data = await stream.ask(pending.written, 0.0)
+            reply = self._read(data, question, pending.written)
         except (MalformedError, AskError, TimeoutError) as error:
             failed = _as_failed(error)
             detail = f"truncated over UDP, and over TCP: {failed.detail}"
@@ -117,26 +122,37 @@ class Asker:
                 over_tcp=True,
                 truncated=True,
                 tries=pending.tries,
-                **fields,
+                rrsets=reply.rrsets,
+                **reply.fields,
             )
         finally:
             stream.close()
         pending.done(answer)
 
+    def _encrypted(self, server: Server) -> Doh | Stream:
+        """The resolver's connection; made ready before its time begins, because that is our own doing."""
+        if server.scheme == HTTPS:
+            if server not in self._doh:
+                self._doh[server] = Doh(server, self._ca_file)
+            return self._doh[server]
+        if server not in self._streams:
+            self._streams[server] = Stream(server, self._ca_file)
+        return self._streams[server]
+
     async def _over_stream(
         self, server: Server, question: Question, written: Written, timeout_s: float, clock: Clock, done: Done
     ) -> None:
+        try:
+            resolver = self._encrypted(server)
+        except UserError as error:
+            done(not_asked(question, str(error)))
+            return
         started = time.monotonic()
         until = min(started + timeout_s, clock.start(started))
         try:
             async with asyncio.timeout_at(_loop_time(until)):
-                if server.scheme == HTTPS:
-                    resolver = self._doh.setdefault(server, Doh(server, self._ca_file))
-                    reply = await resolver.ask(written)
-                else:
-                    stream = self._streams.setdefault(server, Stream(server, self._ca_file))
-                    reply = await stream.ask(question, written)
-            fields = self._read(reply, question, written)
+                data = await resolver.ask(written, until - started)
+            reply = self._read(data, question, written)
         except (MalformedError, AskError, TimeoutError) as error:
             failed = _as_failed(error)
             detail = (
@@ -146,7 +162,13 @@ class Asker:
                 question.type, elapsed_ms=since(started), error=failed.kind, error_detail=clean(detail, 160)
             )
         else:
-            answer = DnsAnswer(type=question.type, elapsed_ms=since(started), over_tcp=True, **fields)
+            answer = DnsAnswer(
+                type=question.type,
+                elapsed_ms=since(started),
+                over_tcp=True,
+                rrsets=reply.rrsets,
+                **reply.fields,
+            )
         done(answer)
 
 

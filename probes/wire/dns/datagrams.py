@@ -11,24 +11,26 @@ import asyncio
 import os
 import socket
 import time
+from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....cluster.text import clean
 from .answers import DnsAnswer
+from .lanes import Clock, Done, Lane, Pending
 from .records import MalformedError
 from .servers import Server
-from .streams import AskError, failure_of
-from .wire import Question, Written, answers_the_question, is_truncated
+from .streams import failure_of
+from .wire import Question, Reply, Written, answers_the_question, is_truncated
 
-Done = Callable[[DnsAnswer], None]
-Read = Callable[[bytes, Question, Written], dict[str, Any]]
+Read = Callable[[bytes, Question, Written], Reply]
 
 # beyond about 128 in flight, replies overflow a default receive buffer
 _MOST_PER_SOCKET = 100
 _MOST_PER_SERVER = 100
 _FIRST_SOCKETS, _MOST_SOCKETS = 4, 16
+_NO_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
 _TICK_S = 0.02
 _BURST = 50
 _LARGEST_DATAGRAM = 4096
@@ -36,86 +38,6 @@ _LARGEST_DATAGRAM = 4096
 _RESENDS = (0.33, 0.66)
 # so many questions without any answer, and a server is not given the rest of a long list
 _GIVEN_UP = 60
-
-
-class Clock:
-    """The time that a target has for everything, from its first question on."""
-
-    __slots__ = ("deadline_s", "until")
-
-    def __init__(self, deadline_s: float, *, started: bool = False) -> None:
-        self.deadline_s = deadline_s
-        self.until = time.monotonic() + deadline_s if started else 0.0
-
-    def start(self, now: float) -> float:
-        """When it is over, by time.monotonic()."""
-        if not self.until:
-            self.until = now + self.deadline_s
-        return self.until
-
-
-class Pending:
-    """A question on its way."""
-
-    __slots__ = (
-        "clock", "done", "lane", "message_id", "question", "resend_at",
-        "resends", "sent_at", "socket", "timeout_s",
-        "tries", "trouble", "until", "without_edns", "written",
-    )  # fmt: skip
-
-    def __init__(
-        self, lane: _Lane, question: Question, written: Written, timeout_s: float, clock: Clock, done: Done
-    ) -> None:
-        self.lane = lane
-        self.question = question
-        self.written = written
-        self.timeout_s = timeout_s
-        self.clock = clock
-        self.done = done
-        self.message_id = 0
-        self.socket: _Socket | None = None
-        self.sent_at = self.until = 0.0
-        self.tries = 0
-        self.resends = 0
-        self.resend_at = 0.0
-        self.without_edns = False
-        self.trouble = ""
-
-
-class _Lane:
-    """One server's questions: those in flight, and those that wait for a place."""
-
-    __slots__ = (
-        "answered",
-        "destination",
-        "in_flight",
-        "server",
-        "source",
-        "strangers",
-        "unanswered",
-        "waiting",
-    )
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.destination = _socket_address(server)
-        self.source = (self.destination[0], self.destination[1])
-        self.waiting: deque[Pending] = deque()
-        self.in_flight = 0
-        self.answered = self.unanswered = self.strangers = 0
-
-
-def _socket_address(server: Server) -> tuple[Any, ...]:
-    if not server.ipv6:
-        return server.address, server.port
-    bare, _, scope = server.address.partition("%")
-    number = 0
-    if scope:
-        try:
-            number = int(scope) if scope.isdigit() else socket.if_nametoindex(scope)
-        except OSError:
-            raise AskError("local", f"no network interface {scope}") from None
-    return bare, server.port, 0, number
 
 
 class _Socket:
@@ -145,10 +67,15 @@ class _Socket:
                 self._owner.stranger(source)
                 continue
             pending = self.pending.get(data[0] << 8 | data[1])
-            if pending is None or pending.lane.source != (source[0].partition("%")[0], source[1]):
+            if pending is None or (pending.lane.source != source and pending.lane.source != _bare(source)):
                 self._owner.stranger(source)
                 continue
             self._owner.arrived(pending, data)
+
+
+def _bare(source: tuple[Any, ...]) -> tuple[str, int]:
+    """Address and port of a sender, without an IPv6 scope."""
+    return source[0].partition("%")[0], source[1]
 
 
 class Datagrams:
@@ -160,11 +87,12 @@ class Datagrams:
         self._read = read
         self._cut_short = cut_short
         self._sockets: dict[socket.AddressFamily, list[_Socket]] = {}
-        self._lanes: dict[Server, _Lane] = {}
-        self._by_source: dict[tuple[str, int], _Lane] = {}
-        self._crowded: deque[_Lane] = deque()
+        self._lanes: dict[Server, Lane] = {}
+        self._by_source: dict[tuple[str, int], Lane] = {}
+        self._crowded: deque[Lane] = deque()
         self._ticking: asyncio.TimerHandle | None = None
-        self._random = b""
+        self._ids: Iterator[int] = iter(())
+        self._turn = 0
 
     def close(self) -> None:
         """Close every socket; what is still asked is never answered."""
@@ -180,18 +108,19 @@ class Datagrams:
         """Ask; ``done`` is called once. Raises AskError for an address that means nothing here."""
         lane = self._lane(server)
         lane.waiting.append(Pending(lane, question, written, timeout_s, clock, done))
-        self._fill(lane)
+        if lane.in_flight < _MOST_PER_SERVER:
+            self._fill(lane)
         if self._ticking is None:
             self._ticking = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
-    def _lane(self, server: Server) -> _Lane:
+    def _lane(self, server: Server) -> Lane:
         lane = self._lanes.get(server)
         if lane is None:
-            lane = self._lanes[server] = _Lane(server)
+            lane = self._lanes[server] = Lane(server)
             self._by_source[lane.source] = lane
         return lane
 
-    def _fill(self, lane: _Lane) -> None:
+    def _fill(self, lane: Lane) -> None:
         """Send what waits for this server, as far as there is room."""
         waiting = lane.waiting
         while waiting and lane.in_flight < _MOST_PER_SERVER:
@@ -203,7 +132,7 @@ class Datagrams:
                 )
                 continue
             try:
-                chosen = self._choose(socket.AF_INET6 if lane.server.ipv6 else socket.AF_INET)
+                chosen = self._choose(lane.family)
             except OSError as error:
                 failed = failure_of(error)
                 self._fail(waiting.popleft(), failed.kind, failed.detail)
@@ -215,33 +144,37 @@ class Datagrams:
             self._begin(waiting.popleft(), chosen)
 
     def _choose(self, family: socket.AddressFamily) -> _Socket | None:
-        """A socket with room, any of them; None where all are full."""
-        sockets = self._sockets.setdefault(family, [])
-        while len(sockets) < _FIRST_SOCKETS:
-            sockets.append(_Socket(self, family))
-        start = self._random_bytes(1)[0]
-        for step in range(len(sockets)):
-            one = sockets[(start + step) % len(sockets)]
-            if len(one.pending) < _MOST_PER_SOCKET:
-                return one
+        """A socket with room, each in its turn; None where all are full."""
+        sockets = self._sockets.get(family) or self._open_first(family)
+        for _ in sockets:
+            self._turn = turn = (self._turn + 1) % len(sockets)
+            if len(sockets[turn].pending) < _MOST_PER_SOCKET:
+                return sockets[turn]
         if len(sockets) < _MOST_SOCKETS:
             sockets.append(_Socket(self, family))
             return sockets[-1]
         return None
 
-    def _random_bytes(self, count: int) -> bytes:
-        if len(self._random) < count:
-            self._random = os.urandom(4096)
-        taken, self._random = self._random[:count], self._random[count:]
-        return taken
+    def _open_first(self, family: socket.AddressFamily) -> list[_Socket]:
+        sockets = self._sockets[family] = [_Socket(self, family)]
+        while len(sockets) < _FIRST_SOCKETS:
+            sockets.append(_Socket(self, family))
+        return sockets
+
+    def _new_id(self) -> int:
+        number = next(self._ids, None)
+        if number is None:
+            self._ids = iter(array("H", os.urandom(2048)))
+            number = next(self._ids)
+        return number
 
     def _begin(self, pending: Pending, chosen: _Socket) -> None:
-        while (number := int.from_bytes(self._random_bytes(2), "big")) in chosen.pending:
+        while (number := self._new_id()) in chosen.pending:
             pass
         now = time.monotonic()
         pending.message_id, pending.socket = number, chosen
         pending.sent_at = now
-        pending.until = min(now + pending.timeout_s, pending.clock.start(now))
+        pending.until = min(now + pending.timeout_s, pending.clock.until or pending.clock.start(now))
         pending.resends = 0
         pending.resend_at = now + _RESENDS[0] * (pending.until - now)
         chosen.pending[number] = pending
@@ -319,7 +252,7 @@ class Datagrams:
 
     def stranger(self, source: Any) -> None:
         """A datagram that answers nothing: noted for its server, if it is one of ours."""
-        lane = self._by_source.get((source[0].partition("%")[0], source[1]))
+        lane = self._by_source.get(_bare(source))
         if lane is not None:
             lane.strangers += 1
 
@@ -338,12 +271,13 @@ class Datagrams:
             self._room(lane)
             return
         try:
-            fields = self._read(data, question, written)
+            reply = self._read(data, question, written)
         except MalformedError as error:
             pending.trouble = clean(error, 160)
             self._next_try_now(pending)
             return
-        if fields["rcode"] in ("FORMERR", "NOTIMP", "BADVERS") and not pending.without_edns:
+        fields = reply.fields
+        if fields["rcode"] in _NO_EDNS and not pending.without_edns:
             pending.trouble = ""
             if not question.subnet and not question.dnssec:
                 pending.without_edns, pending.resends = True, len(_RESENDS)
@@ -358,6 +292,7 @@ class Datagrams:
                 elapsed_ms=since(pending.sent_at),
                 edns_dropped=dropped,
                 tries=pending.tries,
+                rrsets=reply.rrsets,
                 **fields,
             )
         )
@@ -373,7 +308,7 @@ class Datagrams:
         self._fail(pending, "malformed", pending.trouble)
         self._room(pending.lane)
 
-    def _room(self, lane: _Lane) -> None:
+    def _room(self, lane: Lane) -> None:
         if lane.waiting:
             self._fill(lane)
         while self._crowded:

@@ -16,52 +16,48 @@ if TYPE_CHECKING:
 _MESSAGE = "application/dns-message"
 _LARGEST = 65535
 _AT_ONCE = 4
+_MARGIN_S = 0.1
 
 
 class Doh:
     """One resolver. ``close`` when done."""
 
     def __init__(self, server: Server, ca_file: str = "") -> None:
-        self._url = server.url
-        self._ca_file = ca_file
-        self._client: httpx.AsyncClient | None = None
-
-    async def ask(self, written: Written) -> bytes:
-        """The reply's bytes. Raises AskError; whoever waits sets the time."""
-        import httpx
-
-        # the id is 0, so that caches on the way may answer (RFC 8484, section 4.1)
-        message = written.message(b"\0\0")
-        try:
-            client = self._client or self._connect()
-            async with client.stream("POST", self._url, content=message) as response:
-                reply = await _body(response)
-        except Exception as error:  # noqa: BLE001 - whatever a server provokes in the library is the server's
-            raise _failure(error, httpx.HTTPError) from None
-        if not answers_the_question(reply, written):
-            raise AskError("malformed", "what came over HTTPS does not answer this question")
-        return reply
-
-    def _connect(self) -> httpx.AsyncClient:
+        """Takes a moment the first time. Raises UserError where the roots cannot be read."""
         import httpx
 
         from ..http.observe import user_agent
 
+        self._url = server.url
+        self._errors = httpx.HTTPError
         self._client = httpx.AsyncClient(
-            verify=client_context(self._ca_file or None),
+            verify=client_context(ca_file or None),
             # a proxy would answer for another place
             trust_env=False,
-            timeout=None,  # noqa: S113 - the question's own deadline ends it
             limits=httpx.Limits(max_connections=_AT_ONCE),
             headers={"Content-Type": _MESSAGE, "Accept": _MESSAGE, "User-Agent": user_agent()},
         )
-        return self._client
+
+    async def ask(self, written: Written, timeout_s: float) -> bytes:
+        """The reply's bytes. Raises AskError; whoever waits ends it after ``timeout_s`` seconds.
+
+        The library's own limit comes a moment before: cancelled in a handshake, it leaves its socket open.
+        """
+        # the id is 0, so that caches on the way may answer (RFC 8484, section 4.1)
+        message = written.message(b"\0\0")
+        limit = max(timeout_s - _MARGIN_S, timeout_s / 2)
+        try:
+            async with self._client.stream("POST", self._url, content=message, timeout=limit) as response:
+                reply = await _body(response)
+        except Exception as error:  # noqa: BLE001 - whatever a server provokes in the library is the server's
+            raise _failure(error, self._errors) from None
+        if not answers_the_question(reply, written):
+            raise AskError("malformed", "what came over HTTPS does not answer this question")
+        return reply
 
     async def close(self) -> None:
         """End its connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._client.aclose()
 
 
 async def _body(response: httpx.Response) -> bytes:
@@ -79,6 +75,8 @@ async def _body(response: httpx.Response) -> bytes:
 
 
 def _failure(error: Exception, of_httpx: type[Exception]) -> AskError:
+    if type(error).__name__.endswith("Timeout"):
+        return AskError("timeout", "no answer in time")
     if not isinstance(error, of_httpx):
         return failure_of(error)
     # httpx wraps the system's own error, which says what is wrong

@@ -184,6 +184,10 @@ class DnsPolicy:
 
     ``expect`` is which side the name should lead to: ``old``, ``new`` or empty (either, but not both).
     ``old_also`` and ``new_also`` are further addresses of a side (its IPv6 address).
+
+    ``ca_domains`` name the certificate authority in use, as CAA records do (``letsencrypt.org``; several
+    where it has several names); ``external_dns_owner`` is one's own external-dns. Empty: not told.
+    From ``slow_ms`` milliseconds on a server is slow; ``longest_negative_ttl`` is in seconds.
     """
 
     low_ttl: int
@@ -192,6 +196,10 @@ class DnsPolicy:
     expect: str = ""
     old_also: tuple[str, ...] = ()
     new_also: tuple[str, ...] = ()
+    ca_domains: tuple[str, ...] = ()
+    external_dns_owner: str = ""
+    slow_ms: float = 1000.0
+    longest_negative_ttl: int = 3600
 
     @property
     def old(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_ntop
 from typing import Any
 
 from ....cluster.text import clean
@@ -20,6 +21,10 @@ _SVCB = (64, 65)
 MOST_VALUES = 50
 LONGEST_TEXT = 300
 
+_PARAMETERS = {1: "alpn", 3: "port", 4: "ipv4hint", 6: "ipv6hint"}
+
+_parameter = struct.Struct("!HH")
+_plain_protocol = re.compile(rb"[A-Za-z0-9./_-]+")
 _plain_label = re.compile(rb"[A-Za-z0-9_*-]+")
 
 
@@ -83,9 +88,63 @@ def _octet(octet: int) -> str:
 @lru_cache(maxsize=8192)
 def contained(number: int, data: bytes) -> tuple[str, ServiceRecord | None]:
     """Record data that holds no compressed name, as text; an HTTPS or SVCB record taken apart too."""
+    if number in _SVCB:
+        plain = _plain_service(number, data)
+        if plain is not None:
+            return plain
     rdata = foreign(number, data, 0, len(data))
     text = clean(rdata.to_text(), LONGEST_TEXT)
     return text, _service(number, rdata) if number in _SVCB else None
+
+
+def _plain_service(number: int, data: bytes) -> tuple[str, ServiceRecord] | None:
+    """A service record with nothing but ALPN, port and hints in it, as nearly all are; None: another one.
+
+    Without it a thousand such names would pay for loading dnspython.
+    """
+    target, at = name_at(data, 2)
+    priority = int.from_bytes(data[:2], "big")
+    words = [f"{priority} {target}"]
+    known: dict[str, Any] = {}
+    before = -1
+    while at < len(data):
+        key, length = _parameter.unpack_from(data, at)
+        value = data[at + 4 : at + 4 + length]
+        at += 4 + length
+        if key <= before or len(value) < length or not value:
+            return None
+        before = key
+        if key == 1:
+            found = _protocols(value)
+        elif key == 3 and length == 2:
+            known["port"] = int.from_bytes(value, "big")
+            found = (str(known["port"]),)
+        elif key in (4, 6):
+            size, family = (4, AF_INET) if key == 4 else (16, AF_INET6)
+            pieces = [value[place : place + size] for place in range(0, length, size)]
+            found = tuple(inet_ntop(family, piece) for piece in pieces) if not length % size else ()
+        else:
+            return None
+        if not found or len(found) > MOST_VALUES:
+            return None
+        name = _PARAMETERS[key]
+        words.append(f'{name}="{",".join(found)}"')
+        if key != 3:
+            known[name] = found
+    text = clean(" ".join(words), LONGEST_TEXT)
+    return text, ServiceRecord("", type_name(number), priority, target.lower(), **known)
+
+
+def _protocols(value: bytes) -> tuple[str, ...]:
+    """The ids of an ALPN parameter; empty where one needs escapes."""
+    found, at = [], 0
+    while at < len(value):
+        piece = value[at + 1 : at + 1 + value[at]]
+        if len(piece) < value[at] or not _plain_protocol.fullmatch(piece):
+            return ()
+        found.append(piece.decode("ascii"))
+        at += 1 + value[at]
+    return tuple(found)
 
 
 def foreign(number: int, wire: bytes, at: int, end: int) -> Any:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from ..address import is_address, split_endpoint
@@ -13,8 +13,7 @@ PLAIN, TLS, HTTPS = "dns", "tls", "https"
 _PORTS = {PLAIN: 53, TLS: 853}
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """One place to ask. ``address`` is a canonical IP, empty for HTTPS, whose ``url`` says it all.
 
     ``name`` is what the certificate must hold; empty: the address itself.

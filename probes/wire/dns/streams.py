@@ -14,7 +14,7 @@ from ....cluster.errors import UserError
 from ....cluster.text import clean
 from ..roots import roots_file
 from .servers import TLS, Server
-from .wire import Question, Written, answers_the_question
+from .wire import Written, answers_the_question
 
 # what a server may send on one connection before its answer, so that chatter comes to an end
 _MOST_STRANGERS = 5
@@ -68,13 +68,14 @@ class Stream:
     """A connection to one server that is opened when needed and used for one question at a time."""
 
     def __init__(self, server: Server, ca_file: str = "") -> None:
+        """Raises UserError where it is for TLS and the roots cannot be read."""
         self._server = server
-        self._ca_file = ca_file
+        self._secure = tls_context(ca_file) if server.scheme == TLS else None
         self._open: _Open | None = None
         self._turn = asyncio.Lock()
 
-    async def ask(self, question: Question, written: Written) -> bytes:
-        """The reply's bytes. Raises AskError; whoever waits sets the time; cancelled, it closes."""
+    async def ask(self, written: Written, _timeout_s: float) -> bytes:
+        """The reply's bytes. Raises AskError; whoever waits ends it, and cancelled it closes."""
         async with self._turn:
             used_before = self._open is not None
             try:
@@ -101,11 +102,10 @@ class Stream:
     async def _exchange(self, written: Written) -> bytes:
         connection = self._open
         if connection is None:
-            secure = tls_context(self._ca_file) if self._server.scheme == TLS else None
-            name = (self._server.name or self._server.address) if secure is not None else None
+            name = (self._server.name or self._server.address) if self._secure is not None else None
             connection = self._open = _Open(
                 *await asyncio.open_connection(
-                    self._server.address, self._server.port, ssl=secure, server_hostname=name
+                    self._server.address, self._server.port, ssl=self._secure, server_hostname=name
                 )
             )
         message_id = os.urandom(2)

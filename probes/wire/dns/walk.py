@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..address import endpoint
 from .answers import DnsAnswer
 from .ask import Asker
-from .datagrams import Clock
+from .lanes import Clock
 from .names import absolute, ancestors, depth, parent_of, within
 from .servers import parse_server
 from .wire import Question

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from socket import AF_INET6, inet_ntoa, inet_ntop
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....cluster.text import clean
 from .answers import RecordSet, ServiceRecord
@@ -33,15 +33,14 @@ _MOST_RECORDS = 4000
 _MOST_SETS = 50
 # their data holds no name that may be compressed, so equal bytes are equal data wherever they stand
 _SELF_CONTAINED = frozenset({16, 43, 46, 64, 65, 257})
-_NOT_SHOWN = frozenset({41, 46, 47, 50, 250})
+_NOT_SHOWN = frozenset({41, 46, 50, 250})
 
 _header = struct.Struct("!HHHHHH")
 _record = struct.Struct("!HHIH")
 _plain_name = re.compile(r"(?:[A-Za-z0-9_*-]{1,63}\.)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """What is asked: ``recurse`` of a resolver, ``dnssec`` sets DO, ``unchecked`` sets CD.
 
     ``subnet`` is a client subnet such as ``193.0.0.0/24`` (RFC 7871); ``sections`` keeps the reply's
@@ -78,7 +77,9 @@ class Written:
 def write(question: Question) -> Written:
     """The bytes of ``question``. Raises ValueError for what is no name, type or subnet."""
     encoded, owner = name_to_wire(question.name)
-    section = encoded + type_number(question.type).to_bytes(2, "big") + b"\0\1"
+    section = encoded + (
+        _ASKED_TYPES.get(question.type) or type_number(question.type).to_bytes(2, "big") + _IN
+    )
     # a resolver is asked with AD: that is how it is asked to say whether it validated (RFC 6840, 5.7)
     flags = (0x0120 if question.recurse else 0) | (0x0010 if question.unchecked else 0)
     extension = _PLAIN_EXTENSION
@@ -86,6 +87,10 @@ def write(question: Question) -> Written:
         options = _subnet_option(question.subnet) if question.subnet else b""
         extension = _extension(question.dnssec, options)
     return Written(flags.to_bytes(2, "big"), section, extension, owner)
+
+
+_IN = b"\0\1"
+_ASKED_TYPES = {name: number.to_bytes(2, "big") + _IN for name, number in TYPES.items()}
 
 
 def _extension(dnssec: bool, options: bytes) -> bytes:
@@ -157,14 +162,28 @@ def is_truncated(wire: bytes) -> bool:
     return bool(wire[2] & 0x02)
 
 
-def read(wire: bytes, question: Question, written: Written) -> dict[str, Any]:
-    """The fields of a DnsAnswer that a reply's bytes hold. Raises MalformedError, and nothing else."""
+class Reply(NamedTuple):
+    """What a reply's bytes hold: the answer section, and the other fields of a DnsAnswer.
+
+    ``repeats``: a reply with equal bytes behind another name's question means the same for that name.
+    """
+
+    rrsets: tuple[RecordSet, ...]
+    fields: dict[str, Any]
+    repeats: bool
+
+
+def read(wire: bytes, question: Question, written: Written) -> Reply:
+    """Read a reply that answers the question. Raises MalformedError, and nothing else."""
     try:
-        return _Reading(wire, question, written).fields()
+        return _Reading(wire, question, written).reply()
     except (IndexError, struct.error):
         raise MalformedError("it ends in the middle of a record") from None
-    except RecursionError:
-        raise MalformedError("its names never end") from None
+
+
+def beside_the_name(wire: bytes, written: Written) -> bytes:
+    """A reply's bytes without its id and without the asked name: the type and all that follows."""
+    return wire[2:12] + wire[8 + len(written.section) :]
 
 
 class _Reading:
@@ -181,52 +200,49 @@ class _Reading:
         self._options = b""
         self._extended_rcode = -1
         self._negative = -1
+        self._own_only = True
 
-    def fields(self) -> dict[str, Any]:
+    def reply(self) -> Reply:
         """Everything; the caller adds what it measured itself."""
         _, flags, questions, answers, authorities, additional = _header.unpack_from(self._wire)
         if answers + authorities + additional > _MOST_RECORDS:
             raise MalformedError("it announces thousands of records")
         if not questions:
             self._at, self._own = 12, ""
-        sections = self._question.sections
         sets = self._section(answers) if answers else ()
-        authority: tuple[RecordSet, ...] = ()
-        extra: tuple[RecordSet, ...] = ()
-        if authorities:
-            before = self._at
-            self._skip(authorities, negative=not any(one.type == self._question.type for one in sets))
-            if sections:
-                self._at = before
-                authority = self._section(authorities)
-        if additional:
-            before = self._at
-            self._skip(additional)
-            if sections:
-                self._at = before
-                extra = self._section(additional)
-        code = flags & 0x0F
-        if self._extended_rcode > 0:
-            code |= self._extended_rcode << 4
         found: dict[str, Any] = {
-            "rcode": _RCODES.get(code) or _rcode_name(code),
             "aa": flags & 0x0400 != 0,
             "ad": flags & 0x0020 != 0,
             "ra": flags & 0x0080 != 0,
-            "edns": self._extended_rcode >= 0,
-            "rrsets": sets,
         }
+        if authorities:
+            known = any(one.type == self._question.type for one in sets)
+            self._behind("authority", authorities, found, negative=not known)
+        if additional:
+            self._behind("additional", additional, found)
+        code = flags & 0x0F
+        if self._extended_rcode > 0:
+            code |= self._extended_rcode << 4
+        found["rcode"] = _RCODES.get(code) or _rcode_name(code)
+        found["edns"] = self._extended_rcode >= 0
         if self._negative >= 0:
             found["negative_ttl"] = self._negative
-        if sections:
-            found["authority"], found["additional"] = authority, extra
         if self._services:
             found["services"] = tuple(self._services[:MOST_VALUES])
         if self._signed:
             found["signed"] = True
         if self._options:
             found.update(options(self._options))
-        return found
+        repeats = self._own_only and self._own != "" and not self._question.sections
+        return Reply(sets, found, repeats)
+
+    def _behind(self, section: str, count: int, found: dict[str, Any], negative: bool = False) -> None:
+        """A section behind the answer: kept where the question wants it."""
+        before = self._at
+        self._skip(count, negative)
+        if self._question.sections:
+            self._at = before
+            found[section] = self._section(count)
 
     def _skip(self, count: int, negative: bool = False) -> None:
         """Go over records without reading them, save EDNS, signatures and how long an absence lasts."""
@@ -289,6 +305,7 @@ class _Reading:
         wire = self._wire
         if self._own and wire[at] == 0xC0 and wire[at + 1] == 12:
             return self._own, at + 2
+        self._own_only = False
         known = self._names.get(at)
         if known is None:
             text, end = name_at(wire, at)
@@ -301,16 +318,18 @@ class _Reading:
             return inet_ntoa(wire[at:end])
         if number == 28 and end - at == 16:
             return inet_ntop(AF_INET6, wire[at:end])
+        if number in _SELF_CONTAINED:
+            text, service = contained(number, wire[at:end])
+            if service is not None:
+                self._own_only = False
+                self._services.append(replace(service, owner=owner))
+            return text
+        self._own_only = False
         if number in (2, 5):
             text, stop = name_at(wire, at)
             if stop != end:
                 raise MalformedError("a name does not fill its record")
             return text if len(text) <= LONGEST_TEXT else clean(text, LONGEST_TEXT)
-        if number in _SELF_CONTAINED:
-            text, service = contained(number, wire[at:end])
-            if service is not None:
-                self._services.append(replace(service, owner=owner))
-            return text
         return clean(foreign(number, wire, at, end).to_text(), LONGEST_TEXT)
 
 

@@ -2,86 +2,77 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.x509 import verification
-from cryptography.x509.oid import NameOID
 
-_LONGEST_PATH = 8
+from .certificate import UNREADABLE, WEAK_HASHES, as_address, ascii_name, self_signed, signed_by, touch
+
+LONGEST_PATH = 8
 # cross-signed loops have exponentially many ways up: a hostile server must not keep the judge busy
 _MOST_STEPS = 200
-_MARK = "-----END CERTIFICATE-----"
-# everything that cryptography raises on a certificate that is not as it should be
-UNREADABLE = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
-class UnreadableChainError(Exception):
-    """A certificate in the chain cannot be parsed; the message says which."""
+@dataclass(frozen=True, eq=False)
+class Roots:
+    """The trusted roots of one PEM text. ``broken`` are names of those that cannot be read whole: what they
+    signed cannot be trusted, nor called untrusted.
 
+    Equal only to itself, so that what was worked out with it can be kept by it.
+    """
 
-def parse_chain(chain: Sequence[str]) -> tuple[x509.Certificate, ...]:
-    """The certificates of base64 DER texts. Raises UnreadableChainError."""
-    parsed = []
-    for index, text in enumerate(chain):
-        try:
-            certificate = x509.load_der_x509_certificate(base64.b64decode(text, validate=True))
-            # parsed lazily: a broken part shows only when it is touched
-            _ = (
-                certificate.extensions,
-                certificate.subject,
-                certificate.issuer,
-                certificate.not_valid_after_utc,
-            )
-            _ = certificate.not_valid_before_utc, certificate.public_key()
-        except (*UNREADABLE, binascii.Error) as error:
-            raise UnreadableChainError(f"certificate {index}: {type(error).__name__}: {error}") from None
-        parsed.append(certificate)
-    return tuple(parsed)
+    certificates: tuple[x509.Certificate, ...] = ()
+    broken: tuple[x509.Name, ...] = ()
+    by_subject: Mapping[x509.Name, tuple[x509.Certificate, ...]] = field(default_factory=dict)
+    store: verification.Store | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.certificates or self.broken)
+
+    def __contains__(self, certificate: x509.Certificate) -> bool:
+        return certificate in self.by_subject.get(certificate.subject, ())
 
 
 @lru_cache(maxsize=8)
-def parse_roots(pem: str) -> tuple[x509.Certificate, ...]:
-    """Every certificate of a PEM text that can be read; the others are left out."""
-    roots = []
-    for part in pem.split(_MARK)[:-1]:
-        start = part.find("-----BEGIN CERTIFICATE-----")
+def parse_roots(pem: str) -> Roots:
+    """Every certificate of a PEM text. What is no certificate at all is left out."""
+    roots, broken = [], []
+    for root in _pem_certificates(pem):
+        try:
+            touch(root)
+        except UNREADABLE:
+            try:
+                broken.append(root.subject)
+            except UNREADABLE:
+                continue
+        else:
+            roots.append(root)
+    by_subject: dict[x509.Name, list[x509.Certificate]] = {}
+    for root in roots:
+        by_subject.setdefault(root.subject, []).append(root)
+    return Roots(
+        certificates=tuple(roots),
+        broken=tuple(broken),
+        by_subject={name: tuple(several) for name, several in by_subject.items()},
+        store=verification.Store(roots) if roots else None,
+    )
+
+
+def _pem_certificates(pem: str) -> Iterator[x509.Certificate]:
+    for part in pem.split(_END)[:-1]:
+        start = part.find(_BEGIN)
         if start < 0:
             continue
         try:
-            root = x509.load_pem_x509_certificate((part[start:] + _MARK + "\n").encode("ascii", "replace"))
-            _ = root.subject, root.public_key(), root.extensions
+            yield x509.load_pem_x509_certificate((part[start:] + _END + "\n").encode("ascii", "replace"))
         except UNREADABLE:
             continue
-        roots.append(root)
-    return tuple(roots)
-
-
-def signed_by(child: x509.Certificate, parent: x509.Certificate) -> bool:
-    """Whether ``parent`` issued ``child``: names and signature."""
-    try:
-        child.verify_directly_issued_by(parent)
-    except (*UNREADABLE, InvalidSignature):
-        return False
-    return True
-
-
-def self_signed(certificate: x509.Certificate) -> bool:
-    """Whether it signed itself."""
-    return certificate.subject == certificate.issuer and signed_by(certificate, certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,170 +94,169 @@ class ChainShape:
         """Whether each certificate is followed by its issuer, duplicates and strangers aside."""
         return list(self.path) == sorted(self.path)
 
+    def above(self, chain: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
+        """The path's certificates above the leaf, from the bottom."""
+        return tuple(chain[position] for position in self.path[1:])
 
-def shape(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]) -> ChainShape:
-    """The longest way up from the leaf, one that reaches a root preferred. ``chain`` must not be empty."""
-    by_subject: dict[x509.Name, list[x509.Certificate]] = {}
-    for root in roots:
-        by_subject.setdefault(root.subject, []).append(root)
+    def issuer(self, chain: Sequence[x509.Certificate]) -> x509.Certificate | None:
+        """Who signed the leaf, where that is known."""
+        if len(self.path) > 1:
+            return chain[self.path[1]]
+        return self.anchor if self.anchor != chain[0] else None
+
+
+def shape(
+    chain: Sequence[x509.Certificate], roots: Roots, now: datetime, proven: Sequence[x509.Certificate] = ()
+) -> ChainShape:
+    """The way up from the leaf that clients would like best: to a root, sound at that time, the longest.
+
+    ``chain`` must not be empty. ``proven`` is a path that a verifier has found: its signatures hold.
+    """
     first: dict[x509.Certificate, int] = {}
     for index, certificate in enumerate(chain):
         first.setdefault(certificate, index)
     duplicates = tuple(index for index, certificate in enumerate(chain) if first[certificate] != index)
-    path, anchor = _climb(chain, tuple(first.values()), by_subject, (0,), _Links())
-    top = chain[path[-1]]
-    used = {*path, *duplicates}
+    way = _Search(chain, tuple(first.values()), roots, now, proven).climb((0,), sound=True)
+    used = {*way.path, *duplicates}
     return ChainShape(
-        path=path,
-        anchor=anchor,
-        root_sent=self_signed(top) and len(path) > 1,
+        path=way.path,
+        anchor=way.anchor,
+        root_sent=len(way.path) > 1 and self_signed(chain[way.path[-1]]),
         duplicates=duplicates,
         extras=tuple(index for index in range(len(chain)) if index not in used),
     )
 
 
-class _Links:
-    """Who signed whom, each pair checked once, and how many steps of the search are left."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    path: tuple[int, ...]
+    anchor: x509.Certificate | None
+    sound: bool
 
-    def __init__(self) -> None:
-        self.steps = _MOST_STEPS
-        self._known: dict[tuple[x509.Certificate, x509.Certificate], bool] = {}
-
-    def signed(self, child: x509.Certificate, parent: x509.Certificate) -> bool:
-        pair = (child, parent)
-        if pair not in self._known:
-            self._known[pair] = signed_by(child, parent)
-        return self._known[pair]
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        return (self.anchor is not None, self.sound, len(self.path))
 
 
-def _climb(
-    chain: Sequence[x509.Certificate],
-    positions: tuple[int, ...],
-    roots: dict[x509.Name, list[x509.Certificate]],
-    path: tuple[int, ...],
-    links: _Links,
-) -> tuple[tuple[int, ...], x509.Certificate | None]:
-    top = chain[path[-1]]
-    own = next((root for root in roots.get(top.subject, ()) if root == top), None)
-    if own is not None:
-        return path, own
-    best: tuple[tuple[int, ...], x509.Certificate | None] = (path, None)
-    links.steps -= 1
-    if len(path) < _LONGEST_PATH and links.steps > 0:
-        for position in positions:
-            parent = chain[position]
-            if position in path or top.issuer != parent.subject or not links.signed(top, parent):
+class _Search:
+    """The search for the best way up; it gives up after so many steps."""
+
+    def __init__(
+        self,
+        chain: Sequence[x509.Certificate],
+        positions: tuple[int, ...],
+        roots: Roots,
+        now: datetime,
+        proven: Sequence[x509.Certificate],
+    ) -> None:
+        self._chain, self._positions, self._roots, self._now = chain, positions, roots, now
+        self._proven = set(pairwise(proven))
+        self._steps = _MOST_STEPS
+
+    def _signed(self, child: x509.Certificate, parent: x509.Certificate) -> bool:
+        return (child, parent) in self._proven or signed_by(child, parent)
+
+    def climb(self, path: tuple[int, ...], sound: bool) -> _Way:
+        """The best way that begins with ``path``; ``sound``: nothing is wrong with what is below its end."""
+        top = self._chain[path[-1]]
+        if top in self._roots:
+            return _Way(path, top, sound and self._valid(top))
+        sound = sound and self._valid(top) and not _weakly_signed(top)
+        best = _Way(path, None, sound)
+        for root in self._roots.by_subject.get(top.issuer, ()):
+            if self._signed(top, root):
+                best = max(best, _Way(path, root, sound and self._valid(root)), key=lambda way: way.rank)
+        self._steps -= 1
+        if len(path) >= LONGEST_PATH or self._steps <= 0:
+            return best
+        for position in self._positions:
+            parent = self._chain[position]
+            if position in path or top.issuer != parent.subject or not self._signed(top, parent):
                 continue
-            longer = _climb(chain, positions, roots, (*path, position), links)
-            if (longer[1] is not None, len(longer[0])) > (best[1] is not None, len(best[0])):
-                best = longer
-    if best[1] is None:
-        anchor = next((root for root in roots.get(top.issuer, ()) if links.signed(top, root)), None)
-        if anchor is not None:
-            return path, anchor
-    return best
+            best = max(best, self.climb((*path, position), sound), key=lambda way: way.rank)
+        return best
+
+    def _valid(self, certificate: x509.Certificate) -> bool:
+        return certificate.not_valid_before_utc <= self._now <= certificate.not_valid_after_utc
+
+
+def _weakly_signed(certificate: x509.Certificate) -> bool:
+    digest = certificate.signature_hash_algorithm
+    return digest is not None and digest.name in WEAK_HASHES
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
     """``profile`` is strict, private (only the laxer profile accepts) or empty: refused, ``words`` say
-    why.
+    why. ``path`` is the one that the strict profile found, from the leaf to the root.
     """
 
     profile: str
     words: str = ""
+    path: tuple[x509.Certificate, ...] = ()
 
 
-def validate(
+def validate(chain: Sequence[x509.Certificate], roots: Roots, name: str, now: datetime) -> Validation:
+    """Whether the chain is valid for ``name`` at that time, by the web's rules.
+
+    The words of a refusal mislead: derive the cause.
+    """
+    path = _verified(roots, name, now, chain[0], chain[1:], lax=False)
+    return Validation("", path) if isinstance(path, str) else Validation("strict", path=path)
+
+
+def validate_laxly(
     chain: Sequence[x509.Certificate],
-    roots: Sequence[x509.Certificate],
+    form: ChainShape,
+    roots: Roots,
+    name: str,
+    refused: Validation,
+    now: datetime,
+) -> Validation:
+    """The same by a laxer profile, where the strict one has ``refused``; what CAs may do it leaves to us.
+
+    Only the path of ``form`` is tried: with strangers in the chain the verifier's may be another, and go
+    unchecked.
+    """
+    if form.anchor is None:
+        return refused
+    path = _verified(roots, name, now, chain[0], form.above(chain), lax=True)
+    return refused if isinstance(path, str) else Validation("private", refused.words)
+
+
+def _verified(
+    roots: Roots,
     name: str,
     now: datetime,
-    private_roots: bool,
-) -> Validation:
-    """Whether the chain is valid for ``name`` at ``now``. The words of a refusal mislead: derive the cause.
-
-    With ``private_roots`` a laxer profile is tried second; it leaves key usages to our own checks.
-    """
+    leaf: x509.Certificate,
+    above: Sequence[x509.Certificate],
+    lax: bool,
+) -> tuple[x509.Certificate, ...] | str:
+    if roots.store is None:
+        return "none of the trusted roots can be read"
+    builder = verification.PolicyBuilder().store(roots.store).time(now).max_chain_depth(LONGEST_PATH)
+    if lax:
+        ca_policy, leaf_policy = _lax_policies()
+        builder = builder.extension_policies(ca_policy=ca_policy, ee_policy=leaf_policy)
     try:
-        store = verification.Store(list(roots))
-        address = _address(name)
-        subject = x509.IPAddress(address) if address else x509.DNSName(_ascii_name(name))
-    except UNREADABLE as error:
-        return Validation("", f"{type(error).__name__}: {error}")
-    words = ""
-    for profile in ("strict", "private") if private_roots else ("strict",):
-        builder = verification.PolicyBuilder().store(store).time(now).max_chain_depth(_LONGEST_PATH)
-        if profile == "private":
-            builder = builder.extension_policies(ca_policy=_lax_ca(), ee_policy=_lax_leaf())
-        try:
-            builder.build_server_verifier(subject).verify(chain[0], list(chain[1:]))
-        except (verification.VerificationError, *UNREADABLE) as error:
-            words = words or str(error)
-        else:
-            return Validation(profile, words)
-    return Validation("", words)
+        address = as_address(name)
+        subject = x509.IPAddress(address) if address else x509.DNSName(ascii_name(name))
+        return tuple(builder.build_server_verifier(subject).verify(leaf, list(above)))
+    except (verification.VerificationError, *UNREADABLE) as error:
+        return str(error) or type(error).__name__
 
 
-def _address(name: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(name.strip("[]"))
-    except ValueError:
-        return None
-
-
-def _ascii_name(name: str) -> str:
-    bare = name.rstrip(".")
-    return bare if bare.isascii() else bare.encode("idna").decode("ascii")
-
-
-def _lax_ca() -> verification.ExtensionPolicy:
-    policy = verification.ExtensionPolicy.permit_all()
-
+@lru_cache(maxsize=1)
+def _lax_policies() -> tuple[verification.ExtensionPolicy, verification.ExtensionPolicy]:
     def is_ca(
         _policy: verification.Policy, _certificate: x509.Certificate, value: x509.BasicConstraints
     ) -> None:
         if not value.ca:
             raise ValueError("not a CA")
 
-    return policy.require_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, is_ca)
-
-
-def _lax_leaf() -> verification.ExtensionPolicy:
-    policy = verification.ExtensionPolicy.permit_all()
-    return policy.require_present(x509.SubjectAlternativeName, verification.Criticality.AGNOSTIC, None)
-
-
-def common_name(name: x509.Name) -> str:
-    """The common name, or the whole name where there is none."""
-    values = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(values[0].value) if values else name.rfc4514_string()
-
-
-def alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """DNS names and IP addresses that it is for; None where the extension is missing."""
-    try:
-        value = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return None
-    names = tuple(str(name) for name in value.get_values_for_type(x509.DNSName))
-    return names, tuple(str(address) for address in value.get_values_for_type(x509.IPAddress))
-
-
-def covers(certificate: x509.Certificate, host: str) -> bool:
-    """Whether it is for ``host``: exactly, or by a wildcard for its whole first label (RFC 9525)."""
-    names = alternative_names(certificate)
-    if names is None:
-        return False
-    address = _address(host)
-    if address is not None:
-        return str(address) in names[1]
-    try:
-        wanted = _ascii_name(host).lower()
-    except UnicodeError:
-        return False
-    parent = wanted.partition(".")[2]
-    return any(
-        given == wanted or (given.startswith("*.") and "." in parent and given[2:] == parent)
-        for given in (name.lower().rstrip(".") for name in names[0])
+    anything = verification.ExtensionPolicy.permit_all()
+    either = verification.Criticality.AGNOSTIC
+    return (
+        anything.require_present(x509.BasicConstraints, either, is_ca),
+        anything.require_present(x509.SubjectAlternativeName, either, None),
     )

@@ -129,11 +129,20 @@ class TlsPolicy:
 
 def reproduce(target: TlsTarget) -> str:
     """The openssl command that shows the chain, quoted for a POSIX shell."""
+    name = _ascii(target.name)
     parts = ["openssl", "s_client", "-connect", target.endpoint]
-    parts += ["-noservername"] if is_address(target.name) or not target.name else ["-servername", target.name]
+    parts += ["-noservername"] if is_address(name) or not name else ["-servername", name]
     parts += ["-showcerts", "-status"]
-    if target.name:
-        parts += ["-verify_ip" if is_address(target.name) else "-verify_hostname", target.name]
+    if name:
+        parts += ["-verify_ip" if is_address(name) else "-verify_hostname", name]
     if target.ca_file:
         parts += ["-CAfile", target.ca_file]
     return " ".join(shlex.quote(part) for part in parts) + " </dev/null"
+
+
+def _ascii(name: str) -> str:
+    """As the handshake sends it; openssl would send the letters as they are, which no server knows."""
+    try:
+        return name.rstrip(".").encode("ascii" if name.isascii() else "idna").decode("ascii")
+    except UnicodeError:
+        return name

@@ -110,6 +110,7 @@ class _Exchange(asyncio.Protocol):
 
     async def listen(self) -> None:
         """Until the server shows that it goes on without our certificate, or that it does not."""
+        self._flush()
         self._accepted = asyncio.get_running_loop().create_future()
         # what came with the handshake's end is in OpenSSL's hands already
         self._advance()
@@ -177,8 +178,7 @@ class _Exchange(asyncio.Protocol):
             self._flush()
             self._fail(error)
             return
-        else:
-            self._flush()
+        # our last words of the handshake wait for those that close it: sending twice costs more than it all
         waiting.set_result(None)
 
     def _fail(self, error: Exception) -> None:

@@ -23,6 +23,11 @@ T = TypeVar("T")
 CONCURRENCY = 192
 _MOST_THREADS = 4
 _TARGETS_A_THREAD = 32
+# a step of a loop is everything that was ready; a handshake needs about four
+_LONG_STEP_S = 0.05
+_BEGUN_A_STEP = 8
+# facts that wait to be judged until all targets are begun: judging may wait, and their time limits do not
+_MOST_SEEN = 2048
 # what the program itself needs of its open files
 _FILES_KEPT = 64
 _EndpointKey = tuple[str, int, str | None, tuple[str, ...]]
@@ -96,9 +101,12 @@ class _Work(Generic[T]):
         self._on_progress = on_progress
         # what one thread takes from the left no other can take
         self._left = deque(range(len(targets)))
-        self._done: dict[int, T] = {}
+        self._seen: deque[tuple[int, TlsFacts]] = deque()
+        self._judged: dict[int, T] = {}
+        self._asked = 0
         self._lock = threading.Lock()
-        self._asked = Counter(_key(target) for target in targets)
+        self._judging = threading.Lock()
+        self._askers = Counter(_key(target) for target in targets)
 
     @property
     def widest(self) -> int:
@@ -112,7 +120,7 @@ class _Work(Generic[T]):
 
     def shares(self, target: TlsTarget) -> bool:
         """Whether another target asks the same address."""
-        return self._asked[_key(target)] > 1
+        return self._askers[_key(target)] > 1
 
     def take(self) -> tuple[int, TlsTarget] | None:
         """The next target, or None where none is left."""
@@ -122,17 +130,35 @@ class _Work(Generic[T]):
             return None
         return index, self._targets[index]
 
+    @property
+    def left(self) -> int:
+        """How many targets nobody has taken."""
+        return len(self._left)
+
     def put(self, index: int, facts: TlsFacts) -> None:
-        """Judges, and tells how far it is."""
-        judged = self._judge(facts)
+        """Tells how far it is. What was seen is judged when there is time, or when much has gathered."""
+        self._seen.append((index, facts))
         with self._lock:
-            self._done[index] = judged
+            self._asked += 1
             if self._on_progress is not None:
-                self._on_progress(len(self._done), len(self._targets))
+                self._on_progress(self._asked, len(self._targets))
+        if not self._left or len(self._seen) > _MOST_SEEN:
+            self.judge_one()
+
+    def judge_one(self) -> bool:
+        """Judges the oldest of what was seen; False where nothing waits."""
+        try:
+            index, facts = self._seen.popleft()
+        except IndexError:
+            return False
+        # one at a time: it hushes warnings, which Python does for all threads at once
+        with self._judging:
+            self._judged[index] = self._judge(facts)
+        return True
 
     def results(self) -> list[T]:
         """Everything, in the order of the targets."""
-        return [self._done[index] for index in range(len(self._targets))]
+        return [self._judged[index] for index in range(len(self._targets))]
 
 
 class _Worker(Generic[T]):
@@ -140,7 +166,7 @@ class _Worker(Generic[T]):
 
     def __init__(self, work: _Work[T], sockets: int) -> None:
         self._work = work
-        self._lanes = max(1, sockets // work.widest)
+        self._places = asyncio.Semaphore(max(1, sockets // work.widest))
         self._strangers: dict[_EndpointKey, asyncio.Task[Strangers]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -166,17 +192,39 @@ class _Worker(Generic[T]):
                 return
             self._loop, self._main = asyncio.get_running_loop(), asyncio.current_task()
         try:
-            await asyncio.gather(*(self._lane() for _ in range(self._lanes)))
-            await asyncio.gather(*self._strangers.values())
+            await self._feed()
         finally:
             with self._lock:
                 self._loop = None
 
-    async def _lane(self) -> None:
-        while (taken := self._work.take()) is not None:
-            index, target = taken
+    async def _feed(self) -> None:
+        """Begins targets only as fast as this machine can carry them on: their time limits run from there."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            busy = False
+            while self._work.left:
+                for _ in range(1 if busy else _BEGUN_A_STEP):
+                    await self._places.acquire()
+                    taken = self._work.take()
+                    if taken is None:
+                        break
+                    group.create_task(self._one(*taken))
+                began = loop.time()
+                await asyncio.sleep(0)
+                busy = loop.time() - began > _LONG_STEP_S
+            # a step for each: the handshakes that are under way go on between them
+            waiting = True
+            while waiting:
+                waiting = self._work.judge_one()
+                await asyncio.sleep(0)
+
+    async def _one(self, index: int, target: TlsTarget) -> None:
+        try:
             strangers = self._of_address(target) if self._work.shares(target) else None
-            self._work.put(index, await observe(target, strangers))
+            facts = await observe(target, strangers)
+        finally:
+            self._places.release()
+        self._work.put(index, facts)
 
     def _of_address(self, target: TlsTarget) -> asyncio.Task[Strangers]:
         key = _key(target)

@@ -15,6 +15,7 @@ from .caches import SHOWN_HEADERS, age_of, cache_state, uncacheable, vary
 from .facts import Cause, WarmFacts, WarmFetch, WarmPlan
 
 _MOST_SHOWN = 10
+_MOST_HOSTS_KEPT = 100
 
 
 @dataclass(slots=True)
@@ -41,7 +42,9 @@ async def observe(
     """
     started = time.monotonic()
     try:
-        session = Session(plan.ca_file, keep=True)
+        # a connection is kept for each host: for very many that would be too many open at once
+        hosts = {tuple(url.split("/", 3)[:3]) for url in plan.urls}
+        session = Session(plan.ca_file, keep=len(hosts) <= _MOST_HOSTS_KEPT)
     except UserError as error:
         return WarmFacts(plan=plan, stopped=clean(error), cause="local")
     run = _Run(plan, session, on_fetch or (lambda fetch: None))
