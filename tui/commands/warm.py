@@ -78,10 +78,7 @@ def warm(
 
     Exit code: 0 done (warnings included), 1 stopped by errors, 2 wrong usage, 3 could not tell, 130 ctrl-c.
     """
-    from ...probes.output import document, encode
-    from ...probes.verdict import worst
     from ...probes.wire.warm.facts import WarmPlan
-    from ...probes.wire.warm.judge import judge
 
     side = _side(address, plan_file, ca_file)
     chosen = _wanted(urls, source, kind, top, host, side)
@@ -97,16 +94,25 @@ def warm(
             deadline_s=deadline_s,
         )
     )
+    context.exit(_told(facts, chosen.notes, output))
+
+
+def _told(facts: WarmFacts, notes: tuple[str, ...], output: str) -> int:
+    """Prints the report; the exit code."""
+    from ...probes.output import document, encode
+    from ...probes.verdict import worst
+    from ...probes.wire.warm.judge import judge
+
     findings = judge(facts)
     verdict = worst(one.verdict for one in findings)
     if output == "json":
-        facts_document = {"warm": facts, "summary": _summary(facts), "notes": chosen.notes}
-        click.echo(encode(document("warm", verdict, findings, facts_document, facts.elapsed_ms)))
+        seen = {"warm": facts, "summary": _summary(facts), "notes": notes}
+        click.echo(encode(document("warm", verdict, findings, seen, facts.elapsed_ms)))
     else:
         from ..telling.warm import warm_lines
 
         show(warm_lines(facts, findings, width()))
-    context.exit(_INTERRUPTED if facts.cause == "interrupted" else EXIT_CODES[verdict])
+    return _INTERRUPTED if facts.cause == "interrupted" else EXIT_CODES[verdict]
 
 
 # -- whom to ask
