@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from pointsman.checklists.plan import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
-from pointsman.tui.commands.compare_inputs import planned_waivers, side_of
+from pointsman.tui.commands.compare_inputs import side_of
 from test_parity_asking import GATEWAY, INGRESS, ROUTE
 
 SIDES = ("--old", "192.0.2.1", "--new", "192.0.2.2")
@@ -183,7 +183,7 @@ old: {address: 127.0.0.1}
 new: {address: 127.0.0.2}
 port: 1
 paths: [/cart]
-waivers: [{check: PAR035, reason: the CDN decides}]
+accept: [{path: /cart, field: cache-control, reason: the CDN decides}]
 dns: {provider: show, zone: shop.test., authoritative: ["127.0.0.1:53"], low_ttl: 60}
 """
 
@@ -196,8 +196,8 @@ def test_a_plan_names_sides_and_paths(tmp_path: Path) -> None:
     assert result.exit_code == 3, result.output
     assert "old 127.0.0.1:1   new 127.0.0.2:1" in result.stdout
     assert "https://shop.test/cart" in result.stdout
-    (waiver,) = planned_waivers(load_plan(plan), "plan.yaml")
-    assert (waiver.field, waiver.reason) == ("PAR035", "the CDN decides")
+    (waiver,) = load_plan(plan).accept
+    assert (waiver.field, waiver.reason) == ("cache-control", "the CDN decides")
 
 
 def test_an_ingress_gives_its_paths(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from .question import COALESCED, STREAM, Question
 
 _LONGEST = 400
 _LONGEST_PARAMETER = 40
-_STREAM_STEPS = (0.5, 3.0, 15.0, 60.0)
+_STREAM_STEPS = (1.0, 5.0, 15.0, 60.0)
 # when, by whom and under which number it was answered; and how a connection is used (RFC 9110, 7.6.1)
 _ALWAYS_DROPPED = frozenset(
     {
