@@ -55,7 +55,7 @@ def seen(facts: HttpFacts, question: Question) -> Seen:
     wait = None if first is None else round(max(first - (begun or 0.0), 0.0), 3)
     error = facts.error or ("" if facts.status is not None else "protocol")
     return Seen(
-        status=None if error and facts.status is None else facts.status,
+        status=facts.status,
         fields=dict(_fields(facts, question)),
         error=clean(error, 20),
         error_detail=clean(facts.error_detail, 200),
