@@ -252,6 +252,12 @@ def test_what_a_data_plane_does_with_all_hosts_is_told_once() -> None:
     assert told(*(same(answer(), answer(404), question=one) for one in plain_two)) == [("PAR012", "FAIL")] * 2
 
 
+def test_an_upgrade_is_grave_where_there_was_one() -> None:
+    question = replace(QUESTION, variant="WebSocket")
+    assert told(same(answer(101), answer(403), question=question)) == [("PAR071", "FAIL")]
+    assert told(same(answer(200), answer(403), question=question)) == [("PAR071", "WARN")]
+
+
 def test_only_hosts_of_one_certificate_share_a_connection() -> None:
     def leaf(side: str) -> Seen:
         return answer(certificate=side)
@@ -291,6 +297,7 @@ def test_waivers_are_named_in_the_output() -> None:
     )
     assert only.verdict is Verdict.PASS
     assert "the CDN sets it" in only.summary
+    assert "a caching header is gone" in only.summary
     assert "w.yaml:3" in only.summary
     others = (
         replace(waiver, path="/b"),

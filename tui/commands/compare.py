@@ -251,7 +251,7 @@ def _questions(asked: _Asked) -> tuple[Question, ...]:
             "there is nothing to compare", "name URLs, --ingress, -f MANIFESTS, --plan or --from FILE"
         )
     once = dict.fromkeys(found)
-    shared = over_each_other(once) if asked.variants.strip() == "all" else ()
+    shared = over_each_other(once) if "all" in asked.variants.split(",") else ()
     asked_once = dict.fromkeys((*with_variants(once, ways), *shared))
     allowed = (one for one in asked_once if one.is_safe or asked.unsafe)
     # every path before any variant of one: --most cuts the end off

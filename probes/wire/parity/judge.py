@@ -22,7 +22,7 @@ _SHOWN_REQUESTS = 8
 # values that belong to one path alone: they do not tell one behaviour from another
 _OWN_VALUES = frozenset({"location", "location query", "header etag", "header last-modified"})
 # what the data plane does with every host alike
-_OF_THE_DATA_PLANE = frozenset({"PAR026", "PAR027", "PAR028", "PAR029"})
+_OF_THE_DATA_PLANE = frozenset({"PAR026", "PAR027", "PAR028", "PAR029", "PAR063"})
 
 
 def is_own(field: str) -> bool:
@@ -206,7 +206,9 @@ def group_finding(group: Group, facts: ParityFacts) -> Finding:
 def _summary(group: Group) -> str:
     first = group.first
     title = rule_of(first.rule).title
-    title = title if title[1].isupper() else title[0].lower() + title[1:]
+    if title.partition(" ")[0][1:].islower() or title[1] == " ":
+        # not a name, such as CORS or Strict-Transport-Security
+        title = title[0].lower() + title[1:]
     count = len(group.members)
     more = f" and {count - 1} more" if count > 1 else ""
     return (
