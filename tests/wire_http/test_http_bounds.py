@@ -203,6 +203,7 @@ async def test_a_compressed_bomb_is_not_let_out() -> None:
         ("deflate", zlib.compress(b"hello")[2:-4], "hello"),
         ("br", b"hello", None),
     ],
+    ids=["gzip", "deflate", "raw deflate", "br"],
 )
 async def test_bodies_are_matched_decoded(encoding: str, body: bytes, found: str | None) -> None:
     reply = HEAD + f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from http_kit import HOST, certified, serving
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
 
+ROOT = Path(__file__).resolve().parents[2]
 HEADS: list[bytes] = []
 
 
@@ -39,23 +41,23 @@ def ports() -> Iterator[tuple[int, int]]:
     """A plain and a TLS port of the same pages, served by another thread."""
     ready, stop = threading.Event(), asyncio.Event()
     found: list[int] = []
-    loop = asyncio.new_event_loop()
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def run() -> None:
         async with serving(pages) as plain, serving(pages, certified().server("http/1.1")) as secure:
             found.extend((plain, secure))
+            loops.append(asyncio.get_running_loop())
             ready.set()
             await stop.wait()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     assert ready.wait(10)
     try:
         yield found[0], found[1]
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        loops[0].call_soon_threadsafe(stop.set)
         thread.join(10)
-        loop.close()
 
 
 def probe(*words: str) -> Result:
@@ -116,6 +118,7 @@ def test_the_document_and_many_urls(ports: tuple[int, int]) -> None:
     words = ("--address", "127.0.0.1", "--cacert", str(certified().roots))
     result = probe(*urls, f"{base}/gone", *words, "-o", "json")
     document = json.loads(result.stdout)
+    jsonschema.validate(document, json.loads((ROOT / "docs" / "output.schema.json").read_text()))
     assert (document["command"], document["verdict"]) == ("probe http", "FAIL")
     assert len(document["findings"]) == len(document["facts"]["requests"]) == 31
     first = document["facts"]["requests"][0]
@@ -172,7 +175,7 @@ def test_an_unreachable_address_among_others_does_not_stop_them(ports: tuple[int
     port = ports[1]
     result = probe(
         f"https://{HOST}:{port}/",
-        *("--resolve", f"{HOST}:{port}:127.0.0.1", "--resolve", f"{HOST}:{port}:127.0.0.9"),
+        *("--resolve", f"{HOST}:{port}:127.0.0.1,127.0.0.9"),
         *("--cacert", str(certified().roots), "--timeout", "1"),
     )
     assert result.return_value == 1

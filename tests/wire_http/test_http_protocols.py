@@ -254,3 +254,59 @@ async def test_a_secret_header_is_in_no_fact_and_no_command() -> None:
     (only,) = judge(facts)
     assert "s3cret" not in repr(only)
     assert '-H "X-Auth-Token: $X_AUTH_TOKEN"' in only.reproduce
+
+
+async def test_a_client_certificate_that_is_wanted_is_told_as_tls() -> None:
+    context = certified().server("http/1.1")
+    context.load_verify_locations(certified().roots)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def refuse() -> None:
+            # asyncio's server drops the alert that this is about
+            plain, _ = listening.accept()
+            with plain, pytest.raises(ssl.SSLError):
+                context.wrap_socket(plain, server_side=True)
+
+        refusing = asyncio.create_task(asyncio.to_thread(refuse))
+        facts = await observe(to(listening.getsockname()[1], scheme="https"))
+        await refusing
+    # with TLS 1.3 the handshake succeeds, and the refusal comes when the answer is read
+    assert (facts.error, facts.tls_version) == ("tls", "TLSv1.3")
+    assert "certificate required" in facts.error_detail
+    assert told(judge(facts)) == [("tls-failed", "FAIL")]
+
+
+async def test_every_way_to_fail_over_http2_has_its_kind() -> None:
+    def reset(connection: H2Connection, stream: int, _headers: object, _body: object) -> None:
+        connection.reset_stream(stream, 7)
+
+    def go_away(connection: H2Connection, _stream: int, _headers: object, _body: object) -> None:
+        connection.close_connection(13, last_stream_id=0)
+
+    def half(connection: H2Connection, stream: int, _headers: object, _body: object) -> None:
+        connection.send_headers(stream, [(b":status", b"200")])
+        connection.reset_stream(stream, 2)
+
+    for answer, words in (
+        (reset, "the stream was reset: REFUSED_STREAM"),
+        (go_away, "the connection was ended (GOAWAY): HTTP_1_1_REQUIRED"),
+        (half, "the stream was reset: INTERNAL_ERROR"),
+    ):
+        async with serving(speaks_h2(answer)) as port:
+            facts = await observe(to(port, protocol="h2"))
+        assert (facts.error, facts.error_detail, facts.status) == ("reset", words, None)
+        assert told(judge(facts)) == [("connection-broken", "FAIL")]
+
+
+@pytest.mark.parametrize(
+    "host", ["a..b", ".a.test", f"{'x' * 64}.test", "-", "a_b.test", "xn--a.test", "*.test"]
+)
+async def test_odd_hosts_are_sent_or_told(host: str) -> None:
+    async with serving(says(OK), certified().server()) as port:
+        secure = await observe(to(port, scheme="https", host=host))
+    async with serving(says(OK)) as port:
+        plain = await observe(to(port, host=host))
+    assert secure.error in ("request", "tls")
+    assert plain.status == 200
+    assert all(finding.summary for finding in (*judge(secure), *judge(plain)))

@@ -87,7 +87,7 @@ def asks_of(options: Options) -> Chosen:
         return _of_plan(options, kind, expectation)
     if not options.urls:
         raise UserError("there is nothing to ask", "give a URL, or --plan FILE")
-    places = tuple(_place(text) for text in options.resolved)
+    places = tuple(place for text in options.resolved for place in _places(text))
     for address in options.addresses:
         _checked_address(address, "--address")
     sample = _request(options, kind, "http://x/", "")
@@ -238,12 +238,16 @@ def _statuses(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _place(text: str) -> Place:
+def _places(text: str) -> list[Place]:
+    """HOST:PORT:ADDR as curl writes it, with several addresses behind commas."""
     match = re.fullmatch(r"(\[[^\]]+\]|[^:\[\]]+):(\d{1,5}):(.+)", text)
     if match is None or not 0 < int(match[2]) < 65536:
         raise UserError(f"--resolve {clean(text, 80)!r}: expected HOST:PORT:ADDR", "shop.test:443:192.0.2.1")
-    _checked_address(match[3], "--resolve")
-    return match[1].strip("[]").lower(), int(match[2]), match[3].strip("[]")
+    found: list[Place] = []
+    for address in match[3].split(","):
+        _checked_address(address, "--resolve")
+        found.append((match[1].strip("[]").lower(), int(match[2]), address.strip("[]")))
+    return found
 
 
 def _checked_address(text: str, option: str) -> None:

@@ -29,9 +29,10 @@ def http_lines(results: Sequence[Result], width: int) -> list[Line]:
     ]
     for finding in told[:_LONGEST_LIST]:
         lines += [EMPTY, *finding_lines(finding, width, with_subject=len(results) > 1)]
-    if len(results) > 1:
-        lines = [_tally(results), *lines]
-    return lines
+    if len(results) == 1:
+        # the finding says all that the line would
+        return lines[2:] if len(lines) > 2 else lines
+    return [_tally(results), *lines]
 
 
 def progress_line(done: int, wanted: int, elapsed_s: float) -> str:
@@ -52,27 +53,27 @@ def _row(result: Result, width: int) -> Line:
     if facts is None:
         return line(" ", word(result.verdict), clean(result.label, max(width - 10, 20)))
     status = str(facts.status) if facts.status is not None else clean(facts.error, 11) or "-"
-    times = _times(facts)
-    version = clean(facts.http_version, 8)
-    room = max(width - 33 - len(times), 24)
+    first = facts.timings_ms.first_byte
+    time = f"{first:.0f} ms" if first is not None else ""
+    room = max(width - 42, 30)
+    where = f" at {clean(facts.request.address, 45)}"
     return line(
         " ",
         word(result.verdict),
         fit(status, 12),
-        fit(clean(result.label.partition(" ")[2], 400), room),
-        "  ",
-        fit(version, 9),
-        Span(times, Tone.DIM),
+        fit(_ending(_shown(facts), room - len(where)) + where, room),
+        " ",
+        fit(clean(facts.http_version, 8), 9),
+        Span(f"{time:>9}", Tone.DIM),
     )
 
 
-def _times(facts: HttpFacts) -> str:
-    times = facts.timings_ms
-    parts = (
-        ("connect", times.connect),
-        ("TLS", times.tls),
-        ("first byte", times.first_byte),
-        ("total", times.total),
-    )
-    shown = [f"{label} {value:.0f}" for label, value in parts if value is not None]
-    return f"{', '.join(shown)} ms" if shown else ""
+def _shown(facts: HttpFacts) -> str:
+    """The URL, without the scheme that nearly all have."""
+    method = "" if facts.request.method in ("GET", "POST") else f"{facts.request.method} "
+    return clean(f"{method}{facts.request.url.removeprefix('https://')}", 2000)
+
+
+def _ending(text: str, room: int) -> str:
+    """``text``, its beginning cut where it is too long: the path is what tells one from another."""
+    return text if len(text) <= room else f"…{text[-max(room - 1, 1) :]}"

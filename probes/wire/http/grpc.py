@@ -128,7 +128,7 @@ def reproduce_health(request: HttpRequest, service: str = "") -> str:
     own = tuple(header for header in request.headers if header[0].lower() not in _OWN)
     parts = [shlex.quote(part) for part in ["curl", "-sS", "-i", *curl_basics(shown, version), *options]]
     data = base64.b64encode(framed(_string_field(service))).decode("ascii")
-    tail = [*parts, *headers, *header_options(replace(shown, headers=own)), "-o", "-", shlex.quote(url)]
+    tail = [*parts, *headers, *header_options(replace(shown, headers=own)), "-o-", shlex.quote(url)]
     return f"echo {data} | base64 -d | {' '.join(tail)}"
 
 

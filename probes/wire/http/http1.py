@@ -33,7 +33,7 @@ class Http1:
         self.reusable = False
         reader = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEADER_BYTES)
         _tell(reader, outgoing)
-        answer.clock.stage = "the request to be taken"
+        answer.clock.stage = "sending the request"
         if not outgoing.body:
             await self.wire.send(outgoing.head())
             return await self._read(reader, answer)

@@ -65,7 +65,7 @@ class Http2:
 
     async def _exchange(self, stream: _Stream) -> None:
         connection, answer = self._connection, stream.answer
-        answer.clock.stage = "the request to be taken"
+        answer.clock.stage = "sending the request"
         if not self._greeted:
             self._greeted = True
             connection.initiate_connection()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from .session import Connections, Link
 
 __all__ = ["Session", "classify", "observe", "user_agent"]
 
+_log = logging.getLogger(__name__)
 After = Callable[[Link, Answer, bytes], Awaitable[None]]
 
 
@@ -89,6 +91,10 @@ class Session:
             limit = error.limit if isinstance(error, ExchangeError) else ""
             failed = replace(asked, error=kind, error_detail=clean(detail), limit=limit)
             return answer.connected(failed)
+        except Exception as error:  # noqa: BLE001 - bytes that a parser does not expect are the other side's fault
+            _log.debug("an answer broke its reader", exc_info=error)
+            detail = f"the answer could not be read ({type(error).__name__})"
+            return answer.connected(replace(asked, error="protocol", error_detail=detail))
         return answer.into(asked)
 
 

@@ -9,7 +9,7 @@ import ipaddress
 import socket
 import ssl
 
-from .errors import ClosedError, at_most
+from .errors import ClosedError, ExchangeError, at_most
 
 _CHUNK = 65536
 _MOST_HANDSHAKE_BYTES = 1024 * 1024
@@ -36,9 +36,12 @@ class Wire:
     async def secure(self, context: ssl.SSLContext, name: str | None) -> None:
         """Makes the handshake; ``name`` goes as SNI unless it is an IP literal.
 
-        Raises ssl.SSLError, OSError, or ClosedError where the other side hangs up.
+        Raises ssl.SSLError, OSError, or ExchangeError: the other side hung up, or the name cannot be sent.
         """
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        try:
+            tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        except ValueError as error:
+            raise ExchangeError("request", f"{name!r} cannot be sent as SNI: {error}") from None
         received = 0
         while True:
             try:
