@@ -200,7 +200,12 @@ async def dns_ttl(context: CheckContext, check: Check) -> Answer:
     targets = [DnsTarget(host, servers, resolvers, zone=plan.dns.zone) for host in plan.hosts]
     facts = list(await observe_many_names(targets))
     late = [
-        any(item.error == "timeout" for server in one.servers for item in server.answers) for one in facts
+        any(
+            item.error == "timeout" or item.elapsed_ms >= policy.slow_ms
+            for server in one.servers
+            for item in server.answers
+        )
+        for one in facts
     ]
     for number in _worth_a_second_look(late):
         (facts[number],) = await observe_many_names([targets[number]])
