@@ -114,8 +114,7 @@ _STATUS: tuple[Rule, ...] = (
         "case-sensitive",
         "Paths in another case are answered differently",
         "An expression on an nginx host makes all of its paths case-insensitive prefixes; routes are not.",
-        "Add matches for the spellings that clients use: RegularExpression with (?i), where the controller "
-        "takes it.",
+        "Add matches for the spellings that clients use, or a RegularExpression with (?i).",
         _MIGRATE,
     ),
     Rule(
@@ -232,8 +231,7 @@ _HEADERS: tuple[Rule, ...] = (
         "PAR032",
         "hsts-changed",
         "Strict-Transport-Security is gone or changed",
-        "ingress-nginx sends it for a year with subdomains by default; without it first visits can be "
-        "downgraded.",
+        "ingress-nginx sends it for a year by default; without it first visits can be downgraded.",
         "Set the header with a ResponseHeaderModifier on the https rules.",
         "RFC 6797",
     ),
@@ -271,8 +269,7 @@ _HEADERS: tuple[Rule, ...] = (
         "PAR037",
         "encoding-changed",
         "The answer is packed differently",
-        "ingress-nginx packs text with gzip where it is turned on; without it answers are several times as "
-        "large.",
+        "Where gzip was on and is off, answers are several times as large.",
         "Turn compression on in the controller's policy.",
         "RFC 9110, 8.4",
     ),

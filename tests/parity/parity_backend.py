@@ -90,7 +90,7 @@ async def _events(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
     await response.prepare(request)
     with suppress(ConnectionResetError):
-        for number in range(7):
+        for number in range(13):
             await response.write(f"data: {number}\n\n".encode())
             await asyncio.sleep(0.1)
     return response

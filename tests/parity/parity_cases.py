@@ -238,12 +238,12 @@ CASES: tuple[Case, ...] = (
          "location / { grpc_pass grpc://calls; }", _ALL, secure=True),
     Case("certificate", "another certificate", "each side has its own",
          "PAR060", "WARN", get("/text", "", "https"), location(), _ALL, secure=True),
-    Case("slower", "a slower data plane", "Envoy's fault filter adds 120 ms",
+    Case("slower", "a slower data plane", "Envoy's fault filter adds 0.5 s",
          "PAR080", "WARN", lambda host: [Question(f"http://{host}/text?{n}") for n in range(6)],
          location(), _ALL,
          host_fields={"typed_per_filter_config": {FAULT: {
              "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
-             "delay": {"fixed_delay": "0.12s", "percentage": {"numerator": 100}}}}}),
+             "delay": {"fixed_delay": "0.5s", "percentage": {"numerator": 100}}}}}),
     Case("type", "the content type", "default_type by nginx; Envoy sets another",
          "PAR036", "FAIL", get("/text"), location(), _ALL,
          host_fields={"response_headers_to_add": [

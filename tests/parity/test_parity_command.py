@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from pointsman.checklists.plan import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
+from pointsman.tui.commands.compare_inputs import side_of
 from test_parity_asking import GATEWAY, INGRESS, ROUTE
 
 SIDES = ("--old", "192.0.2.1", "--new", "192.0.2.2")
@@ -154,6 +155,25 @@ def test_differences_are_told_with_both_commands() -> None:
     assert f"http://a.test:{new}/" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "only_plain", "wanted"),
+    [
+        ("192.0.2.1", False, (None, None)),
+        ("192.0.2.1:8443", False, (8443, None)),
+        ("192.0.2.1:8080", True, (None, 8080)),
+        ("[2001:db8::1]:8443", False, (8443, None)),
+        ("2001:db8::1", False, (None, None)),
+        ("[2001:db8::1]", False, (None, None)),
+    ],
+)
+def test_a_side_is_an_address_and_maybe_a_port(
+    text: str, only_plain: bool, wanted: tuple[int | None, int | None]
+) -> None:
+    side = side_of("old", text, None, None, only_plain=only_plain)
+    assert (side.port, side.plain_port) == wanted
+    assert side.address == ("2001:db8::1" if "db8" in text else "192.0.2.1")
+
+
 PLAN = """apiVersion: pointsman/v1
 kind: CutoverPlan
 name: shop
@@ -163,7 +183,7 @@ old: {address: 127.0.0.1}
 new: {address: 127.0.0.2}
 port: 1
 paths: [/cart]
-accept: [{path: "/*", field: PAR035, reason: the CDN decides}]
+accept: [{path: /cart, field: cache-control, reason: the CDN decides}]
 dns: {provider: show, zone: shop.test., authoritative: ["127.0.0.1:53"], low_ttl: 60}
 """
 
@@ -177,7 +197,7 @@ def test_a_plan_names_sides_and_paths(tmp_path: Path) -> None:
     assert "old 127.0.0.1:1   new 127.0.0.2:1" in result.stdout
     assert "https://shop.test/cart" in result.stdout
     (waiver,) = load_plan(plan).accept
-    assert (waiver.field, waiver.reason) == ("PAR035", "the CDN decides")
+    assert (waiver.field, waiver.reason) == ("cache-control", "the CDN decides")
 
 
 def test_an_ingress_gives_its_paths(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pointsman.cluster.text import clean
 from pointsman.probes.output import document, encode
 from pointsman.probes.verdict import Verdict
-from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest, HttpTimings
+from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest
 from pointsman.probes.wire.parity import judge
 from pointsman.probes.wire.parity.facts import Answers, ParityFacts, Round, Seen
-from pointsman.probes.wire.parity.fields import cookie_of, location, seen
+from pointsman.probes.wire.parity.fields import seen
 from pointsman.probes.wire.parity.noise import FALSE_ALARMS, Standing, evidence, weigh
 from pointsman.probes.wire.parity.question import COALESCED, Question, Side
 from pointsman.probes.wire.parity.waivers import Waiver
@@ -252,6 +252,12 @@ def test_what_a_data_plane_does_with_all_hosts_is_told_once() -> None:
     assert told(*(same(answer(), answer(404), question=one) for one in plain_two)) == [("PAR012", "FAIL")] * 2
 
 
+def test_an_upgrade_is_grave_where_there_was_one() -> None:
+    question = replace(QUESTION, variant="WebSocket")
+    assert told(same(answer(101), answer(403), question=question)) == [("PAR071", "FAIL")]
+    assert told(same(answer(200), answer(403), question=question)) == [("PAR071", "WARN")]
+
+
 def test_only_hosts_of_one_certificate_share_a_connection() -> None:
     def leaf(side: str) -> Seen:
         return answer(certificate=side)
@@ -291,6 +297,7 @@ def test_waivers_are_named_in_the_output() -> None:
     )
     assert only.verdict is Verdict.PASS
     assert "the CDN sets it" in only.summary
+    assert "a caching header is gone" in only.summary
     assert "w.yaml:3" in only.summary
     others = (
         replace(waiver, path="/b"),
@@ -300,70 +307,6 @@ def test_waivers_are_named_in_the_output() -> None:
     assert told(same(old, new), waivers=others) == [("PAR035", "WARN")]
     for field in ("PAR035", "header cache-control", "*"):
         assert ("PAR004", "PASS") in told(same(old, new), waivers=(replace(waiver, field=field),))
-
-
-# -- answers as fields
-
-
-def http(status: int = 200, *headers: tuple[str, str], body: str = "", **options: object) -> Seen:
-    request = HttpRequest(URL, "192.0.2.1")
-    facts = HttpFacts(
-        request,
-        status,
-        headers,
-        body_sample=body,
-        body_bytes=len(body),
-        body_sha256=body,
-        timings_ms=HttpTimings(1.0, 2.0, 5.0, 6.0),
-        **options,  # type: ignore[arg-type]
-    )
-    return seen(facts, QUESTION)
-
-
-def test_what_changes_by_itself_is_left_out() -> None:
-    once = http(
-        200, ("date", "Sat, 28 Nov 2026 12:00:00 GMT"), ("expires", "Sat, 28 Nov 2026 13:00:00 GMT"),
-        ("server", "nginx"), ("x-request-id", "1"), ("age", "5"), ("vary", "Origin, Accept"),
-        ("content-security-policy", "script-src 'nonce-abc'"), ("etag", 'W/"x"'),
-        ("set-cookie", "a=(hidden); Path=/; Expires=Sat, 28 Nov 2026 12:00:00 GMT; Secure"),
-        ("www-authenticate", 'Digest realm="r", nonce="1"'),
-    )  # fmt: skip
-    again = http(
-        200, ("date", "Sat, 28 Nov 2026 12:00:09 GMT"), ("expires", "Sat, 28 Nov 2026 13:00:09 GMT"),
-        ("server", "envoy"), ("x-request-id", "2"), ("vary", "accept,origin"),
-        ("content-security-policy", "script-src 'nonce-xyz'"), ("etag", '"x"'),
-        ("set-cookie", "a=(hidden); secure; expires=Sun, 29 Nov 2026 12:00:00 GMT; path=/"),
-        ("www-authenticate", 'Digest realm="r", nonce="2"'),
-    )  # fmt: skip
-    assert once.fields == again.fields
-    assert once.first_byte_ms == 3.0
-
-
-def test_json_is_compared_as_data_and_secrets_are_hidden() -> None:
-    kind = ("content-type", "application/json")
-    one = http(200, kind, body='{"b": [1, 2], "a": {"token": "s3cret", "n": 1}}')
-    two = http(200, kind, body='{"a": {"n": 1, "token": "s3cret"}, "b": [1, 2]}')
-    assert one.fields == two.fields
-    assert one.fields["body shape"] == "JSON {a: {n: number, token: text}, b: [number]}"
-    assert one.fields["body .a.n"] == "1"
-    assert "s3cret" not in str(one.fields)
-    assert http(200, ("x-api-key", "s3cret")).fields["header x-api-key"].startswith("(hidden")
-    deep = http(200, kind, body="[" * 2000)
-    assert deep.fields["body shape"].startswith("text")
-    rotating = (http(200, body=f"<p>{n} {'abcdef0123456789' * 2}{n}</p>") for n in (1, 23))
-    assert len({one.fields["body shape"] for one in rotating}) == 1
-
-
-def test_locations_and_cookies() -> None:
-    assert location("/b?x=1", QUESTION) == ("https://shop.test/b", "x=1")
-    assert location("https://SHOP.test:443/b", QUESTION)[0] == "https://shop.test/b"
-    assert location("https://shop.test:8443/b", QUESTION)[0] == "https://shop.test:8443/b"
-    assert location("//o.test", QUESTION)[0] == "https://o.test/"
-    assert "s3cret" not in location("/b?token=s3cret", QUESTION)[1]
-    assert cookie_of("sid=(hidden); Path=/A; HttpOnly; SameSite=Lax") == (
-        "sid",
-        "httponly; path=/A; samesite=lax",
-    )
 
 
 # -- hostile text

@@ -251,9 +251,11 @@ def _questions(asked: _Asked) -> tuple[Question, ...]:
             "there is nothing to compare", "name URLs, --ingress, -f MANIFESTS, --plan or --from FILE"
         )
     once = dict.fromkeys(found)
-    shared = over_each_other(once) if asked.variants.strip() == "all" else ()
+    shared = over_each_other(once) if "all" in asked.variants.split(",") else ()
     asked_once = dict.fromkeys((*with_variants(once, ways), *shared))
-    everything = tuple(one for one in asked_once if one.is_safe or asked.unsafe)
+    allowed = (one for one in asked_once if one.is_safe or asked.unsafe)
+    # every path before any variant of one: --most cuts the end off
+    everything = tuple(sorted(allowed, key=lambda one: bool(one.variant)))
     if len(everything) > asked.most:
         note(f"{len(everything)} requests could be asked; the first {asked.most} are (--most)")
     return everything[: asked.most]

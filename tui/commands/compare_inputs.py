@@ -25,7 +25,7 @@ def side_of(name: str, text: str, plain_port: int | None, ca_file: str | None, *
     Raises UserError.
     """
     try:
-        address, port = split_endpoint(text, 0x10000 - 1)
+        address, port = split_endpoint(text, 443)
         given = port if text.strip().strip("[]") != address else None
     except ValueError:
         address, given = "", None

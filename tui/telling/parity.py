@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...cluster.text import clean
 from ...probes.verdict import Finding, Verdict
@@ -56,8 +57,6 @@ def _short(one: Finding, width: int) -> list[Line]:
 
 
 def _difference(one: Finding, old: str, new: str, width: int) -> Iterator[Line]:
-    from dataclasses import replace
-
     yield from finding_lines(replace(one, reproduce=""), width)
     for label, text in (("old", old), ("new", new)):
         if text:

@@ -219,8 +219,11 @@ def _edge(question: Question, change: Change, rule: str, verdict: Verdict, plain
     variant = VARIANT_RULES.get(question.variant)
     of_variant = change.name in ("status", "location", "location query", "first event", "protocol")
     if variant and of_variant and not plain.has(question.url, question, change):
-        grave = question.variant in _GRAVE_VARIANTS or verdict is Verdict.WARN
-        return _made(question, variant, verdict if grave else Verdict.WARN, change)
+        grave = question.variant in _GRAVE_VARIANTS
+        if variant == "PAR071" and change.old != "101":
+            # nobody held a conversation there
+            grave = False
+        return _made(question, variant, verdict if grave else _milder(verdict), change)
     place = PLACE_RULES.get(question.place)
     if place and change.name in ("status", "location") and not _base_has(question, change, plain):
         grave = question.known or question.place in _GRAVE_PLACES

@@ -21,7 +21,7 @@ from .question import COALESCED, STREAM, Question
 
 _LONGEST = 400
 _LONGEST_PARAMETER = 40
-_STREAM_STEPS = (0.5, 3.0, 15.0, 60.0)
+_STREAM_STEPS = (1.0, 5.0, 15.0, 60.0)
 # when, by whom and under which number it was answered; and how a connection is used (RFC 9110, 7.6.1)
 _ALWAYS_DROPPED = frozenset(
     {
@@ -55,7 +55,7 @@ def seen(facts: HttpFacts, question: Question) -> Seen:
     wait = None if first is None else round(max(first - (begun or 0.0), 0.0), 3)
     error = facts.error or ("" if facts.status is not None else "protocol")
     return Seen(
-        status=None if error and facts.status is None else facts.status,
+        status=facts.status,
         fields=dict(_fields(facts, question)),
         error=clean(error, 20),
         error_detail=clean(facts.error_detail, 200),

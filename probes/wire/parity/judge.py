@@ -13,7 +13,7 @@ from . import commands
 from .differences import Difference, differences, host_of, plain_changes
 from .facts import Answers, ParityFacts
 from .noise import Change, Standing, slower, weigh
-from .question import STREAM, Question
+from .question import STREAM, Question, request_to
 from .waivers import Waiver, waiver_for
 
 SLOWER_RATIO = 2.0
@@ -22,7 +22,7 @@ _SHOWN_REQUESTS = 8
 # values that belong to one path alone: they do not tell one behaviour from another
 _OWN_VALUES = frozenset({"location", "location query", "header etag", "header last-modified"})
 # what the data plane does with every host alike
-_OF_THE_DATA_PLANE = frozenset({"PAR026", "PAR027", "PAR028", "PAR029"})
+_OF_THE_DATA_PLANE = frozenset({"PAR026", "PAR027", "PAR028", "PAR029", "PAR063"})
 
 
 def is_own(field: str) -> bool:
@@ -206,7 +206,9 @@ def group_finding(group: Group, facts: ParityFacts) -> Finding:
 def _summary(group: Group) -> str:
     first = group.first
     title = rule_of(first.rule).title
-    title = title if title[1].isupper() else title[0].lower() + title[1:]
+    if title.partition(" ")[0][1:].islower() or title[1] == " ":
+        # not a name, such as CORS or Strict-Transport-Security
+        title = title[0].lower() + title[1:]
     count = len(group.members)
     more = f" and {count - 1} more" if count > 1 else ""
     return (
@@ -234,22 +236,11 @@ def _evidence(group: Group, minimal: Question) -> Iterator[str]:
 
 
 def _subject(question: Question, facts: ParityFacts) -> Endpoint:
-    plain = question.url.startswith("http:")
-    side = facts.new
-    port = (side.plain_port if plain else side.port) or _port(question)
-    bare = side.address.strip("[]")
-    shown = f"[{bare}]" if ":" in bare else bare
-    return Endpoint(clean(f"{shown}:{port}", 80), clean(host_of(question), 253))
-
-
-def _port(question: Question) -> int:
-    from urllib.parse import urlsplit
-
     try:
-        port = urlsplit(question.url).port
+        asked = request_to(question, facts.new).endpoint
     except ValueError:
-        port = None
-    return port or (80 if question.url.startswith("http:") else 443)
+        asked = facts.new.endpoint
+    return Endpoint(clean(asked, 80), clean(host_of(question), 253))
 
 
 def _slower(compared: Compared) -> Iterator[Finding]:

@@ -25,7 +25,6 @@ class HostRules:
     host: str
     patterns: tuple[Pattern, ...]
     tls: bool = True
-    redirect: bool = True
 
     @property
     def asked(self) -> str:
@@ -85,7 +84,7 @@ def _of_host(rules: HostRules, timeout_s: float) -> Iterator[tuple[int, Question
         )
     for base in bases:
         yield 0, made(base, "exact", known=True)
-    if rules.tls and rules.redirect:
+    if rules.tls:
         first = next(iter(bases), "/")
         yield (
             0,

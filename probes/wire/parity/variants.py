@@ -143,7 +143,7 @@ def with_variants(questions: Iterable[Question], variants: Iterable[Variant]) ->
     done: set[tuple[str, str]] = set()
     for question in questions:
         yield question
-        if question.variant or not question.known or question.method != "GET":
+        if question.variant or not question.known or question.method != "GET" or question.place == "child":
             continue
         parts = urlsplit(question.url)
         for variant in ways:
