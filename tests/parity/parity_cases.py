@@ -254,4 +254,4 @@ CASES: tuple[Case, ...] = (
 
 def all_questions(cases: tuple[Case, ...] = CASES) -> tuple[Question, ...]:
     """What is asked for all of them."""
-    return tuple(replace(one, timeout_s=3.0) for case in cases for one in case.ask(case.host))
+    return tuple(replace(one, timeout_s=8.0) for case in cases for one in case.ask(case.host))
