@@ -15,11 +15,12 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.cluster.text import clean
-from pointsman.probes.wire.dns.answers import RecordSet
+from pointsman.probes.wire.dns.answers import DnsAnswer, RecordSet, quick_answer
 from pointsman.probes.wire.dns.ask import Asker
 from pointsman.probes.wire.dns.records import MalformedError, contained
 from pointsman.probes.wire.dns.wire import Question, Reply, answers_the_question, read, write
@@ -128,6 +129,14 @@ def test_nor_do_any_bytes_behind_the_question(tail: bytes) -> None:
     head = b"\0\0\x84\0\0\1\0\2\0\1\0\1"
     with contextlib.suppress(MalformedError):
         read(head + written.section + tail, question, written)
+
+
+def test_an_answer_made_quickly_is_the_same() -> None:
+    known = {"rcode": "NOERROR", "aa": True, "elapsed_ms": 1.5, "rrsets": (RecordSet("a.", "A", 1, ("x",)),)}
+    assert quick_answer("A", **known) == DnsAnswer("A", **known)  # type: ignore[arg-type]
+    assert msgspec.json.encode(quick_answer("A", **known)) == msgspec.json.encode(DnsAnswer("A", **known))  # type: ignore[arg-type]
+    with pytest.raises(KeyError):
+        quick_answer("A", nonsense=1)
 
 
 def test_loops_of_names_end() -> None:

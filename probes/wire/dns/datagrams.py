@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....cluster.text import clean
-from .answers import DnsAnswer
+from .answers import DnsAnswer, quick_answer
 from .lanes import Clock, Done, Lane, Pending
 from .records import MalformedError
 from .servers import Server
@@ -285,8 +285,8 @@ class Datagrams:
         self._end(pending)
         dropped = pending.without_edns and not fields["edns"]
         pending.done(
-            DnsAnswer(
-                type=question.type,
+            quick_answer(
+                question.type,
                 elapsed_ms=since(pending.sent_at),
                 edns_dropped=dropped,
                 tries=pending.tries,
