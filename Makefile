@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real check format screenshots bench constraints clean
+.PHONY: help demo test test-real check format screenshots bench bench-wire constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,6 +58,12 @@ bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (so
 	$(BIN)/python benchmarks/browse.py $(ARGS)
 	$(BIN)/python benchmarks/under_load.py
 	$(BIN)/python benchmarks/judging.py
+
+bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, openssl and dig (and nginx, knot)
+	$(BIN)/python benchmarks/http_requests.py
+	$(BIN)/python benchmarks/dns_checks.py
+	$(BIN)/python benchmarks/check_hosts.py --script-hosts 50
+	$(BIN)/python benchmarks/tls_hosts.py
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
