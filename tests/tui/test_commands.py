@@ -214,7 +214,7 @@ def test_cutover_to_its_end_and_the_journal_of_it(
         "the traffic will move",
         "+ store.shop.test. 1 A 127.0.0.3",
         "allows the switch",
-        "PASS    7 old side kept",
+        "PASS    8 old side kept",
         "resolver " + world["dns_resolver"] + " answers new, before old",
     ):
         assert told in text

@@ -45,7 +45,7 @@ async def test_checklist_then_cutover_then_back(world: WorldFacts) -> None:
         await desk.until_shown("8 items", 30)
         text = desk.text()
         assert "PASS    1 routes accepted" in text
-        assert "FAIL    5 DNS TTL" in text
+        assert "FAIL    6 DNS TTL" in text
         await desk.press("s")
         await until_asked(desk, "lower-ttl")
         assert "- account.shop.test. 3 A 127.0.0.2" in desk.text()

@@ -30,6 +30,8 @@ _ALWAYS_DROPPED = frozenset(
         *("x-runtime", "x-response-time", "traceparent", "tracestate", "cf-ray", "x-trace-id"),
         *("x-request-id", "request-id", "x-correlation-id", "x-amzn-trace-id", "x-amzn-requestid"),
         *("x-b3-traceid", "x-amz-cf-id"),
+        # what a cache held at that moment says nothing of the side
+        *("x-cache", "x-cache-status", "x-cache-hits", "cf-cache-status", "cache-status"),
     }
 )  # fmt: skip
 _REQUEST_ID = re.compile(r"(request|correlation|trace|span|transaction)[-_]?(id|uuid)$")
