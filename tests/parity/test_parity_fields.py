@@ -29,7 +29,8 @@ def http(status: int = 200, *headers: tuple[str, str], body: str = "", **options
 def test_what_changes_by_itself_is_left_out() -> None:
     once = http(
         200, ("date", "Sat, 28 Nov 2026 12:00:00 GMT"), ("expires", "Sat, 28 Nov 2026 13:00:00 GMT"),
-        ("server", "nginx"), ("x-request-id", "1"), ("age", "5"), ("x-cache", "HIT"), ("vary", "Origin, Accept"),
+        ("server", "nginx"), ("x-request-id", "1"), ("age", "5"),
+        ("x-cache", "HIT"), ("vary", "Origin, Accept"),
         ("content-security-policy", "script-src 'nonce-abc'"), ("etag", 'W/"x"'),
         ("set-cookie", "a=(hidden); Path=/; Expires=Sat, 28 Nov 2026 12:00:00 GMT; Secure"),
         ("www-authenticate", 'Digest realm="r", nonce="1"'),
