@@ -299,7 +299,7 @@ def _ingress(_world: World) -> Makers:
     fake = issue_leaf(None, ("ingress.local",), common=common, organisation="Acme Co")
     yield 25, _fails("default-cert", fake, says="ingress-nginx", default=True)
     root = issue_ca("(STAGING) Pretend Pear X1", organisation="(STAGING) Example Trust")
-    staging = issue_ca("(STAGING) Made-up Medlar R1", root, organisation="(STAGING) Example Trust")
+    staging = issue_ca("(STAGING) Made-up Medlar R1", root, organisation="(STAGING) Let's Encrypt")
     yield 26, _fails("staging-ca", issue_leaf(staging, (HOST,)), staging)
     temporary = issue_ca("cert-manager.local", organisation="cert-manager")
     yield 27, _fails("temporary-cert", issue_leaf(temporary, (HOST,)), says="cert-manager")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,11 @@ from .options import output_option
 
 if TYPE_CHECKING:
     from ...probes.verdict import Finding, Verdict
+    from ...probes.wire.dns.facts import DnsFacts
     from ...probes.wire.tls.facts import TlsFacts, TlsPolicy, TlsTarget
     from .tls_inputs import Place
+
+    _CaaTold = tuple[list[DnsFacts], list[Finding]]
 
 T = TypeVar("T")
 
@@ -48,6 +51,8 @@ class _Asked:
     pem: str | None
     public_key: str | None
     targets: str | None
+    caa: bool
+    resolvers: tuple[str, ...]
 
 
 @click.command("tls")
@@ -70,6 +75,9 @@ class _Asked:
 @click.option("--pem", metavar="FILE", help="Judge the chain in this file instead; nobody is asked.")
 @click.option("--public-key", metavar="FILE", help="With --pem: whether this public key belongs to the leaf.")
 @click.option("--targets", metavar="FILE", help="Many: lines ADDR:PORT NAME; - is standard input.")
+@click.option("--caa", is_flag=True, help="Also ask DNS whether the issuer of what is served may certify it.")
+@click.option("--resolver", "resolvers", metavar="IP[:PORT]", multiple=True,
+              help="With --caa: ask this resolver, not the system's; repeatable.")  # fmt: skip
 @output_option("text", "json")
 @click.pass_context
 def probe_tls(context: click.Context, /, output: str, **options: Any) -> None:
@@ -102,14 +110,18 @@ def _refuse_mixtures(asked: _Asked) -> None:
     wire_only = {
         "--old": asked.old, "--expect-sha256": asked.expected, "--alpn": asked.alpn,
         "--attempts": asked.attempts, "--timeout": asked.timeout_s,
-        "--full or --quick": asked.full,
+        "--full or --quick": asked.full, "--caa": asked.caa or None,
     }  # fmt: skip
     refused = []
     if asked.pem is not None:
         refused = [option for option, value in wire_only.items() if value is not None]
     elif asked.targets is not None:
-        refused = [option for option in ("--old", "--expect-sha256") if wire_only[option] is not None]
+        refused = [
+            option for option in ("--old", "--expect-sha256", "--caa") if wire_only[option] is not None
+        ]
         refused += ["--name"] if asked.names else []
+    if asked.resolvers and not asked.caa:
+        raise UserError("--resolver goes with --caa", "add --caa, or use: pointsman probe dns")
     if refused:
         raise UserError(f"{', '.join(refused)} and {given[0]} do not go together", "leave one out")
 
@@ -203,17 +215,20 @@ def _one(asked: _Asked, output: str) -> Verdict:
     old = place_of(_with_port(asked.old, place.port), "--old") if asked.old is not None else None
     wanted = fingerprint(asked.expected) if asked.expected is not None else ""
     policy = _policy(asked)
+    ask_caa = _caa_asker(asked)
 
-    async def ask() -> list[_Told]:
-        return await _sides(asked, (place, old), names, policy, wanted)
+    async def ask() -> tuple[list[_Told], list[DnsFacts], list[Finding]]:
+        told = await _sides(asked, (place, old), names, policy, wanted)
+        return told, *(await ask_caa([one.facts for one in told]))
 
-    told = _run(ask(), lambda: "asking")
-    findings = [finding for one in told for finding in one.findings]
+    told, records, of_caa = _run(ask(), lambda: "asking")
+    findings = [*(finding for one in told for finding in one.findings), *of_caa]
     verdict = worst(one.verdict for one in findings)
     if output == "json":
         facts = {
             "targets": [one.facts for one in told],
             "old": [one.old for one in told if one.old is not None],
+            "caa": [{"name": one.target.name, "levels": one.caa} for one in records],
         }
         _print_json(verdict, findings, facts, began)
         return verdict
@@ -225,8 +240,26 @@ def _one(asked: _Asked, output: str) -> Verdict:
         lines += target_lines(one.facts, one.findings, width())
         if one.old is not None:
             lines += [EMPTY, title_line(one.old, "old"), *served_lines(one.old, width())]
+    if records:
+        from .tls_caa import caa_lines
+
+        lines += [EMPTY, *caa_lines(records, of_caa, width())]
     show(lines)
     return verdict
+
+
+def _caa_asker(asked: _Asked) -> Callable[[Sequence[TlsFacts]], Awaitable[_CaaTold]]:
+    """Who asks for CAA, if it was wanted: loading what asks DNS takes longer than a handshake."""
+
+    async def nobody(_served: Sequence[TlsFacts]) -> _CaaTold:
+        return [], []
+
+    if not asked.caa:
+        return nobody
+    from .tls_caa import caa, resolvers_of
+
+    resolvers = resolvers_of(asked.resolvers)
+    return lambda served: caa(served, resolvers, asked.timeout_s or _QUICK_S)
 
 
 def _with_port(text: str, port: int) -> str:

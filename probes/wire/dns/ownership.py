@@ -15,7 +15,7 @@ def ownership_findings(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
     """What the addresses do not say: who answers behind them, who writes them, who may certify the name."""
     yield from _cdn(facts, policy)
     yield from _owners(facts, policy)
-    yield from _caa(facts, policy)
+    yield from caa_findings(facts, policy)
 
 
 def _cdn(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
@@ -61,7 +61,8 @@ def _owner_line(record: OwnerRecord) -> str:
     return f"{record.server} {record.name} {record.ttl} TXT {' '.join(record.texts)}"
 
 
-def _caa(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
+def caa_findings(facts: DnsFacts, policy: DnsPolicy) -> Iterator[Finding]:
+    """Whether the policy's ``ca_domains`` may certify the name (RFC 8659); nothing where none is told."""
     if not policy.ca_domains:
         return
     level, unknown = _deciding(facts.caa)
