@@ -107,7 +107,9 @@ class PointsmanApp(App[None]):
             self._note_changes(bridge.picture)
         marked = self._ticks % _SECOND == 0 and self.changes.any_shown(time.monotonic())
         probed = self._note_probes()
-        if (new or marked or probed or self._ticks % _MINUTE == 0) and isinstance(self.screen, FrameScreen):
+        wanted = new or marked or probed or self._ticks % _MINUTE == 0
+        # one that is just being put up has no widgets yet, and reads the newest picture when it has
+        if wanted and isinstance(self.screen, FrameScreen) and self.screen.is_mounted:
             self.screen.picture_changed()
 
     def _note_changes(self, picture: Picture) -> None:

@@ -320,7 +320,8 @@ async def test_a_world_without_end_is_left_at_the_deadline() -> None:
         took = time.monotonic() - started
         asked.clear()
         patient = await look(running, name, deadline_s=20.0, extras=())
-    assert took < 2.0
+    # it would go on for ever
+    assert took < 10.0
     assert facts.cut_short
     assert facts.walk is not None
     assert facts.walk.error
