@@ -72,7 +72,7 @@ def _parsed(text: str) -> x509.Certificate | Exception:
 def quiet() -> Iterator[None]:
     """Without the warnings of odd serial numbers and the like that cryptography prints.
 
-    One thread at a time: Python's filters of warnings are the whole process's. Inside another it costs nothing.
+    One thread at a time: Python's filters of warnings are the whole process's. One in another costs nothing.
     """
     if getattr(_quieted, "by_us", False):
         yield
