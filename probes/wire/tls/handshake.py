@@ -1,7 +1,7 @@
 """One handshake by address, and nothing of it left open behind it.
 
-pyOpenSSL over a memory BIO: its own socket mode raises WantRead at random under time limits. A socket that the
-loop watches, and no transport or streams: of a thousand handshakes their own work was a third.
+pyOpenSSL over a memory BIO: its own socket mode raises WantRead at random under time limits. A socket that
+the loop watches, and no transport or streams: of a thousand handshakes their own work was a third.
 """
 
 from __future__ import annotations
