@@ -29,6 +29,7 @@ UNREADABLE = (
 )
 WEAK_HASHES = ("md5", "sha1")
 _QUIET = threading.RLock()
+_quieted = threading.local()
 _Kind = TypeVar("_Kind", bound=x509.ExtensionType)
 
 
@@ -71,11 +72,18 @@ def _parsed(text: str) -> x509.Certificate | Exception:
 def quiet() -> Iterator[None]:
     """Without the warnings of odd serial numbers and the like that cryptography prints.
 
-    One thread at a time: Python's filters of warnings are the whole process's.
+    One thread at a time: Python's filters of warnings are the whole process's. One in another costs nothing.
     """
+    if getattr(_quieted, "by_us", False):
+        yield
+        return
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        yield
+        _quieted.by_us = True
+        try:
+            yield
+        finally:
+            _quieted.by_us = False
 
 
 def touch(certificate: x509.Certificate) -> None:
@@ -148,6 +156,7 @@ def organisation(certificate: x509.Certificate) -> str:
     return clean(f"{values[0].value!s} {name}" if values else name, 120)
 
 
+@lru_cache(maxsize=1024)
 def alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """DNS names and IP addresses that it is for; None where the extension is missing."""
     value = extension(certificate, x509.SubjectAlternativeName)
@@ -157,6 +166,7 @@ def alternative_names(certificate: x509.Certificate) -> tuple[tuple[str, ...], t
     return names, tuple(str(address) for address in value.get_values_for_type(x509.IPAddress))
 
 
+@lru_cache(maxsize=1024)
 def covers(certificate: x509.Certificate, host: str) -> bool:
     """Whether it is for ``host``: exactly, or by a wildcard for its whole first label (RFC 9525)."""
     names = alternative_names(certificate)
@@ -176,6 +186,7 @@ def covers(certificate: x509.Certificate, host: str) -> bool:
     )
 
 
+@lru_cache(maxsize=4096)
 def as_address(name: str) -> IPv4Address | IPv6Address | None:
     """The address that ``name`` is, brackets or not; None for a name."""
     try:

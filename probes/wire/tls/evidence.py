@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-
-from cryptography.hazmat.primitives import hashes
 
 from ....cluster.text import clean
 from .certificate import UNREADABLE, UnreadableChainError, common_name, organisation, parse_chain
@@ -75,7 +74,7 @@ def certificate_line(text: str) -> str:
     """One certificate (base64 of DER) in one line: name, issuer, end, fingerprint."""
     try:
         (certificate,) = parse_chain((text,))
-        digest = certificate.fingerprint(hashes.SHA256()).hex()[:16]
+        digest = hashlib.sha256(base64.b64decode(text)).hexdigest()[:16]
         ends = certificate.not_valid_after_utc
         subject = clean(common_name(certificate.subject), 120)
         return f"{subject}, by {organisation(certificate)}, until {ends:%Y-%m-%d}, sha256 {digest}"

@@ -1,7 +1,7 @@
 """One handshake by address, and nothing of it left open behind it.
 
-pyOpenSSL over a memory BIO: its own socket mode raises WantRead at random under time limits. A protocol and
-no streams: of a thousand handshakes the streams' own work was a third.
+pyOpenSSL over a memory BIO: its own socket mode raises WantRead at random under time limits. A socket that
+the loop watches, and no transport or streams: of a thousand handshakes their own work was a third.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
+import socket
 import time
-from typing import cast
+from typing import Any
 
 from OpenSSL import SSL, crypto
 
 from ....cluster.text import clean
+from ..address import is_address
 from .facts import Handshake
 from .faults import Reached, TooMuchError, classify
 from .notes import Notes
@@ -25,6 +28,8 @@ _MOST_BYTES = 1024 * 1024
 _MOST_AUTHORITIES = 20
 # so long a server may take to say that it misses our certificate, behind a TLS 1.3 handshake
 _GRACE_S = 1.0
+# a loop that is later than that has more to do than it can
+_LATE_S = 0.02
 _FIRST_BYTES = 64
 _LONGEST_NAME = 255
 
@@ -54,7 +59,7 @@ async def handshake(
         reached = Reached(exchange.connected_at > 0, bytes(exchange.begins), notes, timeout_s)
         error, detail = classify(fault, reached)
     finally:
-        await exchange.close()
+        exchange.close()
     connected = exchange.connected_at - started if exchange.connected_at else 0.0
     return _told(
         connection,
@@ -78,9 +83,9 @@ def _sni_bytes(name: str) -> bytes:
 
 async def _within(exchange: _Exchange, address: str, port: int, ends_at: float, *, listen: bool) -> None:
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout_at(ends_at):
-        await loop.create_connection(lambda: exchange, address, port)
-        await exchange.done
+    exchange.end_at(ends_at)
+    exchange.connect(*await _to_connect(address, port, ends_at))
+    await exchange.done
     if not (listen and exchange.may_be_refused):
         return
     with contextlib.suppress(TimeoutError):
@@ -88,74 +93,141 @@ async def _within(exchange: _Exchange, address: str, port: int, ends_at: float, 
             await exchange.listen()
 
 
-class _Exchange(asyncio.Protocol):
+async def _to_connect(address: str, port: int, ends_at: float) -> tuple[int, Any]:
+    """The family and the socket address; only what is no IP literal is looked up."""
+    if is_address(address):
+        bare = address.strip("[]")
+        return (socket.AF_INET6 if ":" in bare else socket.AF_INET), (bare, port)
+    async with asyncio.timeout_at(ends_at):
+        found = await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_STREAM)
+    return found[0][0], found[0][4]
+
+
+class _Exchange:
     """Carries bytes between OpenSSL's memory and the socket. ``done`` is the end of the handshake."""
 
     def __init__(self, connection: SSL.Connection, notes: Notes) -> None:
-        loop = asyncio.get_running_loop()
-        self.done: asyncio.Future[None] = loop.create_future()
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[None] = self._loop.create_future()
         self.begins = bytearray()
         self.connected_at = 0.0
         self._connection = connection
         self._notes = notes
         self._received = 0
-        self._closed: asyncio.Future[None] = loop.create_future()
         self._accepted: asyncio.Future[None] | None = None
-        self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._unsent = b""
+        self._broken: OSError | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._forgiven = False
+        self._moved_at = 0.0
 
     @property
     def may_be_refused(self) -> bool:
         """Whether the server may still say that it misses our certificate."""
         return self._notes.client_certificate_wanted and not self._notes.ticket
 
+    def connect(self, family: int, address: Any) -> None:
+        """Begins; what becomes of it is told by ``done``. Raises OSError where it cannot even begin."""
+        self._socket = socket.socket(family, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        try:
+            self._socket.connect(address)
+        except BlockingIOError:
+            self._loop.add_writer(self._socket, self._connected)
+        else:
+            self._greet(self._socket)
+
+    def end_at(self, ends_at: float) -> None:
+        """Sets when the handshake must be over, by the loop's clock."""
+        self._timer = self._loop.call_at(ends_at, self._deadline, ends_at)
+
+    def _deadline(self, ends_at: float) -> None:
+        """The time is over. Where the server went on while our loop was late, it gets that back, once."""
+        if self._waiting().done():
+            return
+        # what came in time has been read: the loop looks at its sockets before its timers
+        late = self._loop.time() - ends_at
+        if late > _LATE_S and self._moved_at >= ends_at - late and not self._forgiven:
+            self._forgiven = True
+            self.end_at(self._loop.time() + min(late, _GRACE_S))
+        else:
+            self._fail(TimeoutError())
+
     async def listen(self) -> None:
         """Until the server shows that it goes on without our certificate, or that it does not."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._flush()
-        self._accepted = asyncio.get_running_loop().create_future()
+        self._accepted = self._loop.create_future()
         # what came with the handshake's end is in OpenSSL's hands already
         self._advance()
         await self._accepted
 
-    async def close(self) -> None:
-        """Says goodbye where there is somebody to hear it, and waits until the socket is closed."""
+    def close(self) -> None:
+        """Says goodbye where there is somebody to hear it, and closes the socket."""
         for waiting in (self.done, self._accepted):
             if waiting is not None and not waiting.cancel() and not waiting.cancelled():
                 # looked at, so that nobody warns of an error that nobody saw
                 waiting.exception()
-        if self._transport is None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._socket is None:
             return
-        if not self._transport.is_closing():
+        if self.connected_at:
             with contextlib.suppress(SSL.Error):
                 self._connection.shutdown()
             self._flush()
-            self._transport.close()
-        if self._transport.get_write_buffer_size():
-            # nobody reads it: it would stay open as long as the server likes
-            self._transport.abort()
-        await asyncio.shield(self._closed)
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
+        self._socket.close()
+        self._socket = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Sends the ClientHello."""
-        self._transport = cast("asyncio.Transport", transport)
+    def _connected(self) -> None:
+        if self._socket is None:
+            return
+        self._loop.remove_writer(self._socket)
+        fault = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if fault:
+            self._fail(OSError(fault, os.strerror(fault)))
+        else:
+            self._greet(self._socket)
+
+    def _greet(self, connected: socket.socket) -> None:
         self.connected_at = time.monotonic()
+        self._moved_at = self._loop.time()
+        self._loop.add_reader(connected, self._readable)
+        # the ClientHello
         self._advance()
 
-    def data_received(self, data: bytes) -> None:
-        """Goes on with what the server said."""
+    def _readable(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            data = self._socket.recv(_CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lost(error)
+            return
+        if not data:
+            self._lost(self._broken or EOFError())
+            return
         if len(self.begins) < _FIRST_BYTES:
             self.begins += data[:_FIRST_BYTES]
         self._received += len(data)
+        self._moved_at = self._loop.time()
         if self._received > _MOST_BYTES:
-            self._fail(TooMuchError(f"more than {_MOST_BYTES >> 20} MiB in a handshake"))
+            self._lost(TooMuchError(f"more than {_MOST_BYTES >> 20} MiB in a handshake"))
             return
         self._connection.bio_write(data)
         self._advance()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The socket is closed, by whomever."""
-        self._fail(exc or EOFError())
-        if not self._closed.done():
-            self._closed.set_result(None)
+    def _lost(self, error: Exception) -> None:
+        """Nothing more is read."""
+        if self._socket is not None:
+            self._loop.remove_reader(self._socket)
+        self._fail(error)
 
     def _waiting(self) -> asyncio.Future[None]:
         return self._accepted if self._accepted is not None else self.done
@@ -179,7 +251,8 @@ class _Exchange(asyncio.Protocol):
             self._fail(error)
             return
         # our last words of the handshake wait for those that close it: sending twice costs more than it all
-        waiting.set_result(None)
+        if not waiting.done():
+            waiting.set_result(None)
 
     def _fail(self, error: Exception) -> None:
         waiting = self._waiting()
@@ -188,11 +261,30 @@ class _Exchange(asyncio.Protocol):
             waiting.set_exception(error)
 
     def _flush(self) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
         with contextlib.suppress(SSL.Error):
             while True:
-                self._transport.write(self._connection.bio_read(_CHUNK))
+                self._unsent += self._connection.bio_read(_CHUNK)
+        self._send()
+
+    def _send(self) -> None:
+        """As much as the socket takes now; the rest when it takes more."""
+        if self._socket is None or not self._unsent:
+            return
+        try:
+            sent = self._socket.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            # what the server said before it went is still to be read, and says more than this
+            sent, self._broken = len(self._unsent), error
+        self._unsent = self._unsent[sent:]
+        if self._unsent:
+            self._loop.add_writer(self._socket, self._writable)
+
+    def _writable(self) -> None:
+        if self._socket is not None:
+            self._loop.remove_writer(self._socket)
+            self._send()
 
 
 def _told(

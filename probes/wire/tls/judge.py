@@ -35,6 +35,11 @@ def judge(facts: TlsFacts, policy: TlsPolicy) -> tuple[Finding, ...]:
     """The findings, at least one. A chain that holds has one PASS whose line is its headline; other PASS are
     notes.
     """
+    with quiet():
+        return _judged(facts, policy)
+
+
+def _judged(facts: TlsFacts, policy: TlsPolicy) -> tuple[Finding, ...]:
     causes: list[Cause] = list(failure_causes(facts))
     served = distinct(handshake for handshake in facts.named if handshake.chain)
     headline = ""
@@ -86,8 +91,7 @@ def _handshake(facts: TlsFacts, handshake: Handshake, policy: TlsPolicy) -> tupl
     if isinstance(chain, Cause):
         return [chain], ""
     try:
-        with quiet():
-            default = known_default(chain[0]) or _generic_default(facts, handshake, chain[0])
+        default = known_default(chain[0]) or _generic_default(facts, handshake, chain[0])
     except UNREADABLE as error:
         return [Cause("TLS051", Verdict.UNKNOWN, clean(f"cannot be judged: {type(error).__name__}"))], ""
     if default is not None:

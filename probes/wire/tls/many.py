@@ -1,4 +1,7 @@
-"""Many targets at once, on a few threads with an event loop each: OpenSSL works without Python's lock.
+"""Many targets at once, on a thread with an event loop of its own: whoever asks has a loop to keep free.
+
+One thread and no more: OpenSSL works without Python's lock, but calls back so often that two threads took as
+long as one for the same targets, and half as much processor time again.
 
 Black holes cost their time limit and nothing else, because many handshakes are under way together.
 """
@@ -7,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import resource
 import threading
 from collections import Counter, deque
@@ -20,13 +22,13 @@ from .observe import AT_ONCE, Strangers, observe, observe_strangers
 
 T = TypeVar("T")
 
-CONCURRENCY = 384
-_MOST_THREADS = 4
-_TARGETS_A_THREAD = 32
+CONCURRENCY = 1024
+# no server is to be slow because of us
+_AT_ONE_ADDRESS = 384
 # a step of a loop is everything that was ready, and a handshake needs about four: where steps take this part
 # of the shortest time limit, a quarter of it would be spent on waiting for ourselves
 _LONG_STEP = 1 / 16
-_BEGUN_A_STEP = 16
+_BEGUN_A_STEP = 1024
 # facts that wait to be judged until all targets are begun: judging may wait, and their time limits do not
 _MOST_SEEN = 2048
 # what the program itself needs of its open files
@@ -52,19 +54,18 @@ async def inspect_many(
     *,
     concurrency: int = CONCURRENCY,
     on_progress: Callable[[int, int], None] | None = None,
-    threads: int | None = None,
+    threads: int = 1,
 ) -> list[T]:
     """What ``judge`` makes of the facts of each target, in their order, while others are still under way.
 
-    At most ``concurrency`` sockets are open together; fewer where this process may not open so many files.
+    At most ``concurrency`` sockets are open together, and a part of them at any one address; fewer where this
+    process may not open so many files.
     Targets at the same address share the handshakes with a random name and with none, which come on top.
     Each target has its own deadline, from when its turn comes. A cancellation closes every socket first.
     """
     if not targets:
         return []
     work = _Work(targets, judge, on_progress)
-    if threads is None:
-        threads = min(os.cpu_count() or 1, _MOST_THREADS, len(targets) // _TARGETS_A_THREAD + 1)
     sockets = max(1, min(concurrency, _open_files() - _FILES_KEPT) // threads)
     with ThreadPoolExecutor(threads, thread_name_prefix="tls") as pool:
         workers = [_Worker(work, sockets) for _ in range(threads)]
@@ -88,6 +89,20 @@ def _key(target: TlsTarget) -> _EndpointKey:
     return target.address, target.port, target.ca_file, target.alpn
 
 
+def _in_turns(targets: Sequence[TlsTarget]) -> list[int]:
+    """Their indices: first one of each address, then a second of each. What never answers waits beside the
+    rest then, and not behind it.
+    """
+    asked: Counter[tuple[str, int]] = Counter()
+
+    def turn(index: int) -> int:
+        key = targets[index].address, targets[index].port
+        asked[key] += 1
+        return asked[key]
+
+    return sorted(range(len(targets)), key=turn)
+
+
 class _Work(Generic[T]):
     """What is to be done and what came of it, for all threads."""
 
@@ -101,7 +116,7 @@ class _Work(Generic[T]):
         self._judge = judge
         self._on_progress = on_progress
         # what one thread takes from the left no other can take
-        self._left = deque(range(len(targets)))
+        self._left = deque(_in_turns(targets))
         self._seen: deque[tuple[int, TlsFacts]] = deque()
         self._judged: dict[int, T] = {}
         self._asked = 0
@@ -170,6 +185,7 @@ class _Worker(Generic[T]):
     def __init__(self, work: _Work[T], sockets: int) -> None:
         self._work = work
         self._places = asyncio.Semaphore(max(1, sockets // work.widest))
+        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._strangers: dict[_EndpointKey, asyncio.Task[Strangers]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -224,8 +240,10 @@ class _Worker(Generic[T]):
 
     async def _one(self, index: int, target: TlsTarget) -> None:
         try:
-            strangers = self._of_address(target) if self._work.shares(target) else None
-            facts = await observe(target, strangers)
+            key = target.address, target.port
+            async with self._gates.setdefault(key, asyncio.Semaphore(_AT_ONE_ADDRESS)):
+                strangers = self._of_address(target) if self._work.shares(target) else None
+                facts = await observe(target, strangers)
         finally:
             self._places.release()
         self._work.put(index, facts)

@@ -48,8 +48,11 @@ async def observe(target: TlsTarget, strangers: asyncio.Future[Strangers] | None
     """
     started = time.monotonic()
     asker = _Asker(target)
-    others = asker.strangers(nameless=bool(asker.name)) if strangers is None else asker.borrowed(strangers)
-    answers, asked = await asyncio.gather(asker.named(), others)
+    if strangers is None:
+        answers, asked = await asyncio.gather(asker.named(), asker.strangers(nameless=bool(asker.name)))
+    else:
+        # one after the other: they are under way by themselves, and a task for each costs more than it brings
+        answers, asked = await asker.named(), await asker.borrowed(strangers)
     full: list[tuple[Handshake, ...]] = [(), (), ()]
     if target.depth == "full" and any(_speaks_tls(one) for one in answers):
         full = await asker.whole_plan()
@@ -109,6 +112,8 @@ class _Asker:
         """As many as wanted with the target's name, or none where that is an IP literal."""
         profile = Profile(self._target.alpn)
         wanted = max(1, self._target.attempts)
+        if wanted == 1:
+            return [await self.ask(self.name, profile)]
         return await asyncio.gather(*(self.ask(self.name, profile) for _ in range(wanted)))
 
     async def strangers(self, *, nameless: bool) -> Strangers:
@@ -120,6 +125,8 @@ class _Asker:
 
     async def borrowed(self, strangers: asyncio.Future[Strangers]) -> Strangers:
         """What somebody else has asked, as soon as it is there."""
+        if strangers.done():
+            return strangers.result()
         try:
             async with asyncio.timeout_at(self._ends_at):
                 # others wait for it too
