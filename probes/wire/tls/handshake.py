@@ -28,8 +28,6 @@ _MOST_BYTES = 1024 * 1024
 _MOST_AUTHORITIES = 20
 # so long a server may take to say that it misses our certificate, behind a TLS 1.3 handshake
 _GRACE_S = 1.0
-# a loop that is later than that has more to do than it can
-_LATE_S = 0.02
 _FIRST_BYTES = 64
 _LONGEST_NAME = 255
 
@@ -83,9 +81,12 @@ def _sni_bytes(name: str) -> bytes:
 
 async def _within(exchange: _Exchange, address: str, port: int, ends_at: float, *, listen: bool) -> None:
     loop = asyncio.get_running_loop()
-    exchange.end_at(ends_at)
-    exchange.connect(*await _to_connect(address, port, ends_at))
-    await exchange.done
+    timer = loop.call_at(ends_at, exchange.deadline)
+    try:
+        exchange.connect(*await _to_connect(address, port, ends_at))
+        await exchange.done
+    finally:
+        timer.cancel()
     if not (listen and exchange.may_be_refused):
         return
     with contextlib.suppress(TimeoutError):
@@ -118,9 +119,6 @@ class _Exchange:
         self._socket: socket.socket | None = None
         self._unsent = b""
         self._broken: OSError | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._forgiven = False
-        self._moved_at = 0.0
 
     @property
     def may_be_refused(self) -> bool:
@@ -138,26 +136,16 @@ class _Exchange:
         else:
             self._greet(self._socket)
 
-    def end_at(self, ends_at: float) -> None:
-        """Sets when the handshake must be over, by the loop's clock."""
-        self._timer = self._loop.call_at(ends_at, self._deadline, ends_at)
-
-    def _deadline(self, ends_at: float) -> None:
-        """The time is over. Where the server went on while our loop was late, it gets that back, once."""
+    def deadline(self) -> None:
+        """The time is over. What came in time counts, though our loop was too busy to read it until now."""
         if self._waiting().done():
             return
-        # what came in time has been read: the loop looks at its sockets before its timers
-        late = self._loop.time() - ends_at
-        if late > _LATE_S and self._moved_at >= ends_at - late and not self._forgiven:
-            self._forgiven = True
-            self.end_at(self._loop.time() + min(late, _GRACE_S))
-        else:
-            self._fail(TimeoutError())
+        if self.connected_at:
+            self._readable()
+        self._fail(TimeoutError())
 
     async def listen(self) -> None:
         """Until the server shows that it goes on without our certificate, or that it does not."""
-        if self._timer is not None:
-            self._timer.cancel()
         self._flush()
         self._accepted = self._loop.create_future()
         # what came with the handshake's end is in OpenSSL's hands already
@@ -170,8 +158,6 @@ class _Exchange:
             if waiting is not None and not waiting.cancel() and not waiting.cancelled():
                 # looked at, so that nobody warns of an error that nobody saw
                 waiting.exception()
-        if self._timer is not None:
-            self._timer.cancel()
         if self._socket is None:
             return
         if self.connected_at:
@@ -195,7 +181,6 @@ class _Exchange:
 
     def _greet(self, connected: socket.socket) -> None:
         self.connected_at = time.monotonic()
-        self._moved_at = self._loop.time()
         self._loop.add_reader(connected, self._readable)
         # the ClientHello
         self._advance()
@@ -216,7 +201,6 @@ class _Exchange:
         if len(self.begins) < _FIRST_BYTES:
             self.begins += data[:_FIRST_BYTES]
         self._received += len(data)
-        self._moved_at = self._loop.time()
         if self._received > _MOST_BYTES:
             self._lost(TooMuchError(f"more than {_MOST_BYTES >> 20} MiB in a handshake"))
             return

@@ -22,13 +22,11 @@ from .observe import AT_ONCE, Strangers, observe, observe_strangers
 
 T = TypeVar("T")
 
-CONCURRENCY = 1024
-# no server is to be slow because of us
-_AT_ONE_ADDRESS = 384
+CONCURRENCY = 384
 # a step of a loop is everything that was ready, and a handshake needs about four: where steps take this part
 # of the shortest time limit, a quarter of it would be spent on waiting for ourselves
 _LONG_STEP = 1 / 16
-_BEGUN_A_STEP = 1024
+_BEGUN_A_STEP = 16
 # facts that wait to be judged until all targets are begun: judging may wait, and their time limits do not
 _MOST_SEEN = 2048
 # what the program itself needs of its open files
@@ -58,8 +56,7 @@ async def inspect_many(
 ) -> list[T]:
     """What ``judge`` makes of the facts of each target, in their order, while others are still under way.
 
-    At most ``concurrency`` sockets are open together, and a part of them at any one address; fewer where this
-    process may not open so many files.
+    At most ``concurrency`` sockets are open together; fewer where this process may not open so many files.
     Targets at the same address share the handshakes with a random name and with none, which come on top.
     Each target has its own deadline, from when its turn comes. A cancellation closes every socket first.
     """
@@ -185,7 +182,6 @@ class _Worker(Generic[T]):
     def __init__(self, work: _Work[T], sockets: int) -> None:
         self._work = work
         self._places = asyncio.Semaphore(max(1, sockets // work.widest))
-        self._gates: dict[tuple[str, int], asyncio.Semaphore] = {}
         self._strangers: dict[_EndpointKey, asyncio.Task[Strangers]] = {}
         self._lock = threading.Lock()
         self._stopped = False
@@ -240,10 +236,8 @@ class _Worker(Generic[T]):
 
     async def _one(self, index: int, target: TlsTarget) -> None:
         try:
-            key = target.address, target.port
-            async with self._gates.setdefault(key, asyncio.Semaphore(_AT_ONE_ADDRESS)):
-                strangers = self._of_address(target) if self._work.shares(target) else None
-                facts = await observe(target, strangers)
+            strangers = self._of_address(target) if self._work.shares(target) else None
+            facts = await observe(target, strangers)
         finally:
             self._places.release()
         self._work.put(index, facts)
