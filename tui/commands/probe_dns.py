@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +12,9 @@ import click
 
 from ...cluster.errors import UserError
 from ..lines import EMPTY, Line
-from .common import EXIT_CODES, note, show, width
+from .common import EXIT_CODES, show, width
 from .options import output_option
+from .progress import watched
 
 if TYPE_CHECKING:
     from ...probes.wire.dns.facts import DnsPolicy, DnsTarget
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TELL_EVERY_S = 1.0
 _FOLLOW_S = "600"
 # from so many names on, those with nothing wrong have a line each
 _MANY = 5
@@ -105,7 +104,9 @@ def _once(targets: Sequence[DnsTarget], policy: DnsPolicy, asked: Asked, output:
     from .dns_judged import judged
 
     started = time.monotonic()
-    seen = asyncio.run(with_elapsed(observe_many(targets), f"asking about {_names(targets)}"))
+    seen = asyncio.run(
+        watched(observe_many(targets), lambda elapsed: f"asking about {_names(targets)}: {elapsed:.0f} s")
+    )
     told = [judged(facts, policy, asked) for facts in seen]
     verdict = worst(finding.verdict for one in told for finding in one.findings)
     if output == "json":
@@ -153,22 +154,3 @@ def _plain(one: Judged) -> dict[str, object]:
 
 def _names(targets: Sequence[DnsTarget]) -> str:
     return targets[0].name if len(targets) == 1 else f"{len(targets)} names"
-
-
-async def with_elapsed(work: Coroutine[Any, Any, T], doing: str) -> T:
-    """``work``, with a line a second on a terminal's standard error that says how long it has taken."""
-    if not sys.stderr.isatty():
-        return await work
-    task = asyncio.ensure_future(work)
-    started, told = time.monotonic(), False
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=_TELL_EVERY_S)
-            if not task.done():
-                told = True
-                click.echo(f"\r{doing}: {time.monotonic() - started:.0f} s", err=True, nl=False)
-    finally:
-        task.cancel()
-        if told:
-            note("\r\x1b[K")
-    return await task

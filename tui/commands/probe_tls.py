@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...cluster.text import clean
 from ..lines import EMPTY, Line
 from .common import EXIT_CODES, note, show, width
 from .options import output_option
+from .progress import watched
 
 if TYPE_CHECKING:
     from ...probes.verdict import Finding, Verdict
@@ -31,7 +31,6 @@ T = TypeVar("T")
 
 _QUICK_S, _FULL_S = 5.0, 10.0
 _OFFERED = ("h2", "http/1.1")
-_TELL_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ def _one(asked: _Asked, output: str) -> Verdict:
         told = await _sides(asked, (place, old), names, policy, wanted)
         return told, *(await ask_caa([one.facts for one in told]))
 
-    told, records, of_caa = _run(ask(), lambda: "asking")
+    told, records, of_caa = asyncio.run(watched(ask(), lambda elapsed: f"{elapsed:.0f} s  asking"))
     findings = [*(finding for one in told for finding in one.findings), *of_caa]
     verdict = worst(one.verdict for one in findings)
     if output == "json":
@@ -323,7 +322,7 @@ def _many(asked: _Asked, output: str) -> Verdict:
         targets = await _resolved(asked, listed)
         return await inspect_many(targets, lambda facts: (facts, judge(facts, policy)), on_progress=progress)
 
-    judged = _run(ask(), lambda: f"{done[0]} of {done[1]}")
+    judged = asyncio.run(watched(ask(), lambda elapsed: f"{elapsed:.0f} s  {done[0]} of {done[1]}"))
     findings = [finding for _, found in judged for finding in found]
     verdict = worst(one.verdict for one in findings)
     if output == "json":
@@ -368,25 +367,3 @@ def _print_json(verdict: Verdict, findings: Sequence[Finding], facts: object, be
 
     elapsed_ms = (time.monotonic() - began) * 1000
     click.echo(encode(document("probe tls", verdict, findings, facts, elapsed_ms)))
-
-
-def _run(work: Coroutine[Any, Any, T], progress: Callable[[], str]) -> T:
-    """The work's result; how far it is stands on a terminal's standard error once a second."""
-    return asyncio.run(_watched(work, progress))
-
-
-async def _watched(work: Coroutine[Any, Any, T], progress: Callable[[], str]) -> T:
-    task = asyncio.ensure_future(work)
-    began, told = time.monotonic(), False
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=_TELL_EVERY_S)
-            if not task.done() and sys.stderr.isatty():
-                told = True
-                click.echo(f"\r\x1b[K{time.monotonic() - began:.0f} s  {progress()}", nl=False, err=True)
-        return await task
-    finally:
-        if told:
-            click.echo("\r\x1b[K", nl=False, err=True)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

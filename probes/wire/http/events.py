@@ -6,13 +6,13 @@ import shlex
 from dataclasses import dataclass, replace
 
 from ....cluster.text import clean
-from ...verdict import Finding, Verdict, finding
+from ...verdict import Finding, Verdict
 from .answer import Answer
 from .commands import curl_basics, header_options, shown_url
 from .facts import HttpFacts, HttpRequest
 from .judge import error_rule
 from .observe import Session
-from .words import evidence, safe_command, subject_of, target_of
+from .words import one_finding, target_of
 
 _MOST_BYTES = 64 * 1024
 _LINE_ENDS = (b"\n\n", b"\r\r", b"\r\n\r\n")
@@ -81,19 +81,8 @@ def reproduce_events(request: HttpRequest) -> str:
 
 def judge_events(facts: EventsFacts) -> tuple[Finding, ...]:
     """The one finding on a stream of events. Pure."""
-    rule, verdict, words = _outcome(facts)
-    command = safe_command(lambda: reproduce_events(facts.http.request))
-    summary = f"events {clean(target_of(facts.http), 100)}: {words}"
-    return (
-        finding(
-            rule,
-            verdict,
-            subject_of(facts.http),
-            summary,
-            evidence=evidence(facts.http),
-            reproduce=command,
-        ),
-    )
+    what = f"events {clean(target_of(facts.http), 100)}"
+    return one_finding(facts.http, _outcome(facts), what, lambda: reproduce_events(facts.http.request))
 
 
 def _outcome(facts: EventsFacts) -> tuple[str, Verdict, str]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from ....cluster.text import clean
-from ...verdict import Finding, Verdict, finding
+from ...verdict import Finding, Verdict
 from .answer import Answer
 from .commands import curl_basics, header_options, shown_url
 from .facts import HttpFacts, HttpRequest
 from .judge import error_rule
 from .observe import Session
 from .session import Link
-from .words import evidence, safe_command, subject_of, target_of
+from .words import one_finding, target_of
 
 # RFC 6455, 1.3: what no one would hash who does not speak WebSocket
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -148,19 +148,8 @@ def reproduce_websocket(request: HttpRequest) -> str:
 
 def judge_websocket(facts: WebSocketFacts) -> tuple[Finding, ...]:
     """The one finding on an upgrade. Pure."""
-    rule, verdict, words = _outcome(facts)
-    command = safe_command(lambda: reproduce_websocket(facts.http.request))
-    summary = f"WebSocket {clean(target_of(facts.http), 100)}: {words}"
-    return (
-        finding(
-            rule,
-            verdict,
-            subject_of(facts.http),
-            summary,
-            evidence=evidence(facts.http),
-            reproduce=command,
-        ),
-    )
+    what = f"WebSocket {clean(target_of(facts.http), 100)}"
+    return one_finding(facts.http, _outcome(facts), what, lambda: reproduce_websocket(facts.http.request))
 
 
 def _outcome(facts: WebSocketFacts) -> tuple[str, Verdict, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....cluster.text import clean
-from ...verdict import Endpoint
+from ...verdict import Endpoint, Finding, Verdict, finding
 from .commands import reproduce
 from .facts import HttpFacts
 
@@ -40,6 +40,16 @@ def safe_command(make: Callable[[], str]) -> str:
     except ValueError:
         return ""
     return command if clean(command, len(command) + 1) == command else ""
+
+
+def one_finding(
+    facts: HttpFacts, outcome: tuple[str, Verdict, str], what: str, make: Callable[[], str]
+) -> tuple[Finding, ...]:
+    """The one finding on a kind of its own: ``outcome`` is rule, verdict and words, ``make`` the command."""
+    rule, verdict, words = outcome
+    summary = f"{what}: {words}"
+    command = safe_command(make)
+    return (finding(rule, verdict, subject_of(facts), summary, evidence=evidence(facts), reproduce=command),)
 
 
 def evidence(facts: HttpFacts) -> tuple[str, ...]:
