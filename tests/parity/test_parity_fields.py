@@ -5,7 +5,7 @@ from __future__ import annotations
 from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest, HttpTimings
 from pointsman.probes.wire.parity.facts import Seen
 from pointsman.probes.wire.parity.fields import cookie_of, location, seen
-from pointsman.probes.wire.parity.question import Question
+from pointsman.probes.wire.parity.question import Question, Side
 
 URL = "https://shop.test/a"
 QUESTION = Question(URL)
@@ -89,3 +89,11 @@ def test_streams_and_refused_handshakes_are_told_coarsely() -> None:
     assert kinds == {"no connection"}
     # an answer that broke off promises nothing
     assert seen(HttpFacts(request, 200, error="timeout"), QUESTION).fields == {"status": "timeout"}
+
+
+def test_a_side_is_called_by_the_port_that_was_given() -> None:
+    assert Side("old", "192.0.2.1", 8443).endpoint == "192.0.2.1:8443"
+    assert Side("old", "192.0.2.1", None, 8080).endpoint == "192.0.2.1:8080"
+    # each URL has its own then: 443 would be a guess
+    assert Side("old", "192.0.2.1").endpoint == "192.0.2.1"
+    assert Side("old", "2001:db8::1").endpoint == "[2001:db8::1]"

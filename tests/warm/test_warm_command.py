@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
+from pointsman.tui.cli import cli
 from warm_kit import PROGRAM, CachingServer, caching_server, warm, warm_json
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "output.schema.json"
@@ -205,3 +208,13 @@ def test_a_plan_names_everything(cache: CachingServer, tmp_path: Path) -> None:
         f"http://b.shop.test:{cache.port}/z"
     ]
     assert "1 requests of other hosts left out" in told
+
+
+def test_a_side_that_answers_nothing_fails() -> None:
+    with socket.socket() as taken:
+        # bound and not listening: refused, and nobody else can have it meanwhile
+        taken.bind(("127.0.0.1", 0))
+        url = f"https://shop.test:{taken.getsockname()[1]}/"
+        result = CliRunner().invoke(cli, ["warm", url, "--address", "127.0.0.1"])
+    assert result.exit_code == 1, result.output
+    assert "FAIL    HTTP051  2 of 2 fetches failed" in result.output

@@ -29,8 +29,9 @@ class Side:
 
     @property
     def endpoint(self) -> str:
-        """``address:port`` as a person calls the side."""
-        return endpoint(self.address, self.port or self.plain_port or 443)
+        """``address:port`` as a person calls the side; the address alone where the URLs say the port."""
+        port = self.port or self.plain_port
+        return endpoint(self.address, port) if port else bracketed(self.address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,9 @@ def _ended_early(facts: WarmFacts, bad: Sequence[WarmFetch]) -> Iterator[_Found]
         words = (
             f"{len(bad)} of {len(facts.fetches)} fetches failed, {clean(one.url, 120)} with {outcome(one)}"
         )
-        yield "HTTP051", Verdict.WARN, words, bad
+        # where not one came back well, nothing is warm
+        verdict = Verdict.FAIL if len(bad) == len(facts.fetches) else Verdict.WARN
+        yield "HTTP051", verdict, words, bad
 
 
 def _limits(urls: Sequence[Warmth]) -> Iterator[_Found]:
