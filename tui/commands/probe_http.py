@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,11 @@ import click
 
 from .common import EXIT_CODES, note, show, width
 from .options import output_option
+from .progress import watched
 
 if TYPE_CHECKING:
     from ...probes.verdict import Result
     from ...probes.wire.http.asking import HttpAsk
-
-_TELL_EVERY_S = 1.0
 
 
 @click.command("http")
@@ -91,31 +89,11 @@ def probe_http(context: click.Context, /, output: str, **options: object) -> Non
 
 async def _ask(asks: tuple[HttpAsk, ...]) -> tuple[Result, ...]:
     from ...probes.wire.http.asking import ask_all
+    from ..telling.http import progress_line
 
-    progress = _Progress(len(asks))
-    telling = asyncio.create_task(progress.tell_on())
-    try:
-        return await ask_all(asks, progress.take)
-    finally:
-        telling.cancel()
+    done = [0]
 
+    def take(now: int) -> None:
+        done[0] = now
 
-class _Progress:
-    """Says once a second on a terminal how many are through."""
-
-    def __init__(self, wanted: int) -> None:
-        self._wanted = wanted
-        self._started = time.monotonic()
-        self._done = 0
-
-    def take(self, done: int) -> None:
-        """``done`` are through."""
-        self._done = done
-
-    async def tell_on(self) -> None:
-        """Runs until it is cancelled."""
-        from ..telling.http import progress_line
-
-        while sys.stderr.isatty():
-            await asyncio.sleep(_TELL_EVERY_S)
-            note(progress_line(self._done, self._wanted, time.monotonic() - self._started))
+    return await watched(ask_all(asks, take), lambda elapsed: progress_line(done[0], len(asks), elapsed))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ from ...cluster.errors import UserError
 from ...cluster.text import clean
 from .common import EXIT_CODES, note, show, width
 from .options import output_option
+from .progress import watched
 
 if TYPE_CHECKING:
     from ...checklists.plan_model import Plan
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _KINDS = ("auto", "list", "log", "sitemap", "openapi", "har")
 _INTERRUPTED = 130
-_TELL_EVERY_S = 1.0
 
 
 @click.command()
@@ -76,7 +74,7 @@ def warm(
     Only GET, with the Accept-Encoding that browsers send: a cache keeps packed and plain answers apart.
     Ctrl-c stops, and what was fetched so far is reported.
 
-    Exit code: 0 done (warnings included), 1 stopped by errors, 2 wrong usage, 3 could not tell, 130 ctrl-c.
+    Exit code: 0 done (warnings included), 1 errors, 2 wrong usage, 3 could not tell, 130 ctrl-c.
     """
     from ...probes.wire.warm.facts import WarmPlan
 
@@ -248,21 +246,16 @@ def _run(plan: WarmPlan) -> WarmFacts:
         # not everywhere can a loop take signals; there ctrl-c ends it without a report
         with contextlib.suppress(NotImplementedError, RuntimeError):
             loop.add_signal_handler(signal.SIGINT, stop.set)
-        telling = asyncio.create_task(progress.tell_on())
-        try:
-            return await observe(plan, progress.take, stop)
-        finally:
-            telling.cancel()
+        return await watched(observe(plan, progress.take, stop), progress.line)
 
     return asyncio.run(until_stopped())
 
 
 class _Progress:
-    """Counts the fetches, and says once a second on a terminal where they are."""
+    """Counts the fetches, and says where they are."""
 
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
-        self._started = time.monotonic()
         self._fetches = self._hits = self._errors = 0
 
     def take(self, fetch: WarmFetch) -> None:
@@ -271,14 +264,11 @@ class _Progress:
         self._hits += fetch.cache == "hit"
         self._errors += fetch.failed
 
-    async def tell_on(self) -> None:
-        """Runs until it is cancelled."""
+    def line(self, elapsed: float) -> str:
+        """Where they are after ``elapsed`` seconds."""
         from ..telling.warm import progress_line
 
-        while sys.stderr.isatty():
-            await asyncio.sleep(_TELL_EVERY_S)
-            elapsed = time.monotonic() - self._started
-            note(progress_line(self._fetches, self._wanted, self._hits, self._errors, elapsed))
+        return progress_line(self._fetches, self._wanted, self._hits, self._errors, elapsed)
 
 
 def _summary(facts: WarmFacts) -> dict[str, object]:
