@@ -61,7 +61,8 @@ def write_plan(directory: Path, zone: str, plan: HostPlan, places: Places, pace:
                 "path": "/*",
                 "field": "header strict-transport-security",
                 "reason": "the shop sends it itself from the next release on",
-            }
+            },
+            *plan.accept,
         ],
     }
     if plan.routes:

@@ -50,13 +50,14 @@ class ScenarioInfo:
 
 @dataclass(frozen=True, slots=True)
 class HostPlan:
-    """One host of the zone, and what its plan file says."""
+    """One host of the zone, and what its plan file says; `accept`: how its two sides are meant to differ."""
 
     host: str
     ingress: tuple[str, ...]
     gateway: str
     routes: tuple[str, ...]
     paths: tuple[str, ...]
+    accept: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +178,5 @@ def _host(host: str, item: Json) -> HostPlan:
         gateway=str(item.get("gateway") or "infra/main"),
         routes=tuple(item.get("routes") or ()),
         paths=tuple(item.get("paths") or ("/", "/healthz")),
+        accept=tuple(item.get("accept") or ()),
     )
