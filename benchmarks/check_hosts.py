@@ -278,7 +278,7 @@ def ours(known: World) -> Run:
     # as installed: Python keeps what it has compiled
     environment["PYTHONPYCACHEPREFIX"] = str(known.folder / "compiled")
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    used = "pointsman.tui.commands.check, pointsman.checklists.checklist, pointsman.probes.output"
+    used = "pointsman.tui.commands.check, pointsman.checklists.checks.checklist, pointsman.probes.output"
     subprocess.run([sys.executable, "-c", f"import {used}"], env=environment, check=True)
     output, wall_s, cpu_s = timed(command, environment)
     named = set()

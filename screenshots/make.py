@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pointsman.checklists.plan import load_plan
-from pointsman.checklists.view import RunView
+from pointsman.checklists.machine.view import RunView
+from pointsman.checklists.plans.load import load_plan
 from pointsman.cluster.client.connect import connect
 from pointsman.sandbox.scenario import Pace
 from pointsman.sandbox.world import World, WorldInfo

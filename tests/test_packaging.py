@@ -62,7 +62,7 @@ def test_the_first_paint_needs_no_reader_of_objects() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     loaded = set(done.stdout.split())
-    assert not loaded & {"yaml", "pointsman.cluster.objects", "pointsman.checklists.plan"}
+    assert not loaded & {"yaml", "pointsman.cluster.objects", "pointsman.checklists.plans.load"}
 
 
 def test_the_house_is_kept_small() -> None:

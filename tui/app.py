@@ -37,9 +37,9 @@ from .theme import THEME
 
 if TYPE_CHECKING:
     # all that the first paint does not need is imported when it is: the probes' libraries cost 250 ms
-    from ..checklists.journal import RunInfo
-    from ..checklists.plan import Plan
-    from ..checklists.run import CutoverRun
+    from ..checklists.journal.file import RunInfo
+    from ..checklists.plans.load import Plan
+    from ..checklists.running.run import CutoverRun
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 
@@ -146,7 +146,7 @@ class PointsmanApp(App[None]):
         self._close_messages_no_wait()
 
     def _write_crash(self, text: str) -> None:
-        from ..checklists.journal import state_directory
+        from ..checklists.journal.file import state_directory
 
         try:
             file = Path(state_directory()) / "crash.txt"
@@ -322,7 +322,7 @@ class PointsmanApp(App[None]):
 
         ``anew`` leaves a run that has come to its end, and begins another.
         """
-        from ..checklists.plan import plan_digest
+        from ..checklists.plans.load import plan_digest
         from .screens.cutover import CutoverScreen
 
         try:

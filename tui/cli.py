@@ -113,7 +113,7 @@ def browse(settings: Settings) -> int:
             f"the terminal is {size.columns}x{size.lines}; the screens need {_LEAST_COLUMNS}x{_LEAST_LINES}",
             "make it larger, or use: pointsman status",
         )
-    from ..checklists.plan import load_plan
+    from ..checklists.plans.load import load_plan
     from .app import PointsmanApp
     from .bridge import Bridge
 

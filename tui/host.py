@@ -14,9 +14,9 @@ from .settings import Settings
 from .tables.changes import Changes
 
 if TYPE_CHECKING:
-    from ..checklists.journal import RunInfo
-    from ..checklists.plan import Plan
-    from ..checklists.run import CutoverRun
+    from ..checklists.journal.file import RunInfo
+    from ..checklists.plans.load import Plan
+    from ..checklists.running.run import CutoverRun
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 

@@ -12,7 +12,7 @@ from ..probes.verdict import Endpoint, Verdict, worst
 from .lines import VERDICT_TONE, Span, Tone
 
 if TYPE_CHECKING:
-    from ..checklists.view import CheckResult
+    from ..checklists.terms import CheckResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from .bridge import Bridge
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from ..checklists.journal import RunInfo
-    from ..checklists.plan import Plan
-    from ..checklists.run import CutoverRun
-    from ..checklists.view import CheckResult
+    from ..checklists.journal.file import RunInfo
+    from ..checklists.plans.load import Plan
+    from ..checklists.running.run import CutoverRun
+    from ..checklists.terms import CheckResult
     from .sessions import CheckSession
 
 
@@ -60,7 +60,7 @@ class Runs:
 
     def session(self, plan: Plan) -> CheckSession:
         """The plan's checklist. UserError where it cannot be loaded."""
-        from ..checklists.checklist import CheckContext, load_checklist
+        from ..checklists.checks.checklist import CheckContext, load_checklist
         from .sessions import CheckSession
 
         if plan.name not in self._sessions:
@@ -86,13 +86,13 @@ class Runs:
 
     def find_unfinished(self) -> None:
         """Look for runs that were left unfinished, by plan; those that go on here are not among them."""
-        from ..checklists.journal import list_runs
+        from ..checklists.journal.file import list_runs
 
         newest = {run.plan_name: run for run in reversed(list_runs()) if run.unfinished}
         self.unfinished = {name: run for name, run in newest.items() if name not in self._runs}
 
     def _begin(self, plan: Plan) -> CutoverRun:
-        from ..checklists.run import CutoverRun
+        from ..checklists.running.run import CutoverRun
 
         self.find_unfinished()
         found = self.unfinished.pop(plan.name, None)

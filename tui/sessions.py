@@ -8,8 +8,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..checklists.checklist import CheckContext, Checklist, run_checks
-from ..checklists.view import CheckResult
+from ..checklists.checks.checklist import CheckContext, Checklist, run_checks
+from ..checklists.terms import CheckResult
 from ..cluster.errors import UserError
 from ..cluster.text import clean
 

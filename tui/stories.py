@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..checklists.plan import Plan, load_plan
-from ..checklists.run import CutoverRun, SnapshotSource
-from ..checklists.view import Confirm, RunView
+from ..checklists.machine.view import Confirm, RunView
+from ..checklists.plans.load import Plan, load_plan
+from ..checklists.running.run import CutoverRun, SnapshotSource
 from ..cluster.client.connect import connect
 from ..cluster.client.watch import LiveCluster
 from .commands.common import show, width

@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from ...cluster.errors import UserError
-from ..plan_model import Plan
-from ..view import Purpose
+from ..plans.model import Plan
+from ..terms import Purpose
 
 TYPES = ("A", "AAAA", "CNAME", "HTTPS")
 """The types that decide where a client goes: they are read and changed together."""

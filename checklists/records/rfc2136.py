@@ -26,7 +26,7 @@ import dns.update
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
-from ..plan_model import Plan
+from ..plans.model import Plan
 from .base import (
     TYPES,
     RecordChange,

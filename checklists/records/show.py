@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..plan_model import Plan
+from ..plans.model import Plan
 from .base import RecordChange, RecordReadError, RecordsRead, WriteOutcome
 from .nsupdate import nsupdate_script, plain_words, zone_lines
 from .rfc2136 import DEADLINE_S, read_records

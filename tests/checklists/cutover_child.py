@@ -12,13 +12,13 @@ import signal
 import sys
 from pathlib import Path
 
-from pointsman.checklists.events import Event, event_name
-from pointsman.checklists.journal import Entry, Journal
-from pointsman.checklists.plan import load_plan
+from pointsman.checklists.journal.file import Entry, Journal
+from pointsman.checklists.machine.events import Event, event_name
+from pointsman.checklists.machine.view import Confirm
+from pointsman.checklists.plans.load import load_plan
 from pointsman.checklists.records.base import RecordChange, WriteOutcome
 from pointsman.checklists.records.rfc2136 import Rfc2136
-from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import Confirm
+from pointsman.checklists.running.run import CutoverRun
 
 
 def die() -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pointsman.checklists.plan import Plan, load_plan
-from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import Confirm, RunView
+from pointsman.checklists.machine.view import Confirm, RunView
+from pointsman.checklists.plans.load import Plan, load_plan
+from pointsman.checklists.running.run import CutoverRun
 from pointsman.sandbox.dns_authority import AuthorityServer
 from pointsman.sandbox.dns_resolver import CachingResolver
 from pointsman.sandbox.dns_zone import Zone

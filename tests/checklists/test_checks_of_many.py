@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 from cutover_kit import OLD, SmallWorld
-from pointsman.checklists import checks_wire
-from pointsman.checklists.checklist import CheckContext, load_checklist, run_checks
-from pointsman.checklists.context import requests_to
-from pointsman.checklists.plan import Plan
-from pointsman.checklists.view import CheckResult
+from pointsman.checklists.checks import wire as checks_wire
+from pointsman.checklists.checks.checklist import CheckContext, load_checklist, run_checks
+from pointsman.checklists.checks.context import requests_to
+from pointsman.checklists.plans.load import Plan
+from pointsman.checklists.terms import CheckResult
 from pointsman.probes.verdict import Verdict
 from pointsman.probes.wire.http.facts import HttpFacts, HttpRequest
 from pointsman.sandbox.edge_model import EdgeRule, Faults, VirtualHost

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from cutover_kit import HOST, SmallWorld
-from pointsman.checklists.checklist import CheckContext, load_checklist, run_checks
-from pointsman.checklists.view import CheckResult
+from pointsman.checklists.checks.checklist import CheckContext, load_checklist, run_checks
+from pointsman.checklists.terms import CheckResult
 from pointsman.cluster.store import read_documents
 from pointsman.probes.verdict import Verdict
 from pointsman.sandbox.edge_model import Faults

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.checklists.forecast import OldPeriod, forecast
+from pointsman.checklists.machine.forecast import OldPeriod, forecast
 
 
 def test_the_measured_case_of_a_ttl_lowered_too_late() -> None:

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from pointsman.checklists.events import Waived
-from pointsman.checklists.journal import (
+from pointsman.checklists.journal.file import (
     Journal,
     latest_unfinished,
     list_runs,
@@ -16,7 +15,8 @@ from pointsman.checklists.journal import (
     read_journal,
     state_directory,
 )
-from pointsman.checklists.machine import fold
+from pointsman.checklists.machine.advance import fold
+from pointsman.checklists.machine.events import Waived
 from pointsman.cluster.errors import UserError
 from pointsman.probes.verdict import Verdict
 from test_cutover_machine import at_the_switch
@@ -94,7 +94,7 @@ def test_a_second_opener_is_told(tmp_path: Path) -> None:
         Journal.open("abcd1234", tmp_path)
     code = (
         "from pathlib import Path; import sys\n"
-        "from pointsman.checklists.journal import Journal\n"
+        "from pointsman.checklists.journal.file import Journal\n"
         "from pointsman.cluster.errors import UserError\n"
         "try: Journal.open('abcd1234', Path(sys.argv[1]))\n"
         "except UserError as error: print(error)\n"
@@ -126,8 +126,8 @@ def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from pointsman.checklists.events import ChecksAsked\n"
-        "from pointsman.checklists.journal import Journal\n"
+        "from pointsman.checklists.machine.events import ChecksAsked\n"
+        "from pointsman.checklists.journal.file import Journal\n"
         "from pointsman.cluster.errors import UserError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "journal = Journal.open('abcd1234', Path(sys.argv[1]))\n"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pointsman.checklists.decide import decide
-from pointsman.checklists.effects import (
+from pointsman.checklists.machine.advance import ImpossibleEventError, advance, fold
+from pointsman.checklists.machine.decide import decide
+from pointsman.checklists.machine.effects import (
     Apply,
     AwaitEverywhere,
     AwaitInstant,
@@ -20,7 +21,7 @@ from pointsman.checklists.effects import (
     RunWatch,
     due,
 )
-from pointsman.checklists.events import (
+from pointsman.checklists.machine.events import (
     ChangeProposed,
     Checked,
     Confirmed,
@@ -40,8 +41,24 @@ from pointsman.checklists.events import (
     event_from_json,
     event_to_json,
 )
-from pointsman.checklists.machine import ImpossibleEventError, advance, fold
-from pointsman.checklists.plan_model import (
+from pointsman.checklists.machine.state import (
+    State,
+    awaiting,
+    can_roll_back,
+    checks_of,
+    low_ttl_counts,
+    outcome,
+    rollback_change,
+)
+from pointsman.checklists.machine.steps import (
+    confirmation,
+    message,
+    rollback_confirmation,
+    run_forecast,
+    steps,
+)
+from pointsman.checklists.machine.view import Confirm, Continue, Postpone, RollBack, RunChecksAgain, Waive
+from pointsman.checklists.plans.model import (
     CriticalPath,
     DnsPlan,
     ObjectName,
@@ -57,25 +74,7 @@ from pointsman.checklists.records.base import (
     return_change,
     switch_change,
 )
-from pointsman.checklists.state import (
-    State,
-    awaiting,
-    can_roll_back,
-    checks_of,
-    low_ttl_counts,
-    outcome,
-    rollback_change,
-)
-from pointsman.checklists.steps import confirmation, message, rollback_confirmation, run_forecast, steps
-from pointsman.checklists.view import (
-    Check,
-    Confirm,
-    Continue,
-    Postpone,
-    RollBack,
-    RunChecksAgain,
-    Waive,
-)
+from pointsman.checklists.terms import Check
 from pointsman.probes.verdict import Verdict
 
 HOST = "store.shop.test"

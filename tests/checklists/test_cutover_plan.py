@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pointsman.checklists.checklist import PROBES, load_checklist
-from pointsman.checklists.plan import Plan, load_plan, plan_digest, plan_from_json, plan_to_json
+from pointsman.checklists.checks.checklist import PROBES, load_checklist
+from pointsman.checklists.plans.load import Plan, load_plan, plan_digest, plan_from_json, plan_to_json
 from pointsman.cluster.errors import UserError
 
 TEXT = """\

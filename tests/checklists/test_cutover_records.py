@@ -8,8 +8,7 @@ import pytest
 from cutover_kit import HOST, NEW, OLD, SmallWorld
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.checklists import caches
-from pointsman.checklists.plan import Plan
+from pointsman.checklists.plans.load import Plan
 from pointsman.checklists.records.base import (
     RecordChange,
     RecordReadError,
@@ -20,6 +19,7 @@ from pointsman.checklists.records.base import (
 )
 from pointsman.checklists.records.rfc2136 import Rfc2136, read_key_file
 from pointsman.checklists.records.show import Show
+from pointsman.checklists.running import caches
 from pointsman.cluster.errors import UserError
 from pointsman.sandbox.dns_authority import DnsFaults
 

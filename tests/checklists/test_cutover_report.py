@@ -2,9 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pointsman.checklists.events import ChangeProposed, Confirmed, WatchEnded, WriteEnded, WriteIntended
-from pointsman.checklists.journal import Journal
-from pointsman.checklists.report import markdown, report_of
+from pointsman.checklists.journal.file import Journal
+from pointsman.checklists.journal.report import markdown, report_of
+from pointsman.checklists.machine.events import (
+    ChangeProposed,
+    Confirmed,
+    WatchEnded,
+    WriteEnded,
+    WriteIntended,
+)
 from test_cutover_machine import SWITCH, at_the_switch
 
 

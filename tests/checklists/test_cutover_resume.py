@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 from cutover_kit import HOST, NEW, OLD, SmallWorld, confirm_everything, own_checklist
-from pointsman.checklists.journal import latest_unfinished
-from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import RollBack
+from pointsman.checklists.journal.file import latest_unfinished
+from pointsman.checklists.machine.view import RollBack
+from pointsman.checklists.running.run import CutoverRun
 from pointsman.cluster.errors import UserError
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     # nothing of a process that is dead for sure can still be on its way
-    monkeypatch.setattr("pointsman.checklists.execute.QUIET_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.execute.QUIET_S", 0.2)
 
 
 CHILD = Path(__file__).with_name("cutover_child.py")

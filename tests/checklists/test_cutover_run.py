@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from cutover_kit import HOST, NEW, OLD, SmallWorld, own_checklist, waits_for
-from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import Confirm, RollBack, RunView
+from pointsman.checklists.machine.view import Confirm, RollBack, RunView
+from pointsman.checklists.running.run import CutoverRun
 from pointsman.sandbox.edge_model import Faults
 
 

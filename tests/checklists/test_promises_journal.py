@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from cutover_kit import SmallWorld
-from pointsman.checklists import journal as journal_module
-from pointsman.checklists.events import Checked, GateChecked, Waived
-from pointsman.checklists.journal import Journal, read_journal, run_path
-from pointsman.checklists.plan import load_plan
-from pointsman.checklists.secrecy import blot_secrets, refuse_secrets
+from pointsman.checklists.journal import file as journal_module
+from pointsman.checklists.journal.file import Journal, read_journal, run_path
+from pointsman.checklists.journal.secrecy import blot_secrets, refuse_secrets
+from pointsman.checklists.machine.events import Checked, GateChecked, Waived
+from pointsman.checklists.plans.load import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.probes.verdict import Verdict
 from test_cutover_machine import at_the_switch

@@ -7,11 +7,18 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pointsman.checklists.caches import Look
-from pointsman.checklists.checklist import _result
-from pointsman.checklists.decide import decide
-from pointsman.checklists.effects import Apply, AwaitEverywhere, AwaitInstant, ProposeChange, RunWatch, due
-from pointsman.checklists.events import (
+from pointsman.checklists.checks.checklist import _result
+from pointsman.checklists.machine.advance import ImpossibleEventError, advance, fold
+from pointsman.checklists.machine.decide import decide
+from pointsman.checklists.machine.effects import (
+    Apply,
+    AwaitEverywhere,
+    AwaitInstant,
+    ProposeChange,
+    RunWatch,
+    due,
+)
+from pointsman.checklists.machine.events import (
     ChangeProposed,
     Checked,
     Confirmed,
@@ -27,13 +34,20 @@ from pointsman.checklists.events import (
     WriteEnded,
     WriteIntended,
 )
-from pointsman.checklists.looking import news
-from pointsman.checklists.machine import ImpossibleEventError, advance, fold
-from pointsman.checklists.machine_writes import MOST_ROLLBACK_TRIES
+from pointsman.checklists.machine.state import (
+    State,
+    awaiting,
+    can_roll_back,
+    gate_open,
+    outcome,
+    rollback_change,
+)
+from pointsman.checklists.machine.steps import confirmation, rollback_confirmation
+from pointsman.checklists.machine.view import Confirm, Continue, Postpone, RollBack, RunChecksAgain, Waive
+from pointsman.checklists.machine.writes import MOST_ROLLBACK_TRIES
 from pointsman.checklists.records.base import RecordSet, RecordsRead, return_change, settle
-from pointsman.checklists.state import State, awaiting, can_roll_back, gate_open, outcome, rollback_change
-from pointsman.checklists.steps import confirmation, rollback_confirmation
-from pointsman.checklists.view import Confirm, Continue, Postpone, RollBack, RunChecksAgain, Waive
+from pointsman.checklists.running.caches import Look
+from pointsman.checklists.running.looking import news
 from pointsman.probes.verdict import Result, Verdict
 from pointsman.probes.watching.decision import WatchPolicy, WatchTally, WatchVerdict
 from pointsman.probes.watching.decision import decide as judge_watch

@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 from cutover_kit import HOST, NEW, OLD, SmallWorld, own_checklist, waits_for
-from pointsman.checklists.events import HighTtlSeen, RunStarted, SeenEverywhere, WaitEnded
-from pointsman.checklists.journal import Journal, read_journal
-from pointsman.checklists.machine import start as start_state
-from pointsman.checklists.plan import plan_digest, plan_to_json
-from pointsman.checklists.plan_model import Plan
-from pointsman.checklists.ports import Ports
+from pointsman.checklists.journal.file import Journal, read_journal
+from pointsman.checklists.machine.advance import start as start_state
+from pointsman.checklists.machine.events import HighTtlSeen, RunStarted, SeenEverywhere, WaitEnded
+from pointsman.checklists.machine.view import Confirm, Postpone, Quit, RollBack, RunChecksAgain, RunView
+from pointsman.checklists.plans.load import plan_digest, plan_to_json
+from pointsman.checklists.plans.model import Plan
 from pointsman.checklists.records.rfc2136 import Rfc2136
-from pointsman.checklists.run import CutoverRun
-from pointsman.checklists.view import Confirm, Postpone, Quit, RollBack, RunChecksAgain, RunView
+from pointsman.checklists.running.ports import Ports
+from pointsman.checklists.running.run import CutoverRun
 from pointsman.sandbox.dns_authority import AuthorityServer, DnsFaults
 from pointsman.sandbox.edge_model import Faults
 from pointsman.tui.commands.follow import follow
@@ -28,10 +28,10 @@ from pointsman.tui.commands.follow import follow
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr("pointsman.checklists.execute.QUIET_S", 0.2)
-    monkeypatch.setattr("pointsman.checklists.execute._RETRY_S", 0.2)
-    monkeypatch.setattr("pointsman.checklists.execute._POLL_S", 0.1)
-    monkeypatch.setattr("pointsman.checklists.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5))
+    monkeypatch.setattr("pointsman.checklists.running.execute.QUIET_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.execute._RETRY_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.execute._POLL_S", 0.1)
+    monkeypatch.setattr("pointsman.checklists.running.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5))
     own_checklist(tmp_path, only=("dns-ttl",))
     yield
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("cutover")]
@@ -225,7 +225,7 @@ def test_a_rollback_whose_answer_is_lost_is_read_and_not_repeated(
                 small_world.authority.faults = DnsFaults(lose_answers=True)
             return await super()._send(change, *arguments)
 
-    monkeypatch.setattr("pointsman.checklists.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4))
+    monkeypatch.setattr("pointsman.checklists.running.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4))
     run = begin_low(small_world, watch="20s")
     try:
         to_switched(run)
@@ -292,7 +292,7 @@ class Clock:
 
 
 def begin_with(world: SmallWorld, plan: Plan, clock: Callable[[], float]) -> CutoverRun:
-    from pointsman.checklists.checklist import load_checklist
+    from pointsman.checklists.checks.checklist import load_checklist
 
     journal = Journal.create("abcd1234", world.directory / "state")
     checks = load_checklist(plan.checklist).checks

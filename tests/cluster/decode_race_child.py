@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 
-from pointsman.checklists.events import EVENT_TYPES, event_from_json
+from pointsman.checklists.machine.events import EVENT_TYPES, event_from_json
 from pointsman.cluster.decode import decode_event, decode_list, decode_object
 from pointsman.cluster.errors import UserError
 from pointsman.cluster.kinds import KINDS

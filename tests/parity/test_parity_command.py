@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
-from pointsman.checklists.plan import load_plan
+from pointsman.checklists.plans.load import load_plan
 from pointsman.cluster.errors import UserError
 from pointsman.tui.cli import cli
 from pointsman.tui.commands.compare_inputs import side_of

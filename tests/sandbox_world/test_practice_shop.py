@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from pointsman.checklists.plan import load_plan
+from pointsman.checklists.plans.load import load_plan
 from pointsman.sandbox.world import World, WorldInfo
 from practice_tools import QUICK, ask, client, conditions, resolve, stored
 

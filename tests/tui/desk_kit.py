@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from pointsman.checklists.plan import load_plan
+from pointsman.checklists.plans.load import load_plan
 from pointsman.cluster.client.connect import connect
 from pointsman.tui.app import PointsmanApp
 from pointsman.tui.bridge import Bridge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dns.message
 import dns.query
 from desk_kit import Desk, WorldFacts, open_desk
-from pointsman.checklists.view import RunView
+from pointsman.checklists.machine.view import RunView
 from pointsman.tui.screens.cutover import CutoverScreen
 from pointsman.tui.widgets.row_view import RowView
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from desk_kit import WorldFacts, end_world, start_world
-from pointsman.checklists.journal import list_runs
+from pointsman.checklists.journal.file import list_runs
 from pty_kit import Pty, run
 from test_commands import soa_serial
 from test_cutover_by_keys import answer

@@ -33,8 +33,8 @@ def check(
 
     Exit code: 0 all pass (warnings included), 1 something FAILs, 2 wrong usage, 3 could not tell.
     """
-    from ...checklists.checklist import CheckContext, load_checklist, run_checks
-    from ...checklists.plan import load_plan
+    from ...checklists.checks.checklist import CheckContext, load_checklist, run_checks
+    from ...checklists.plans.load import load_plan
     from ...probes.output import document, encode
 
     plan = load_plan(plan_file)

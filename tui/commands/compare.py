@@ -21,7 +21,7 @@ from .options import cluster_options, output_option
 from .progress import watched
 
 if TYPE_CHECKING:
-    from ...checklists.plan_model import Plan
+    from ...checklists.plans.model import Plan
     from ...probes.wire.parity.observe import Step
     from ...probes.wire.parity.question import Question, Side
 
@@ -207,7 +207,7 @@ def compare(
 def _plan(plan_file: str | None) -> Plan | None:
     if plan_file is None:
         return None
-    from ...checklists.plan import load_plan
+    from ...checklists.plans.load import load_plan
 
     return load_plan(plan_file)
 

@@ -106,8 +106,8 @@ def read_waivers(names: Sequence[str]) -> tuple[Waiver, ...]:
 
     Raises UserError with file, line and field.
     """
-    from ...checklists.accepted import accepted
-    from ...checklists.yamlmarks import load_marked
+    from ...checklists.plans.accepted import accepted
+    from ...checklists.plans.yamlmarks import load_marked
 
     found: list[Waiver] = []
     for name in names:

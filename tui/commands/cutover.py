@@ -40,8 +40,8 @@ def cutover(
 
     Exit code: 0 done, 1 stopped at a gate or rolled back, 2 wrong usage, 3 held or left unfinished.
     """
-    from ...checklists.plan import load_plan
-    from ...checklists.run import CutoverRun
+    from ...checklists.plans.load import load_plan
+    from ...checklists.running.run import CutoverRun
 
     plan = load_plan(plan_file)
     with live_snapshots(settings) as (snapshots, in_use):
@@ -73,9 +73,9 @@ def resume(
     output: str,
 ) -> None:
     """Go on with a cutover from its journal; without RUN, with the latest that is unfinished."""
-    from ...checklists.events import RunStarted
-    from ...checklists.journal import latest_unfinished
-    from ...checklists.run import CutoverRun
+    from ...checklists.journal.file import latest_unfinished
+    from ...checklists.machine.events import RunStarted
+    from ...checklists.running.run import CutoverRun
 
     if run_id is None:
         found = latest_unfinished()

@@ -18,8 +18,8 @@ from .common import colour, note, width
 from .options import INCONCLUSIVE
 
 if TYPE_CHECKING:
-    from ...checklists.run import CutoverRun
-    from ...checklists.view import RunView
+    from ...checklists.machine.view import RunView
+    from ...checklists.running.run import CutoverRun
 
 _LOOK_EVERY_S = 2.0
 _VERDICTS = {
@@ -94,7 +94,7 @@ def _print_document(view: RunView, verdict: Verdict, elapsed_ms: float) -> None:
 
 def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
     """Consent to the write that waits, where somebody gives it; False leaves the run."""
-    from ...checklists.view import Confirm
+    from ...checklists.machine.view import Confirm
 
     asked = view.waiting_for
     assert asked is not None

@@ -12,7 +12,7 @@ from ..lines import count
 from .options import USAGE, output_option
 
 if TYPE_CHECKING:
-    from ...checklists.journal import Entry, RunInfo
+    from ...checklists.journal.file import Entry, RunInfo
 
 
 @click.command()
@@ -27,10 +27,10 @@ def journal(context: click.Context, run_id: str | None, verify: bool, output: st
     """
     import msgspec
 
-    from ...checklists.events import event_to_json
-    from ...checklists.journal import list_runs, run_path
-    from ...checklists.report import report_of
-    from ...checklists.words import clock_time, event_words
+    from ...checklists.journal.file import list_runs, run_path
+    from ...checklists.journal.report import report_of
+    from ...checklists.machine.events import event_to_json
+    from ...checklists.machine.words import clock_time, event_words
 
     if run_id is None:
         runs = list_runs()
@@ -61,7 +61,7 @@ def journal(context: click.Context, run_id: str | None, verify: bool, output: st
 
 def entries_of(run_id: str) -> tuple[Entry, ...]:
     """The journal of a run. UserError: no such run, or a changed line."""
-    from ...checklists.journal import read_journal, run_path
+    from ...checklists.journal.file import read_journal, run_path
 
     path = run_path(run_id)
     if not path.exists():

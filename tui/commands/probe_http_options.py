@@ -28,7 +28,7 @@ from ...probes.wire.http.facts import (
 from ...probes.wire.http.websocket import websocket_url
 
 if TYPE_CHECKING:
-    from ...checklists.plan_model import Plan
+    from ...checklists.plans.model import Plan
 
 _MATCHED_BYTES = 256 * 1024
 _LOOKUP_S = 5.0
@@ -328,7 +328,7 @@ def _unresolved(url: str) -> Result:
 
 
 def _of_plan(options: Options, kind: Kind, expectation: HttpExpectation) -> Chosen:
-    from ...checklists.plan import load_plan
+    from ...checklists.plans.load import load_plan
 
     if options.urls:
         raise UserError("--plan and URLs exclude each other", "the plan names hosts and paths")
@@ -348,7 +348,7 @@ def _of_plan(options: Options, kind: Kind, expectation: HttpExpectation) -> Chos
 
 
 def _planned(plan: Plan, sample: HttpRequest) -> list[tuple[HttpRequest, tuple[int, ...]]]:
-    from ...checklists.context import requests_to
+    from ...checklists.checks.context import requests_to
 
     ca_file = sample.ca_file or plan.tls.ca_file or None
     return [

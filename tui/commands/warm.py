@@ -18,7 +18,7 @@ from .options import output_option
 from .progress import watched
 
 if TYPE_CHECKING:
-    from ...checklists.plan_model import Plan
+    from ...checklists.plans.model import Plan
     from ...probes.wire.sources.asked import Asked
     from ...probes.wire.warm.facts import WarmFacts, WarmFetch, WarmPlan
 
@@ -133,7 +133,7 @@ def _side(address: str | None, plan_file: str | None, ca_file: str | None) -> _S
         raise UserError(f"--cacert {clean(ca_file, 200)}: no such file", "name a PEM file of roots")
     plan = None
     if plan_file is not None:
-        from ...checklists.plan import load_plan
+        from ...checklists.plans.load import load_plan
 
         plan = load_plan(plan_file)
     if address is None:
@@ -181,7 +181,7 @@ def _wanted(
         notes.append(f"{clean(source, 200)} read as {found.kind}: {len(found.asked)} requests{kept}")
     plan = side.plan
     if plan is not None and not asked:
-        from ...checklists.context import url as planned_url
+        from ...checklists.checks.context import url as planned_url
 
         hosts = [name for name in plan.hosts if host is None or name == host]
         return _checked([planned_url(plan, name, path.path) for name in hosts for path in plan.paths], notes)

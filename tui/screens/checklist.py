@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.view import Check, CheckResult, Waive
+from ...checklists.machine.view import Waive
+from ...checklists.terms import Check, CheckResult
 from ...probes.verdict import Verdict
 from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
 from ..telling.run import check_details, check_line, tally
@@ -18,7 +19,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.plan import Plan
+    from ...checklists.plans.load import Plan
     from ..sessions import CheckSession
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ...checklists.view import (
+from ...checklists.machine.view import (
     Confirm,
     Confirmation,
     Continue,
@@ -34,7 +34,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.run import CutoverRun
+    from ...checklists.running.run import CutoverRun
 
 _TITLES = {
     "lower-ttl": "this lowers the TTL, and changes no address",

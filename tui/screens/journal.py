@@ -14,7 +14,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.run import CutoverRun
+    from ...checklists.running.run import CutoverRun
 
 
 class JournalScreen(FrameScreen):

@@ -14,7 +14,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.plan import Plan
+    from ...checklists.plans.load import Plan
 
 
 class PlansScreen(FrameScreen):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...checklists.view import CheckResult, RunView, StepView, WatchView
+from ...checklists.machine.view import RunView, StepView, WatchView
+from ...checklists.terms import CheckResult
 from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import Line, Span, Tone, labelled, line, seconds

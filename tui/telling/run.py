@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from ...checklists.view import CacheRow, CheckResult, Confirmation, RunView, SideView, StepView, WatchView
+from ...checklists.machine.view import CacheRow, Confirmation, RunView, SideView, StepView, WatchView
+from ...checklists.terms import CheckResult
 from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
 from ..lines import EMPTY, Line, Span, Tone, count, fit, labelled, line, seconds, verdict_span

@@ -1,0 +1,1 @@
+"""The checks: a checklist's items bound to probes, and run."""

@@ -1,0 +1,113 @@
+"""What a command of the operator means in a state: events, or a refusal in one line. Pure."""
+
+from __future__ import annotations
+
+from ...cluster.text import clean
+from .events import ChecksAsked, Confirmed, ContinuedEvent, Event, PostponedEvent, RollBackAsked, Waived
+from .state import (
+    GATE_MAX_AGE_S,
+    State,
+    awaiting,
+    can_roll_back,
+    may_write,
+    rollback_change,
+    why_not_waivable,
+)
+from .view import Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Waive
+
+_NOT_AS_SHOWN = "the change is not the one that was shown any more: look at it again; nothing was done"
+_CLOCK_SLACK_S = 5.0
+
+Decision = tuple[tuple[Event, ...], str]
+"""The events to journal, and a line for the operator (empty where there is nothing to say)."""
+
+
+def decide(state: State, command: Command, now: float) -> Decision:
+    """The events that ``command`` leads to at ``now`` (epoch seconds), or why there are none."""
+    if isinstance(command, Confirm):
+        return _confirm(state, command, now)
+    if isinstance(command, RollBack):
+        return _roll_back(state, command, now)
+    if isinstance(command, RunChecksAgain):
+        return _again(state, now)
+    if isinstance(command, Waive):
+        return _waive(state, command, now)
+    if isinstance(command, Postpone):
+        return ((), "postponed already") if state.postponed else ((PostponedEvent(now),), "")
+    if isinstance(command, Continue):
+        return _continue(state, now)
+    assert isinstance(command, Quit)
+    return (), ""
+
+
+def _wrong_name(state: State, typed: str) -> str:
+    return f'typed "{clean(typed, 80)}", expected "{state.plan.type_this}": nothing was done'
+
+
+def _confirm(state: State, command: Confirm, now: float) -> Decision:
+    change = awaiting(state)
+    if change is None:
+        return (), "postponed: continue first" if state.postponed else "nothing waits for a confirmation"
+    if change.purpose != command.purpose:
+        return (), f"what waits is {change.purpose}, not {command.purpose}: nothing was done"
+    if not may_write(state):
+        return (), "writing is off for this run: nothing was done"
+    if not state.plan.is_confirmed_by(command.typed_host):
+        return (), _wrong_name(state, command.typed_host)
+    if command.change_id and command.change_id != change.digest:
+        return (), _NOT_AS_SHOWN
+    age = now - (state.gate_at or 0.0)
+    if not -_CLOCK_SLACK_S <= age <= GATE_MAX_AGE_S:
+        why = f"the checks were {age / 60:.0f} minutes old" if age > 0 else "the clock was set back"
+        return (ChecksAsked(now, why),), f"{why}: they are asked again, then confirm again"
+    return (Confirmed(now, command.purpose, command.typed_host.strip()),), ""
+
+
+def _roll_back(state: State, command: RollBack, now: float) -> Decision:
+    if not can_roll_back(state):
+        if state.rollback_asked or state.phase in ("rollback", "drain", "rolled-back"):
+            return (), "the rollback is on its way already"
+        return (), "nothing has been changed, so there is nothing to roll back"
+    if not state.plan.is_confirmed_by(command.typed_host):
+        return (), _wrong_name(state, command.typed_host)
+    if not may_write(state):
+        return (), "writing is off for this run, nothing was done; resume it with --write to roll back"
+    change = rollback_change(state)
+    if command.change_id and (change is None or command.change_id != change.digest):
+        return (), _NOT_AS_SHOWN
+    return (RollBackAsked(now, command.typed_host.strip(), why="asked for by the operator"),), ""
+
+
+def _again(state: State, now: float) -> Decision:
+    if state.pending or state.confirmed:
+        return (), "a write is on its way: the checks wait"
+    if state.phase not in ("stopped-at-gate", "preflight", "lower-ttl", "confirm"):
+        return (), f"no gate to ask in phase {state.phase}"
+    return (ChecksAsked(now, "asked for by the operator"),), ""
+
+
+def _waive(state: State, command: Waive, now: float) -> Decision:
+    check = next((item for item in state.checks if item.id == command.check_id), None)
+    if check is None:
+        return (), f"no check {clean(command.check_id, 60)}"
+    if not command.reason.strip():
+        return (), "a waiver needs a reason"
+    result = state.result_of(check.id)
+    refusal = why_not_waivable(check, result)
+    if refusal or result is None:
+        return (), f"{check.title} is not waived: {refusal}"
+    if command.seen is not None and result.verdict is not command.seen:
+        return (), f"{check.title} is not waived: it says {result.verdict} by now; look at it again"
+    return (Waived(now, check.id, result.verdict, clean(command.reason, 200)),), ""
+
+
+def _continue(state: State, now: float) -> Decision:
+    if state.postponed:
+        return (ContinuedEvent(now),), ""
+    if state.phase == "stopped-at-gate":
+        return _again(state, now)
+    if state.phase == "held" and state.stopped_in == "rollback":
+        return (), "only the rollback is left: look at the change it would make now, and roll back"
+    if state.phase == "held":
+        return (ContinuedEvent(now),), ""
+    return (), "it is going on already"

@@ -1,0 +1,182 @@
+"""The cutover's state and what can be read off it: gates, what may be rolled back or waited for. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...probes.verdict import Verdict
+from ..plans.model import Plan
+from ..records.base import RecordChange
+from ..terms import Check, Gate, Outcome, Phase
+from .events import Checked, Waived, WatchEnded
+
+NEVER_WAIVED_FAIL = frozenset({"dns-ttl"})
+"""Probes whose FAIL nobody can waive: a switch before the old TTL has passed strands the clients."""
+
+GATE_MAX_AGE_S = 900.0
+"""A confirmation on answers older than this asks the checks again first."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The fold of a run's events. ``stopped_in`` is the phase that a stop or a hold interrupted.
+
+    ``pending`` is a write whose intent stands and whose outcome does not; ``lost`` says that nobody waits for
+    it any more, so that it has to be found out. ``marks`` are the instants at which each phase began.
+    """
+
+    run_id: str
+    plan: Plan
+    checks: tuple[Check, ...]
+    writes_enabled: bool
+    started_at: float
+    phase: Phase = "preflight"
+    stopped_in: Phase | None = None
+    reason: str = ""
+    gate: Gate | None = None
+    gate_at: float | None = None
+    gate_round: int = 0
+    results: tuple[Checked, ...] = ()
+    waivers: tuple[Waived, ...] = ()
+    proposal: RecordChange | None = None
+    confirmed: bool = False
+    pending: bool = False
+    lost: bool = False
+    lowered: RecordChange | None = None
+    switched: RecordChange | None = None
+    returned: RecordChange | None = None
+    old_ttl: float = 0.0
+    low_seen_at: float | None = None
+    new_seen_at: float | None = None
+    old_seen_at: float | None = None
+    wait_until: float | None = None
+    watch_since: float | None = None
+    watch_passed: bool = False
+    watch_round: int = 0
+    soak_over: bool = False
+    rollback_asked: str = ""
+    rollback_tries: int = 0
+    postponed: bool = False
+    decision: WatchEnded | None = None
+    marks: tuple[tuple[Phase, float], ...] = field(default=())
+
+    def result_of(self, check_id: str) -> Checked | None:
+        """The check's latest answer."""
+        return next((item for item in self.results if item.check_id == check_id), None)
+
+    def began(self, phase: Phase) -> float | None:
+        """When ``phase`` last began."""
+        return next((at for name, at in reversed(self.marks) if name == phase), None)
+
+
+def outcome(state: State) -> Outcome:
+    """How the run has come to rest, or nothing while it moves."""
+    if state.phase in ("done", "rolled-back", "stopped-at-gate", "held"):
+        return state.phase
+    return ""
+
+
+def checks_of(checks: tuple[Check, ...], gate: Gate) -> tuple[Check, ...]:
+    """The checks that ``gate`` needs. The gate before the switch asks those of the gate before it again."""
+    wanted = {"before-lower-ttl", "before-switch"} if gate == "before-switch" else {gate}
+    return tuple(check for check in checks if check.gate in wanted or gate in check.again)
+
+
+def current_gate(state: State) -> Gate | None:
+    """The gate that stands before the next step of the phase, if it is time to ask it."""
+    phase = state.stopped_in if state.phase == "stopped-at-gate" else state.phase
+    if phase in ("preflight", "lower-ttl"):
+        return "before-lower-ttl"
+    if phase in ("confirm", "switch"):
+        return "before-switch"
+    if phase == "watch" and state.watch_passed and state.new_seen_at is not None:
+        return "after-switch"
+    if phase == "soak" and state.soak_over:
+        return "before-retire"
+    return None
+
+
+def blocking(state: State, gate: Gate) -> tuple[Check, ...]:
+    """The checks that keep ``gate`` shut: not asked, FAIL, UNKNOWN, or a WARN that nobody waived."""
+    if state.gate != gate or state.gate_at is None:
+        return checks_of(state.checks, gate)
+    return tuple(check for check in checks_of(state.checks, gate) if not _passes(state, check))
+
+
+def gate_open(state: State, gate: Gate) -> bool:
+    """True where every check of the gate was asked and passed, does not apply (SKIP), or was waived."""
+    answered = state.gate == gate and state.gate_at is not None
+    return answered and not blocking(state, gate)
+
+
+def _passes(state: State, check: Check) -> bool:
+    result = state.result_of(check.id)
+    if result is None or result.verdict is Verdict.UNKNOWN:
+        return False
+    if result.verdict in (Verdict.PASS, Verdict.SKIP):
+        return True
+    return any(_covers(waiver, result, check) for waiver in state.waivers) or (
+        result.verdict is Verdict.WARN and any(waiver.check == check.id for waiver in state.plan.waivers)
+    )
+
+
+def _covers(waiver: Waived, result: Checked, check: Check) -> bool:
+    # a waiver is for what its author saw: a worse answer later is not covered by it
+    if waiver.check_id != check.id or result.verdict.badness > waiver.verdict.badness:
+        return False
+    return not why_not_waivable(check, result)
+
+
+def why_not_waivable(check: Check, result: Checked | None) -> str:
+    """Why a check cannot be waived, or nothing if it can."""
+    if result is None:
+        return "it has not been asked yet"
+    if result.verdict is Verdict.UNKNOWN:
+        return "what could not be determined opens no gate; mend that, and run the checks again"
+    if result.verdict is Verdict.FAIL and check.probe in NEVER_WAIVED_FAIL:
+        return "the DNS conditions cannot be waived: clients would be stranded on the old answer"
+    if result.verdict in (Verdict.PASS, Verdict.SKIP):
+        return "it needs no waiver"
+    return ""
+
+
+def may_write(state: State) -> bool:
+    """True where writing is on, or where the change is made by a person anyway."""
+    return state.writes_enabled or state.plan.dns.provider == "show"
+
+
+def awaiting(state: State) -> RecordChange | None:
+    """The forward change that waits for a typed confirmation."""
+    if state.confirmed or state.pending or state.postponed or state.phase not in ("lower-ttl", "confirm"):
+        return None
+    return state.proposal
+
+
+def can_roll_back(state: State) -> bool:
+    """True from the first write (even one of unknown outcome) until the rollback is on its way."""
+    if state.rollback_asked and not (state.phase == "held" and state.stopped_in == "rollback"):
+        return False
+    if state.phase in ("rollback", "drain", "rolled-back"):
+        return False
+    if state.phase == "held" and state.stopped_in == "rollback":
+        return state.proposal is not None
+    return bool(state.lowered or state.switched or state.pending)
+
+
+def rollback_change(state: State) -> RecordChange | None:
+    """The inverse that a rollback would make now: of the switch if that was made, else of the lowered TTL."""
+    if state.phase == "held" and state.stopped_in == "rollback":
+        return state.proposal
+    if state.pending and state.proposal is not None and not state.rollback_asked:
+        return state.proposal.inverted()
+    made = state.switched or state.lowered
+    return made.inverted() if made else None
+
+
+def low_ttl_counts(state: State) -> bool:
+    """True from the lowered TTL to the switch: a longer one that is served meanwhile spoils the wait."""
+    if state.switched is not None or state.confirmed or state.pending or state.rollback_asked:
+        return False
+    stopped = state.phase in ("stopped-at-gate", "held")
+    phase = state.stopped_in if stopped else state.phase
+    return phase in ("wait-ttl", "confirm", "switch")

@@ -1,0 +1,193 @@
+"""What a face of Pointsman (a screen, text, JSON) is shown of a plan's checks and of a running cutover.
+
+All of it is frozen and cheap to copy; instants are seconds since the epoch, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ...probes.verdict import Verdict
+from ..terms import CheckResult, Outcome, Phase, Purpose, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of the cutover. ``undo`` is its inverse in words; ``at`` when it ended (or began, if now)."""
+
+    id: str
+    title: str
+    status: StepStatus
+    detail: str = ""
+    gate: str = ""
+    undo: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A write that waits for (or, for the rollback, may be given) the operator's typed consent.
+
+    ``type_this`` is what has to be typed; ``authorises`` says in one line all that the typing allows.
+    ``change_id`` tells this change from every other: hand it back with the consent.
+    """
+
+    purpose: Purpose
+    hosts: tuple[str, ...]
+    diff: tuple[str, ...]
+    inverse: tuple[str, ...]
+    type_this: str = ""
+    precondition: str = ""
+    authorises: str = ""
+    change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SideView:
+    """One side's counts in the watch. ``buckets`` are the last seconds, oldest first: (requests, errors)."""
+
+    address: str
+    requests: int = 0
+    errors: int = 0
+    not_found: int = 0
+    handshake_failures: int = 0
+    p95_ms: float | None = None
+    buckets: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def error_share(self) -> float | None:
+        """Errors per request, or None before the first request: absent is not zero."""
+        return self.errors / self.requests if self.requests else None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchView:
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+
+    verdict: str
+    since: float
+    until: float
+    new: SideView
+    old: SideView
+    evidence: float = 0.0
+    alarm_at: float = 0.0
+    samples: int = 0
+    min_samples: int = 0
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRow:
+    """What one name server or resolver says of one host now; ``ttl`` as answered (remaining, if a cache)."""
+
+    server: str
+    kind: Literal["authoritative", "resolver"]
+    host: str
+    answer: Literal["old", "new", "both", "other", "none", "error"]
+    ttl: int | None = None
+    values: tuple[str, ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastView:
+    """When the last compliant cache lets go of the old answer; ``tail`` is what DNS cannot know."""
+
+    lets_go_at: float
+    arithmetic: str
+    old_share: float
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A cutover at one instant.
+
+    ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
+    still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
+    lines that reproduce what was done; ``log`` are the last events in words.
+    """
+
+    run_id: str
+    hosts: tuple[str, ...]
+    phase: Phase
+    steps: tuple[StepView, ...] = ()
+    waiting_for: Confirmation | None = None
+    rollback: Confirmation | None = None
+    watch: WatchView | None = None
+    checks: tuple[CheckResult, ...] = ()
+    checks_running: str = ""
+    caches: tuple[CacheRow, ...] = ()
+    forecast: ForecastView | None = None
+    journal_length: int = 0
+    journal_ok: bool = True
+    finished: bool = False
+    outcome: Outcome = ""
+    can_roll_back: bool = False
+    message: str = ""
+    plan_name: str = ""
+    journal_path: str = ""
+    postponed: bool = False
+    wait_until: float | None = None
+    commands: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    now: float = 0.0
+
+
+# Commands: what an operator can ask of a run. Every typed name is compared in full.
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Consent to the write in ``RunView.waiting_for``; ``typed_host`` must equal its ``type_this``.
+
+    With ``change_id`` the consent is for that very change, and for no other that has come in its place.
+    """
+
+    purpose: Purpose
+    typed_host: str
+    change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Go back now; ``typed_host`` must equal ``RunView.rollback.type_this``; ``change_id`` as in Confirm."""
+
+    typed_host: str
+    change_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunChecksAgain:
+    """Ask the present gate's checks again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waive:
+    """Pass a gate in spite of a check: a WARN, or (not for every check) a FAIL; never an UNKNOWN.
+
+    ``seen`` is the verdict that its author was shown; another one by now is not waived.
+    """
+
+    check_id: str
+    reason: str
+    seen: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """No forward step until ``Continue``; a rollback stays possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Go on after ``Postpone``, or after a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """Leave the run as it is: it can be resumed from its journal."""
+
+
+Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Quit

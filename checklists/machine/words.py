@@ -1,0 +1,117 @@
+"""Events and changes in plain words, for the log, the screens and the report. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from ...cluster.text import clean
+from ..records.base import RecordChange
+from .events import (
+    ChangeProposed,
+    ChecksAsked,
+    Confirmed,
+    Event,
+    GateChecked,
+    HighTtlSeen,
+    NothingToLower,
+    ProposalFailed,
+    Resumed,
+    RollBackAsked,
+    RunStarted,
+    SeenEverywhere,
+    Waived,
+    WatchBegan,
+    WatchEnded,
+    WriteEnded,
+    WriteIntended,
+    event_name,
+)
+
+PURPOSES = {
+    "lower-ttl": "lower the TTL",
+    "switch": "switch to the new side",
+    "roll-back": "roll back to the old side",
+    "raise-ttl": "raise the TTL again",
+}
+_SEEN = {"low-ttl": "the low TTL", "new": "the new side", "old": "the old side"}
+
+
+def clock_time(at: float) -> str:
+    """Local time of day of an epoch instant, with seconds."""
+    return datetime.fromtimestamp(at).astimezone().strftime("%H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """``90 s``, ``12 min``, ``47.5 h``."""
+    if seconds < 180:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 3 * 3600 else f"{seconds / 3600:.3g} h"
+
+
+def change_words(change: RecordChange) -> str:
+    """A change in one line: ``A 127.0.0.2 -> 127.0.0.3``, ``TTL 20 -> 3``, ``AAAA removed``."""
+    before = {(item.host, item.type): item for item in change.before}
+    after = {(item.host, item.type): item for item in change.after}
+    parts = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        name = f"{key[0]} {key[1]}" if len(change.hosts) > 1 else key[1]
+        if old is None and new is not None:
+            parts.append(f"{name} {', '.join(new.values)} added")
+        elif new is None:
+            parts.append(f"{name} removed")
+        elif old is not None and old.values != new.values:
+            parts.append(f"{name} {', '.join(old.values)} -> {', '.join(new.values)}")
+        elif old is not None and old.ttl != new.ttl:
+            parts.append(f"{name} TTL {old.ttl} -> {new.ttl}")
+    return clean("; ".join(parts) or "nothing changes")
+
+
+def event_words(event: Event) -> str:
+    """What happened, in one line without its time."""
+    return clean(_event_words(event))
+
+
+def _event_words(event: Event) -> str:
+    match event:
+        case RunStarted():
+            return f"run {event.run_id} started, writing is {'on' if event.writes_enabled else 'off'}"
+        case Resumed():
+            return f"resumed, writing is {'on' if event.writes_enabled else 'off'}"
+        case GateChecked():
+            results = ", ".join(f"{item.check_id} {item.verdict}" for item in event.results)
+            return f"gate {event.gate} asked: {results or 'no checks'}"
+        case Waived():
+            return f"{event.check_id} {event.verdict} waived: {event.reason}"
+        case ChecksAsked():
+            return f"the checks are to be asked again: {event.why}"
+        case ChangeProposed():
+            return f"to {PURPOSES[event.change.purpose]}: {change_words(event.change)}"
+        case NothingToLower():
+            return event.detail
+        case ProposalFailed():
+            return f"no change can be proposed: {event.detail}"
+        case SeenEverywhere():
+            return f"every authoritative server shows {_SEEN[event.what]}"
+        case WatchBegan():
+            return "the watch of the soak began" if event.soaking else "the watch began"
+        case WatchEnded():
+            return f"the watch says {event.verdict}: {event.detail}"
+    return _write_words(event)
+
+
+def _write_words(event: Event) -> str:
+    match event:
+        case Confirmed():
+            return f'confirmed to {PURPOSES[event.purpose]}: "{event.typed}" typed'
+        case WriteIntended():
+            return f"about to {PURPOSES[event.purpose]}"
+        case WriteEnded():
+            return f"{PURPOSES[event.purpose]}: {event.outcome}: {event.detail}"
+        case HighTtlSeen():
+            return f"{event.detail}: the wait begins anew"
+        case RollBackAsked():
+            return f'rollback asked for: "{event.typed}" typed'
+    return {"wait-ended": "the wait is over", "postponed": "postponed", "continued": "continued"}.get(
+        event_name(event), event_name(event)
+    )

@@ -1,0 +1,175 @@
+"""What a cutover's plan is: which hosts go from which old side to which new side, under what conditions.
+
+A plan holds no secret: the TSIG key stays in its file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from ...cluster.errors import UserError
+from ...cluster.typed import convert
+from ...probes.wire.parity.waivers import Waiver
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectName:
+    """``namespace/name``."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteName:
+    """``Kind/namespace/name`` of a route."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side: its IPv4 (or its only, IPv6) ``address``, and a second, IPv6 one where there is one."""
+
+    address: str
+    ipv6: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address of the side."""
+        return (self.address, self.ipv6) if self.ipv6 else (self.address,)
+
+
+@dataclass(frozen=True, slots=True)
+class CriticalPath:
+    """A path that has to answer; without ``statuses`` any status from 200 to 399 is an answer."""
+
+    path: str
+    statuses: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPlan:
+    """Private roots, absolute path; empty: the system's."""
+
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DnsPlan:
+    """Where the records stand and how they change. Servers are ``ip:port``; TTLs in seconds.
+
+    ``old_ttl`` is only for a record whose TTL was lowered by hand before the run: what it was before.
+    """
+
+    provider: Literal["rfc2136", "show"]
+    zone: str
+    authoritative: tuple[str, ...]
+    low_ttl: int
+    resolvers: tuple[str, ...] = ()
+    tsig_key_file: str = ""
+    old_ttl: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Seconds. ``settle`` is added to every DNS wait, for clocks and for the polling second."""
+
+    watch: float = 600.0
+    soak: float = 48 * 3600.0
+    settle: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The watch: ``p0`` is the error share that counts as healthy, ``alpha`` the chance of a false alarm.
+
+    ``soak_rate_per_s`` is the gentler rate of requests to each side while soaking.
+    """
+
+    min_samples: int = 600
+    p0: float = 0.001
+    alpha: float = 0.001
+    rate_per_s: float = 2.0
+    soak_rate_per_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWaiver:
+    """A WARN that the plan's author accepts, by the check's id. A FAIL is never waived beforehand."""
+
+    check: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A cutover, as its file says it; every path in it is absolute.
+
+    ``accept`` are differences between the sides that its author accepts by path and field.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    gateway: ObjectName
+    old: Side
+    new: Side
+    paths: tuple[CriticalPath, ...]
+    dns: DnsPlan
+    ingress: tuple[ObjectName, ...] = ()
+    routes: tuple[RouteName, ...] = ()
+    port: int = 443
+    tls: TlsPlan = TlsPlan()
+    durations: Durations = Durations()
+    thresholds: Thresholds = Thresholds()
+    on_alarm: Literal["rollback", "hold"] = "rollback"
+    checklist: str = "pre-cutover"
+    waivers: tuple[PlannedWaiver, ...] = field(default=())
+    accept: tuple[Waiver, ...] = field(default=())
+
+    @property
+    def type_this(self) -> str:
+        """What is asked to be typed before a write: the host in full; for several hosts the plan's name."""
+        return self.hosts[0] if len(self.hosts) == 1 else self.name
+
+    def is_confirmed_by(self, typed: str) -> bool:
+        """True where ``typed`` names the target in full; for several hosts, every host or the plan's name."""
+        text = typed.strip()
+        if len(self.hosts) == 1:
+            return text == self.hosts[0]
+        return text == self.name or sorted(re.split(r"[,\s]+", text)) == sorted(self.hosts)
+
+
+def plan_digest(plan: Plan) -> str:
+    """SHA-256 (hex) over the plan's content: two equal digests are the same plan."""
+    return hashlib.sha256(msgspec.json.encode(plan, order="deterministic")).hexdigest()
+
+
+def plan_to_json(plan: Plan) -> dict[str, object]:
+    """The plan as plain values, for the journal."""
+    plain = msgspec.to_builtins(plan)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def plan_from_json(plain: object) -> Plan:
+    """The inverse of ``plan_to_json``. UserError where it is not a plan."""
+    try:
+        return convert(plain, Plan)
+    except msgspec.ValidationError as error:
+        raise UserError(
+            f"the plan in the journal cannot be read: {error}", "was the journal edited?"
+        ) from None

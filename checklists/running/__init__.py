@@ -1,0 +1,1 @@
+"""Carrying a cutover out: the only part that touches DNS, the cluster, the clock and the disk."""

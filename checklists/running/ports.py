@@ -1,0 +1,29 @@
+"""Everything outside that a run touches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..checks.context import SnapshotSource
+from ..records.base import RecordProvider
+
+
+def since_boot() -> float:
+    """Seconds that passed since some instant, suspension counted in where the system can tell."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What a run asks, changes and tells the time by.
+
+    ``clock`` gives epoch seconds, and may be set by anybody; ``elapsed`` seconds that only go on, also while
+    the machine sleeps.
+    """
+
+    records: RecordProvider
+    snapshots: SnapshotSource | None = None
+    clock: Callable[[], float] = time.time
+    elapsed: Callable[[], float] = since_boot

@@ -1,0 +1,50 @@
+"""Working out the exact change from the records as every authoritative server holds them now."""
+
+from __future__ import annotations
+
+from ...cluster.errors import UserError
+from ..machine.state import State
+from ..plans.model import Plan
+from ..records.base import RecordChange, RecordProvider, lower_ttl_change, return_change, switch_change
+from ..records.rfc2136 import DEADLINE_S, read_records
+from . import caches
+
+
+class Proposals:
+    """Reads, and never writes. Raises UserError where the records cannot be known or are not the plan's."""
+
+    def __init__(self, plan: Plan, records: RecordProvider) -> None:
+        self._plan = plan
+        self._records = records
+
+    async def lower(self) -> tuple[RecordChange | None, float]:
+        """The change that lowers the TTLs (None: all are low), and the old TTL to be waited, in seconds."""
+        plan = self._plan
+        read = await self._records.read()
+        ttls = [item.ttl for item in read.sets]
+        # a server that lags may still hand out a longer TTL than the first one does
+        for server in plan.dns.authoritative[1:]:
+            other = await read_records(server, plan.dns.zone, plan.hosts, DEADLINE_S)
+            ttls += [item.ttl for item in other.sets]
+        change = lower_ttl_change(read, plan)
+        # and a cache may hold one from before somebody lowered it by hand
+        cached = caches.longest_cached_ttl(await caches.ask(plan))
+        old_ttl = max(*ttls, plan.dns.old_ttl or 0, cached, plan.dns.low_ttl)
+        return change, float(old_ttl)
+
+    async def switch(self) -> RecordChange:
+        """The change to the new side."""
+        read = await self._records.read()
+        long = [item for item in read.sets if item.ttl > self._plan.dns.low_ttl]
+        if long:
+            found = f"{long[0].host} {long[0].type} has a TTL of {long[0].ttl} s again"
+            wanted = f"wanted {self._plan.dns.low_ttl} s"
+            raise UserError(f"{found}, {wanted}", "somebody raised it: lower it again and wait")
+        return switch_change(read, self._plan)
+
+    async def back(self, state: State) -> RecordChange:
+        """The change from what is there now to what stood before our own."""
+        made = state.switched or state.lowered
+        if made is None:
+            raise UserError("nothing has been changed, so there is nothing to take back")
+        return return_change(await self._records.read(), made)
