@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from ..probes.verdict import Finding, Verdict
 
@@ -15,6 +15,7 @@ Phase = Literal[
     "preflight",
     "lower-ttl",
     "wait-ttl",
+    "rehearse",
     "confirm",
     "switch",
     "watch",
@@ -26,9 +27,10 @@ Phase = Literal[
     "stopped-at-gate",
     "held",
 ]
+PHASES: tuple[Phase, ...] = get_args(Phase)
 Outcome = Literal["", "done", "stopped-at-gate", "rolled-back", "held"]
 StepStatus = Literal["done", "now", "next", "failed", "skipped"]
-Purpose = Literal["lower-ttl", "switch", "roll-back", "raise-ttl"]
+Purpose = Literal["lower-ttl", "rehearse", "switch", "roll-back", "raise-ttl"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The cutover's machine: (state, event) -> state, and what is to be done in a state. Pure; no clock, no I/O.
 
-    preflight -> lower-ttl -> wait-ttl -> confirm -> switch -> watch -> soak -> done
+    preflight -> lower-ttl -> wait-ttl [-> rehearse] -> confirm -> switch -> watch -> soak -> done
     from the first write on: rollback -> drain -> rolled-back
     a shut gate: stopped-at-gate; nobody may go on without a person: held
 
@@ -16,6 +16,7 @@ from typing import Any
 
 from ..plans.model import plan_from_json
 from ..terms import Gate
+from . import around
 from .effects import Effect, due
 from .events import (
     ChangeProposed,
@@ -23,25 +24,33 @@ from .events import (
     Confirmed,
     ContinuedEvent,
     Event,
+    FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HookBegan,
+    HookEnded,
     NothingToLower,
+    OldSideCounted,
     PostponedEvent,
     ProposalFailed,
     Resumed,
     RollBackAsked,
     RunStarted,
     SeenEverywhere,
+    Tuned,
+    TurnChanged,
     WaitEnded,
     Waived,
     WatchBegan,
     WatchEnded,
+    WatchNoted,
     WriteEnded,
     WriteIntended,
     event_name,
 )
 from .moves import (
     ImpossibleEventError,
+    after_wait,
     back_to_gate,
     begin_rollback,
     enter,
@@ -49,6 +58,7 @@ from .moves import (
     hold_rollback,
     require,
     stop,
+    take_back_consent,
 )
 from .state import (
     State,
@@ -77,6 +87,10 @@ def start(event: RunStarted) -> State:
         checks=tuple(event.checks),
         writes_enabled=event.writes_enabled,
         started_at=event.at,
+        turn=event.wave == 1,
+        campaign=event.campaign,
+        wave=event.wave,
+        waves=event.waves,
         marks=(("preflight", event.at),),
     )
 
@@ -113,7 +127,8 @@ def advance(state: State, event: Event) -> State:
 
 
 def _resumed(state: State, event: Resumed) -> State:
-    state = replace(state, writes_enabled=event.writes_enabled)
+    lost = tuple(hook for hook in state.hooks_begun if hook not in state.hooks_ended)
+    state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost)
     if state.pending:
         return replace(state, lost=True)
     if state.phase == "rollback" and not may_write(state):
@@ -121,7 +136,7 @@ def _resumed(state: State, event: Resumed) -> State:
     if state.confirmed and state.phase != "rollback":
         # nothing has left yet, and the answers that the consent rested on may be old: ask again
         return back_to_gate(state, gate_phase(state.phase), event.at)
-    if state.phase in ("lower-ttl", "confirm"):
+    if state.phase in ("lower-ttl", "rehearse", "confirm"):
         return back_to_gate(state, gate_phase(state.phase), event.at)
     stopped_for_writing = state.phase == "stopped-at-gate" and state.reason == WRITING_IS_OFF
     if stopped_for_writing and may_write(state):
@@ -183,7 +198,7 @@ def _waived(state: State, event: Waived) -> State:
 
 def _checks_asked(state: State, event: ChecksAsked) -> State:
     require(not (state.pending or state.confirmed), event, state)
-    require(state.phase in ("stopped-at-gate", "preflight", "lower-ttl", "confirm"), event, state)
+    require(state.phase in ("stopped-at-gate", "preflight", "lower-ttl", "rehearse", "confirm"), event, state)
     phase = state.stopped_in if state.phase == "stopped-at-gate" else state.phase
     return back_to_gate(state, gate_phase(phase), event.at)
 
@@ -193,6 +208,10 @@ def _change_proposed(state: State, event: ChangeProposed) -> State:
     if state.phase == "held" and state.stopped_in == "rollback":
         require(purpose in ("roll-back", "raise-ttl"), event, state)
         return replace(state, proposal=event.change)
+    if purpose == "rehearse":
+        require(state.phase == "rehearse" and state.proposal is None, event, state)
+        proposed = replace(state, proposal=event.change)
+        return proposed if may_write(state) else stop(proposed, event.at, "stopped-at-gate", WRITING_IS_OFF)
     gate = current_gate(state)
     require(purpose == {"preflight": "lower-ttl", "confirm": "switch"}.get(state.phase), event, state)
     require(gate is not None and gate_open(state, gate) and state.proposal is None, event, state)
@@ -210,7 +229,7 @@ def _nothing_to_lower(state: State, event: NothingToLower) -> State:
 def _proposal_failed(state: State, event: ProposalFailed) -> State:
     if state.phase == "held":
         return replace(state, reason=event.detail)
-    require(state.phase in ("preflight", "confirm"), event, state)
+    require(state.phase in ("preflight", "rehearse", "confirm"), event, state)
     # the gate has to be asked again, or a waiver could slip past what could not be read
     return replace(stop(state, event.at, "stopped-at-gate", event.detail), gate_at=None)
 
@@ -242,7 +261,7 @@ def _high_ttl_seen(state: State, event: HighTtlSeen) -> State:
 def _wait_ended(state: State, event: WaitEnded) -> State:
     require(state.wait_until is not None and event.at >= state.wait_until, event, state)
     if state.phase == "wait-ttl":
-        return replace(back_to_gate(state, "confirm", event.at), wait_until=None)
+        return replace(after_wait(state, event.at), wait_until=None)
     if state.phase == "drain":
         return enter(state, "rolled-back", event.at, wait_until=None)
     require(state.phase == "soak" and not state.soak_over, event, state)
@@ -270,10 +289,7 @@ def _watch_ended(state: State, event: WatchEnded) -> State:
 
 
 def _postponed(state: State, event: PostponedEvent) -> State:
-    if state.confirmed and not state.pending and state.phase != "rollback":
-        # confirmed, but its intent is not on disk yet: it never leaves
-        state = back_to_gate(state, gate_phase(state.phase), event.at)
-    return replace(state, postponed=True)
+    return replace(take_back_consent(state, event.at), postponed=True)
 
 
 def _continued(state: State, event: ContinuedEvent) -> State:
@@ -311,6 +327,13 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     WaitEnded: _wait_ended,
     WatchBegan: _watch_began,
     WatchEnded: _watch_ended,
+    WatchNoted: around.watch_noted,
+    OldSideCounted: around.old_side_counted,
+    TurnChanged: around.turn_changed,
+    FlagSeen: around.flag_seen,
+    Tuned: around.tuned,
+    HookBegan: around.hook_began,
+    HookEnded: around.hook_ended,
     RollBackAsked: rollback_asked,
     PostponedEvent: _postponed,
     ContinuedEvent: _continued,

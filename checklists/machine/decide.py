@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from ...cluster.text import clean
-from .events import ChecksAsked, Confirmed, ContinuedEvent, Event, PostponedEvent, RollBackAsked, Waived
+from .around import why_not_tunable
+from .events import (
+    ChecksAsked,
+    Confirmed,
+    ContinuedEvent,
+    Event,
+    PostponedEvent,
+    RollBackAsked,
+    Tuned,
+    Waived,
+)
 from .state import (
     GATE_MAX_AGE_S,
     State,
@@ -11,9 +21,10 @@ from .state import (
     can_roll_back,
     may_write,
     rollback_change,
+    waiting_for_others,
     why_not_waivable,
 )
-from .view import Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Waive
+from .view import Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Tune, Waive
 
 _NOT_AS_SHOWN = "the change is not the one that was shown any more: look at it again; nothing was done"
 _CLOCK_SLACK_S = 5.0
@@ -36,6 +47,8 @@ def decide(state: State, command: Command, now: float) -> Decision:
         return ((), "postponed already") if state.postponed else ((PostponedEvent(now),), "")
     if isinstance(command, Continue):
         return _continue(state, now)
+    if isinstance(command, Tune):
+        return _tune(state, command, now)
     assert isinstance(command, Quit)
     return (), ""
 
@@ -47,7 +60,7 @@ def _wrong_name(state: State, typed: str) -> str:
 def _confirm(state: State, command: Confirm, now: float) -> Decision:
     change = awaiting(state)
     if change is None:
-        return (), "postponed: continue first" if state.postponed else "nothing waits for a confirmation"
+        return (), waiting_for_others(state) or "nothing waits for a confirmation"
     if change.purpose != command.purpose:
         return (), f"what waits is {change.purpose}, not {command.purpose}: nothing was done"
     if not may_write(state):
@@ -78,10 +91,15 @@ def _roll_back(state: State, command: RollBack, now: float) -> Decision:
     return (RollBackAsked(now, command.typed_host.strip(), why="asked for by the operator"),), ""
 
 
+def _tune(state: State, command: Tune, now: float) -> Decision:
+    refusal = why_not_tunable(state, command.name, command.value)
+    return ((), refusal) if refusal else ((Tuned(now, command.name, command.value),), "")
+
+
 def _again(state: State, now: float) -> Decision:
     if state.pending or state.confirmed:
         return (), "a write is on its way: the checks wait"
-    if state.phase not in ("stopped-at-gate", "preflight", "lower-ttl", "confirm"):
+    if state.phase not in ("stopped-at-gate", "preflight", "lower-ttl", "rehearse", "confirm"):
         return (), f"no gate to ask in phase {state.phase}"
     return (ChecksAsked(now, "asked for by the operator"),), ""
 

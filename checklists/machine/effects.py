@@ -63,11 +63,49 @@ class RunWatch:
     round: int
 
 
-Effect = RunGate | ProposeChange | Apply | FindOut | AwaitEverywhere | AwaitInstant | RunWatch
+@dataclass(frozen=True, slots=True)
+class Rehearse:
+    """Journal WriteIntended; make, move, move back and remove ``change``'s name of no traffic; WriteEnded.
+
+    ``lost``: one was cut off; remove what it left, and end it as not-applied.
+    """
+
+    change: RecordChange
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunHook:
+    """HookBegan, then the plan's hook ``hook`` for the ``mark``-th beginning of a phase, then HookEnded.
+
+    ``lost``: it was begun before a crash: HookEnded without a code, it is never begun twice.
+    """
+
+    mark: int
+    hook: int
+    lost: bool = False
+
+
+Effect = (
+    RunGate | ProposeChange | Apply | FindOut | AwaitEverywhere | AwaitInstant | RunWatch | Rehearse | RunHook
+)
 
 
 def due(state: State) -> tuple[Effect, ...]:
     """What is to be done in this state; nothing where a person is waited for."""
+    return (*_forward_or_back(state), *_hooks(state))
+
+
+def _hooks(state: State) -> tuple[RunHook, ...]:
+    return tuple(
+        RunHook(mark, number, lost=(mark, number) in state.hooks_lost)
+        for mark, (phase, _) in enumerate(state.marks)
+        for number, hook in enumerate(state.plan.hooks)
+        if phase in hook.on and (mark, number) not in state.hooks_ended
+    )
+
+
+def _forward_or_back(state: State) -> tuple[Effect, ...]:
     if state.pending or state.confirmed:
         assert state.proposal is not None
         return (_write(state, state.proposal),)
@@ -83,6 +121,8 @@ def due(state: State) -> tuple[Effect, ...]:
         )
     if state.phase == "wait-ttl":
         return (AwaitInstant(state.wait_until),) if state.wait_until else (AwaitEverywhere("low-ttl"),)
+    if state.phase == "rehearse":
+        return () if state.proposal else (ProposeChange("rehearse"),)
     if state.phase == "watch":
         return _watching(state, gate)
     if state.phase == "soak":
@@ -101,7 +141,9 @@ def due(state: State) -> tuple[Effect, ...]:
 
 
 def _write(state: State, change: RecordChange) -> Effect:
-    if state.plan.dns.provider == "show":
+    if change.purpose == "rehearse":
+        return Rehearse(change, lost=state.lost)
+    if state.plan.dns.by_hand:
         # nothing of ours is in flight: a person is waited for, until the way back is asked for instead
         forward = change.purpose in ("lower-ttl", "switch")
         return FindOut(change) if state.pending and state.rollback_asked and forward else Apply(change)

@@ -24,7 +24,11 @@ DecidedVerdict = Literal["PASS", "ABORT", "HOLD"]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """The first line: the whole plan and checklist, so that a resume needs nothing but the run's id."""
+    """The first line: the whole plan and checklist, so that a resume needs nothing but the run's id.
+
+    ``operator`` is user@machine. A plan with waves is one run for each of them, under a common ``campaign``;
+    the run's plan holds the hosts of its own wave only.
+    """
 
     at: float
     run_id: str
@@ -35,6 +39,10 @@ class RunStarted:
     kubeconfig: str = ""
     context: str = ""
     version: str = ""
+    operator: str = ""
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +51,19 @@ class Resumed:
 
     at: float
     writes_enabled: bool
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One check's answer at a gate; ``findings`` as ``finding_to_json`` writes them."""
+    """One check's answer at a gate; ``findings`` as ``finding_to_json`` writes them, ``facts`` as seen."""
 
     check_id: str
     verdict: Verdict
     headline: str
     elapsed_ms: float = 0.0
     findings: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +126,7 @@ class Confirmed:
     at: float
     purpose: Purpose
     typed: str
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +192,85 @@ class WatchEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchNoted:
+    """What the watch has seen by now, for those who were not there: it changes nothing."""
+
+    at: float
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OldSideCounted:
+    """What the old side counted of the hosts since ``since``, by its own counters from ``source``.
+
+    ``others`` are requests that were not our own probes, None where it cannot be told (``detail`` says why):
+    then nothing is known of that time, and the old side is not quiet.
+    """
+
+    at: float
+    since: float
+    source: str
+    others: float | None
+    ours: float = 0.0
+    per_host: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnChanged:
+    """Whether it is this wave's turn to switch, by how the waves before it stand."""
+
+    at: float
+    come: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlagSeen:
+    """The postpone file is there, or is not any more."""
+
+    at: float
+    there: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A person changed a threshold or a duration (``thresholds.min_samples``, ``durations.watch``, ...)."""
+
+    at: float
+    name: str
+    value: float
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HookBegan:
+    """On disk before the plan's hook ``hook`` is started for the ``mark``-th beginning of a phase."""
+
+    at: float
+    mark: int
+    hook: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookEnded:
+    """How it ended; ``code`` None: it was killed, could not start, or nobody saw its end."""
+
+    at: float
+    mark: int
+    hook: int
+    code: int | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RollBackAsked:
     """The operator typed the name to go back. (An alarm needs no such event: the switch authorised it.)"""
 
     at: float
     typed: str
     why: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +304,13 @@ Event = (
     | WaitEnded
     | WatchBegan
     | WatchEnded
+    | WatchNoted
+    | OldSideCounted
+    | TurnChanged
+    | FlagSeen
+    | Tuned
+    | HookBegan
+    | HookEnded
     | RollBackAsked
     | PostponedEvent
     | ContinuedEvent
@@ -242,6 +333,13 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "wait-ended": WaitEnded,
     "watch-began": WatchBegan,
     "watch-ended": WatchEnded,
+    "watch-noted": WatchNoted,
+    "old-side-counted": OldSideCounted,
+    "turn-changed": TurnChanged,
+    "flag-seen": FlagSeen,
+    "tuned": Tuned,
+    "hook-began": HookBegan,
+    "hook-ended": HookEnded,
     "rollback-asked": RollBackAsked,
     "postponed": PostponedEvent,
     "continued": ContinuedEvent,

@@ -8,7 +8,7 @@ from typing import Any
 from ...cluster.errors import UserError
 from ..terms import Phase
 from .events import Event, event_name
-from .state import State, may_write, rollback_change
+from .state import State, may_write, rehearsal_due, rollback_change
 
 WAY_BACK_NEEDS_WRITING = (
     "writing is off for this run, so the way back was not taken; resume it with --write, then roll back"
@@ -53,12 +53,24 @@ def back_to_gate(state: State, phase: Phase, at: float) -> State:
     )
 
 
+def after_wait(state: State, at: float) -> State:
+    """From the waited-out old TTL to the rehearsal where one is due, else to the checks before the switch."""
+    return back_to_gate(state, "rehearse" if rehearsal_due(state) else "confirm", at)
+
+
 def gate_phase(phase: Phase | None) -> Phase:
     """The phase whose gate is asked before ``phase`` can be gone through again."""
     if phase in (None, "preflight", "lower-ttl"):
         return "preflight"
     assert phase is not None
     return "confirm" if phase == "switch" else phase
+
+
+def take_back_consent(state: State, at: float) -> State:
+    """What was confirmed for a way forward, and whose intent is not on disk yet, never leaves."""
+    if state.confirmed and not state.pending and state.phase != "rollback":
+        return back_to_gate(state, gate_phase(state.phase), at)
+    return state
 
 
 def begin_rollback(state: State, at: float) -> State:

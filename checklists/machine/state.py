@@ -18,6 +18,26 @@ GATE_MAX_AGE_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
+class QuietSpell:
+    """For how long (epoch seconds) the old side counted nobody but us, without a gap; how it was counted.
+
+    ``others`` is what was counted beside our probes in the latest count, None where it could not be told.
+    """
+
+    since: float
+    until: float
+    source: str
+    ours: float = 0.0
+    others: float | None = 0.0
+    detail: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been quiet."""
+        return max(0.0, self.until - self.since)
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The fold of a run's events. ``stopped_in`` is the phase that a stop or a hold interrupted.
 
@@ -58,6 +78,17 @@ class State:
     rollback_tries: int = 0
     postponed: bool = False
     decision: WatchEnded | None = None
+    turn: bool = True
+    turn_why: str = ""
+    flagged: bool = False
+    rehearsed: bool = False
+    hooks_begun: tuple[tuple[int, int], ...] = ()
+    hooks_ended: tuple[tuple[int, int], ...] = ()
+    hooks_lost: tuple[tuple[int, int], ...] = ()
+    quiet: QuietSpell | None = None
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
     marks: tuple[tuple[Phase, float], ...] = field(default=())
 
     def result_of(self, check_id: str) -> Checked | None:
@@ -142,14 +173,27 @@ def why_not_waivable(check: Check, result: Checked | None) -> str:
 
 def may_write(state: State) -> bool:
     """True where writing is on, or where the change is made by a person anyway."""
-    return state.writes_enabled or state.plan.dns.provider == "show"
+    return state.writes_enabled or state.plan.dns.by_hand
 
 
 def awaiting(state: State) -> RecordChange | None:
     """The forward change that waits for a typed confirmation."""
-    if state.confirmed or state.pending or state.postponed or state.phase not in ("lower-ttl", "confirm"):
+    if state.confirmed or state.pending or waiting_for_others(state):
+        return None
+    if state.phase not in ("lower-ttl", "rehearse", "confirm"):
         return None
     return state.proposal
+
+
+def waiting_for_others(state: State) -> str:
+    """Why nothing may go forward now though its gate is open; empty where nothing keeps it."""
+    if state.postponed:
+        return "postponed: nothing goes forward until you continue"
+    if state.flagged:
+        return f"postponed: {state.plan.postpone_file} exists; remove it to go on"
+    if state.phase in ("confirm", "switch") and not state.turn:
+        return state.turn_why or "the waves before this one come first"
+    return ""
 
 
 def can_roll_back(state: State) -> bool:
@@ -160,14 +204,26 @@ def can_roll_back(state: State) -> bool:
         return False
     if state.phase == "held" and state.stopped_in == "rollback":
         return state.proposal is not None
-    return bool(state.lowered or state.switched or state.pending)
+    return bool(state.lowered or state.switched or (state.pending and not rehearsing(state)))
+
+
+def rehearsing(state: State) -> bool:
+    """True where what is proposed, or under way, is the rehearsal, which touches no name of the plan."""
+    return state.proposal is not None and state.proposal.purpose == "rehearse"
+
+
+def rehearsal_due(state: State) -> bool:
+    """True where the plan asks for the rollback to be tried beforehand, and it has not been."""
+    dns = state.plan.dns
+    can = dns.provider in ("rfc2136", "octodns", "command")
+    return bool(dns.rehearse) and can and not state.rehearsed
 
 
 def rollback_change(state: State) -> RecordChange | None:
     """The inverse that a rollback would make now: of the switch if that was made, else of the lowered TTL."""
     if state.phase == "held" and state.stopped_in == "rollback":
         return state.proposal
-    if state.pending and state.proposal is not None and not state.rollback_asked:
+    if state.pending and state.proposal is not None and not (state.rollback_asked or rehearsing(state)):
         return state.proposal.inverted()
     made = state.switched or state.lowered
     return made.inverted() if made else None
@@ -175,8 +231,9 @@ def rollback_change(state: State) -> RecordChange | None:
 
 def low_ttl_counts(state: State) -> bool:
     """True from the lowered TTL to the switch: a longer one that is served meanwhile spoils the wait."""
-    if state.switched is not None or state.confirmed or state.pending or state.rollback_asked:
+    under_way = (state.confirmed or state.pending) and not rehearsing(state)
+    if state.switched is not None or under_way or state.rollback_asked:
         return False
     stopped = state.phase in ("stopped-at-gate", "held")
     phase = state.stopped_in if stopped else state.phase
-    return phase in ("wait-ttl", "confirm", "switch")
+    return phase in ("wait-ttl", "rehearse", "confirm", "switch")

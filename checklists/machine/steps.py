@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from ..terms import Gate, Phase, StepStatus
 from .forecast import TAIL, Forecast, OldPeriod, forecast
-from .state import State, awaiting, can_roll_back, checks_of, current_gate, outcome, rollback_change
+from .state import (
+    State,
+    awaiting,
+    can_roll_back,
+    checks_of,
+    current_gate,
+    outcome,
+    rollback_change,
+    waiting_for_others,
+)
 from .view import Confirmation, ForecastView, StepView
 from .words import change_words, clock_time, duration
 
-FORWARD: tuple[Phase, ...] = ("preflight", "lower-ttl", "wait-ttl", "confirm", "switch", "watch", "soak")
+FORWARD: tuple[Phase, ...] = (
+    *("preflight", "lower-ttl", "wait-ttl", "rehearse", "confirm", "switch", "watch", "soak"),
+)
 _TITLES: dict[Phase, str] = {
     "preflight": "checks",
     "lower-ttl": "lower the TTL",
     "wait-ttl": "wait the old TTL out",
+    "rehearse": "rehearse the rollback",
     "confirm": "checks again",
     "switch": "switch",
     "watch": "watch",
@@ -30,7 +42,9 @@ _GATES: dict[Phase, Gate] = {
 
 def steps(state: State, now: float) -> tuple[StepView, ...]:
     """Every step with its status, its gate and its inverse; the way back too once it has been taken."""
-    views = [_forward(state, phase, now) for phase in FORWARD]
+    rehearsal = bool(state.plan.dns.rehearse) and not state.plan.dns.by_hand
+    forward = [phase for phase in FORWARD if phase != "rehearse" or rehearsal]
+    views = [_forward(state, phase, now) for phase in forward]
     if state.began("rollback") is not None:
         views += [_back(state, phase, now) for phase in ("rollback", "drain")]
     return tuple(views)
@@ -118,8 +132,10 @@ def _undo(state: State, phase: Phase) -> str:
 def _detail(state: State, phase: Phase, status: StepStatus, now: float) -> str:
     if status == "failed":
         return state.reason or (state.decision.detail if state.decision else "")
-    if status == "now" and state.postponed:
+    if status == "now" and (state.postponed or state.flagged):
         return "postponed"
+    if phase == "rehearse":
+        return f"{state.plan.dns.rehearse}: made, moved, moved back, removed"
     change = {"lower-ttl": state.lowered, "switch": state.switched}.get(phase)
     proposed = (
         state.proposal if (phase, state.phase) in (("lower-ttl", "lower-ttl"), ("switch", "switch")) else None
@@ -198,6 +214,8 @@ def confirmation(state: State, by_hand: tuple[str, ...] = ()) -> Confirmation | 
         authorises = "the switch; an alarm of the watch holds and waits for you"
     else:
         authorises = "the lower TTL only; no address changes"
+    if change.purpose == "rehearse":
+        authorises = f"{change.hosts[0]} only: made, moved, moved back, removed; no name that clients use"
     if by_hand:
         authorises = f"Pointsman to go on once you have made the change yourself ({authorises})"
     return Confirmation(
@@ -260,8 +278,8 @@ def message(state: State) -> str:
     """What the operator should know or do now, in one line."""
     if state.reason and outcome(state) in ("stopped-at-gate", "held"):
         return state.reason
-    if state.postponed:
-        return "postponed: nothing goes forward until you continue"
+    if waiting_for_others(state):
+        return waiting_for_others(state)
     if state.phase == "done":
         return "done; keep the old side until its own counter shows nobody but our probes"
     if state.phase == "rolled-back":

@@ -106,7 +106,8 @@ class RunView:
 
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
     still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
-    lines that reproduce what was done; ``log`` are the last events in words.
+    lines that reproduce what was done; ``log`` are the last events in words. ``read_only`` says why nothing
+    can be asked of it here (somebody else's run, a replay); empty where commands are taken.
     """
 
     run_id: str
@@ -133,6 +134,10 @@ class RunView:
     commands: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     now: float = 0.0
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
+    read_only: str = ""
 
 
 # Commands: what an operator can ask of a run. Every typed name is compared in full.
@@ -186,8 +191,16 @@ class Continue:
 
 
 @dataclass(frozen=True, slots=True)
+class Tune:
+    """Change a threshold or a duration while the run goes on; ``machine.around.TUNABLE`` says which."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """Leave the run as it is: it can be resumed from its journal."""
 
 
-Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Quit
+Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Tune | Quit

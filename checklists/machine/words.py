@@ -11,17 +11,24 @@ from .events import (
     ChecksAsked,
     Confirmed,
     Event,
+    FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HookBegan,
+    HookEnded,
     NothingToLower,
+    OldSideCounted,
     ProposalFailed,
     Resumed,
     RollBackAsked,
     RunStarted,
     SeenEverywhere,
+    Tuned,
+    TurnChanged,
     Waived,
     WatchBegan,
     WatchEnded,
+    WatchNoted,
     WriteEnded,
     WriteIntended,
     event_name,
@@ -29,6 +36,7 @@ from .events import (
 
 PURPOSES = {
     "lower-ttl": "lower the TTL",
+    "rehearse": "rehearse the rollback",
     "switch": "switch to the new side",
     "roll-back": "roll back to the old side",
     "raise-ttl": "raise the TTL again",
@@ -93,11 +101,26 @@ def _event_words(event: Event) -> str:
             return f"no change can be proposed: {event.detail}"
         case SeenEverywhere():
             return f"every authoritative server shows {_SEEN[event.what]}"
+    return _watch_words(event)
+
+
+def _watch_words(event: Event) -> str:
+    match event:
         case WatchBegan():
             return "the watch of the soak began" if event.soaking else "the watch began"
         case WatchEnded():
             return f"the watch says {event.verdict}: {event.detail}"
+        case WatchNoted():
+            return _watch_so_far(event)
     return _write_words(event)
+
+
+def _watch_so_far(event: WatchNoted) -> str:
+    sides = ((name, event.numbers.get(name) or {}) for name in ("new", "old"))
+    counts = (
+        f"{name} {one.get('requests', 0)} requests, {one.get('errors', 0)} errors" for name, one in sides
+    )
+    return f"the watch so far: {'; '.join(counts)}"
 
 
 def _write_words(event: Event) -> str:
@@ -112,6 +135,26 @@ def _write_words(event: Event) -> str:
             return f"{event.detail}: the wait begins anew"
         case RollBackAsked():
             return f'rollback asked for: "{event.typed}" typed'
+    return _words_beside(event)
+
+
+def _words_beside(event: Event) -> str:
+    match event:
+        case OldSideCounted():
+            if event.others is None:
+                return f"the old side's counter tells nothing: {event.detail}"
+            return f"the old side counted {event.others:g} requests of others since {clock_time(event.since)}"
+        case TurnChanged():
+            return f"this wave's turn has come: {event.why}" if event.come else f"not yet: {event.why}"
+        case FlagSeen():
+            return f"the postpone file {'is there' if event.there else 'is gone'}"
+        case Tuned():
+            return f"{event.name} set to {event.value:g}"
+        case HookBegan():
+            return f"hook {event.hook + 1} begun"
+        case HookEnded():
+            ended = "nobody saw its end" if event.code is None else f"exit code {event.code}"
+            return f"hook {event.hook + 1}: {ended}{': ' if event.detail else ''}{event.detail}"
     return {"wait-ended": "the wait is over", "postponed": "postponed", "continued": "continued"}.get(
         event_name(event), event_name(event)
     )

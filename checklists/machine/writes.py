@@ -17,7 +17,9 @@ def confirmed(state: State, event: Confirmed) -> State:
     """A person consented to the proposed write."""
     change, gate = awaiting(state), current_gate(state)
     require(change is not None and change.purpose == event.purpose and may_write(state), event, state)
-    require(gate is not None and gate_open(state, gate), event, state)
+    # the rehearsal lies behind the first gate, and touches no name that clients ask for
+    rehearsal = event.purpose == "rehearse"
+    require(rehearsal or (gate is not None and gate_open(state, gate)), event, state)
     require(state.plan.is_confirmed_by(event.typed), event, state)
     state = replace(state, confirmed=True)
     return enter(state, "switch", event.at) if event.purpose == "switch" else state
@@ -42,6 +44,8 @@ def write_ended(state: State, event: WriteEnded) -> State:
     state = replace(state, pending=False, lost=False, confirmed=False, reason="")
     if event.purpose in ("roll-back", "raise-ttl"):
         return _rollback_ended(state, event, change)
+    if event.purpose == "rehearse":
+        return _rehearsal_ended(replace(state, proposal=None), event)
     if event.outcome == "applied":
         return _forward_applied(replace(state, proposal=None), event, change)
     if was_lost and event.outcome == "precondition-failed":
@@ -70,6 +74,14 @@ def _forward_applied(state: State, event: WriteEnded, change: RecordChange) -> S
             watch_round=state.watch_round + 1,
         )
     return begin_rollback(state, event.at) if state.rollback_asked else state
+
+
+def _rehearsal_ended(state: State, event: WriteEnded) -> State:
+    if state.rollback_asked:
+        return begin_rollback(state, event.at)
+    if event.outcome == "applied":
+        return back_to_gate(replace(state, rehearsed=True), "confirm", event.at)
+    return stop(state, event.at, "held", f"the rehearsal of the rollback failed: {event.detail}")
 
 
 def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> State:

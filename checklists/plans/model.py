@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +16,7 @@ import msgspec
 from ...cluster.errors import UserError
 from ...cluster.typed import convert
 from ...probes.wire.parity.waivers import Waiver
+from ..terms import Phase
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +70,76 @@ class TlsPlan:
     ca_file: str = ""
 
 
+Provider = Literal["show", "rfc2136", "octodns", "external-dns", "command"]
+PROVIDERS: tuple[Provider, ...] = ("show", "rfc2136", "octodns", "external-dns", "command")
+Console = Literal["nsupdate", "zone-file", "route53", "cloudflare", "cloud-dns", "azure"]
+CONSOLES: tuple[Console, ...] = ("nsupdate", "zone-file", "route53", "cloudflare", "cloud-dns", "azure")
+
+
+@dataclass(frozen=True, slots=True)
+class OctodnsPlan:
+    """Which of the providers in an octoDNS configuration file (absolute path) holds the zone."""
+
+    config: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalDnsPlan:
+    """``owner`` is external-dns's ``--txt-owner-id`` where it cannot be read from its Deployment.
+
+    ``write`` is how the handover is made: ``annotations`` patches them (after consent, with writing on);
+    ``patch`` only prints the patch, for those whose manifests live in Git.
+    """
+
+    owner: str = ""
+    write: Literal["annotations", "patch"] = "patch"
+
+
 @dataclass(frozen=True, slots=True)
 class DnsPlan:
     """Where the records stand and how they change. Servers are ``ip:port``; TTLs in seconds.
 
     ``old_ttl`` is only for a record whose TTL was lowered by hand before the run: what it was before.
+    ``console`` and ``zone_id`` say how ``show`` writes the change for a person; ``command`` is the argv of
+    the provider of that name; ``rehearse`` a name of no traffic on which the rollback is tried beforehand.
     """
 
-    provider: Literal["rfc2136", "show"]
+    provider: Provider
     zone: str
     authoritative: tuple[str, ...]
     low_ttl: int
     resolvers: tuple[str, ...] = ()
     tsig_key_file: str = ""
     old_ttl: int | None = None
+    console: Console = "nsupdate"
+    zone_id: str = ""
+    octodns: OctodnsPlan | None = None
+    external_dns: ExternalDnsPlan | None = None
+    command: tuple[str, ...] = ()
+    rehearse: str = ""
+
+    @property
+    def by_hand(self) -> bool:
+        """True where a person, or a tool of theirs, makes the change, and Pointsman never does."""
+        if self.provider == "external-dns":
+            return self.external_dns is None or self.external_dns.write == "patch"
+        return self.provider == "show"
 
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """Seconds. ``settle`` is added to every DNS wait, for clocks and for the polling second."""
+    """Seconds. ``settle`` is added to every DNS wait, for clocks and for the polling second.
+
+    ``pause`` lies between the end of one wave's watch and the switch of the next; ``quiet`` is for how long
+    the old side has to be without clients before it may be called idle.
+    """
 
     watch: float = 600.0
     soak: float = 48 * 3600.0
     settle: float = 2.0
+    pause: float = 600.0
+    quiet: float = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +157,57 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class PodsPlan:
+    """A controller's own counters, read from each of its pods through the API server's pod proxy.
+
+    ``controller`` names its families (``probes.watching.traffic``); ``selector`` is a label selector;
+    ``port`` 0 and ``path`` empty: what that controller listens on by default.
+    """
+
+    controller: str
+    namespace: str
+    selector: str
+    port: int = 0
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrometheusPlan:
+    """A Prometheus that scrapes a side. Tokens stay in their file; ``queries`` replace the shipped ones."""
+
+    url: str
+    controller: str = ""
+    ca_file: str = ""
+    token_file: str = ""
+    queries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSide:
+    """Where one side's own count of its traffic is read; nothing: only our own probes tell."""
+
+    pods: PodsPlan | None = None
+    prometheus: PrometheusPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPlan:
+    """Both sides' own counts."""
+
+    old: TrafficSide = TrafficSide()
+    new: TrafficSide = TrafficSide()
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """An own command at a transition. ``on`` are phases; ``run`` an argv, never a shell."""
+
+    on: tuple[Phase, ...]
+    run: tuple[str, ...]
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedWaiver:
     """A WARN that the plan's author accepts, by the check's id. A FAIL is never waived beforehand."""
 
@@ -119,7 +219,9 @@ class PlannedWaiver:
 class Plan:
     """A cutover, as its file says it; every path in it is absolute.
 
-    ``accept`` are differences between the sides that its author accepts by path and field.
+    ``accept`` are differences between the sides that its author accepts by path and field. ``waves`` are
+    groups of hosts that are cut over one after the other; none: all of them together. While
+    ``postpone_file`` exists, nothing goes forward.
     """
 
     name: str
@@ -139,6 +241,10 @@ class Plan:
     checklist: str = "pre-cutover"
     waivers: tuple[PlannedWaiver, ...] = field(default=())
     accept: tuple[Waiver, ...] = field(default=())
+    waves: tuple[tuple[str, ...], ...] = field(default=())
+    traffic: TrafficPlan = TrafficPlan()
+    hooks: tuple[Hook, ...] = field(default=())
+    postpone_file: str = ""
 
     @property
     def type_this(self) -> str:

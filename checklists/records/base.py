@@ -99,17 +99,36 @@ class RecordReadError(UserError):
     """The records could not be read: an UNKNOWN, never an empty set."""
 
 
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a way of changing records can do.
+
+    ``writes``: False where a person makes the change. ``compare_and_swap``: the server itself refuses a
+    change of what is no longer as read; without it, Pointsman reads once more just before writing, and a
+    change by somebody else in that moment can be overwritten. ``atomic``: all sets of all hosts change
+    together. ``rehearses``: a name of no traffic can be made and removed.
+    """
+
+    writes: bool
+    compare_and_swap: bool = False
+    atomic: bool = False
+    rehearses: bool = False
+
+
 class RecordProvider(Protocol):
-    """One way to change records. ``writes`` is False where a person makes the change."""
+    """One way to change records: read, plan (``changes``, the same for all), apply, find out, show."""
 
     @property
-    def writes(self) -> bool: ...
+    def capabilities(self) -> Capabilities: ...
 
-    async def read(self) -> RecordsRead:
-        """The hosts' records now. Raises RecordReadError."""
+    async def read(self, hosts: tuple[str, ...] = ()) -> RecordsRead:
+        """The records of ``hosts`` (none: the plan's) now. Raises RecordReadError."""
 
     async def apply(self, change: RecordChange) -> WriteOutcome:
         """Make exactly this change, or none; never raises for what a server answers."""
+
+    async def find_out(self, change: RecordChange) -> WriteOutcome:
+        """What became of a cut-off ``apply``, from reading alone. Raises RecordReadError."""
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """The change as an operator could make it by hand."""

@@ -29,6 +29,7 @@ from ...cluster.text import clean
 from ..plans.model import Plan
 from .base import (
     TYPES,
+    Capabilities,
     RecordChange,
     RecordReadError,
     RecordSet,
@@ -51,16 +52,21 @@ _PREREQUISITE_CODES = (dns.rcode.NXRRSET, dns.rcode.YXRRSET, dns.rcode.NXDOMAIN,
 class Rfc2136:
     """The provider ``rfc2136``: reads from and writes to the plan's first authoritative server."""
 
-    writes = True
+    capabilities = Capabilities(writes=True, compare_and_swap=True, atomic=True, rehearses=True)
 
     def __init__(self, plan: Plan, deadline_s: float = DEADLINE_S) -> None:
         self._plan = plan
         self._server = plan.dns.authoritative[0]
         self._deadline_s = deadline_s
 
-    async def read(self) -> RecordsRead:
+    async def read(self, hosts: tuple[str, ...] = ()) -> RecordsRead:
         """The hosts' records and the zone's SOA, over TCP from the first authoritative server."""
-        return await read_records(self._server, self._plan.dns.zone, self._plan.hosts, self._deadline_s)
+        wanted = hosts or self._plan.hosts
+        return await read_records(self._server, self._plan.dns.zone, wanted, self._deadline_s)
+
+    async def find_out(self, change: RecordChange) -> WriteOutcome:
+        """By what the first authoritative server holds now."""
+        return settle(change, (await self.read(change.hosts)).sets)
 
     async def apply(self, change: RecordChange) -> WriteOutcome:
         """Make exactly this change or none. The key is read from its file here and kept nowhere."""
@@ -70,7 +76,7 @@ class Rfc2136:
             return WriteOutcome("refused", str(error))
         for _ in range(_RETRIES):
             try:
-                read = await self.read()
+                read = await self.read(change.hosts)
             except RecordReadError as error:
                 return WriteOutcome("refused", f"nothing was sent: {error}")
             if settle(change, read.sets).kind == "applied":
@@ -108,7 +114,7 @@ class Rfc2136:
 
     async def _after_noerror(self, change: RecordChange) -> WriteOutcome:
         try:
-            now = (await self.read()).sets
+            now = (await self.read(change.hosts)).sets
         except RecordReadError:
             return WriteOutcome(
                 "applied", f"{self._server} took the update; it could not be read back", change.after
@@ -122,7 +128,7 @@ class Rfc2136:
         """No answer is no outcome: only reading tells."""
         said = f"no proper answer from {self._server} ({type(error).__name__})"
         try:
-            now = (await self.read()).sets
+            now = (await self.read(change.hosts)).sets
         except RecordReadError as unread:
             return WriteOutcome("unknown", f"{said}, and then: {unread}")
         found = settle(change, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ..plans.model import Plan
-from .base import RecordChange, RecordReadError, RecordsRead, WriteOutcome
+from .base import Capabilities, RecordChange, RecordReadError, RecordsRead, WriteOutcome, settle
 from .nsupdate import nsupdate_script, plain_words, zone_lines
 from .rfc2136 import DEADLINE_S, read_records
 
@@ -15,15 +15,19 @@ _EVERY_S = 1.0
 class Show:
     """Reads from the plan's authoritative servers and writes nothing."""
 
-    writes = False
+    capabilities = Capabilities(writes=False)
 
     def __init__(self, plan: Plan, deadline_s: float = DEADLINE_S) -> None:
         self._plan = plan
         self._deadline_s = deadline_s
 
-    async def read(self) -> RecordsRead:
+    async def read(self, hosts: tuple[str, ...] = ()) -> RecordsRead:
         """The hosts' records at the first authoritative server."""
-        return await self._read_from(self._plan.dns.authoritative[0])
+        return await self._read_from(self._plan.dns.authoritative[0], hosts)
+
+    async def find_out(self, change: RecordChange) -> WriteOutcome:
+        """By what the first authoritative server holds now."""
+        return settle(change, (await self.read(change.hosts)).sets)
 
     async def apply(self, change: RecordChange) -> WriteOutcome:
         """Wait, for as long as it takes, until every authoritative server has the change; cancel to stop."""
@@ -55,5 +59,6 @@ class Show:
                 missing.append(server)
         return tuple(missing)
 
-    async def _read_from(self, server: str) -> RecordsRead:
-        return await read_records(server, self._plan.dns.zone, self._plan.hosts, self._deadline_s)
+    async def _read_from(self, server: str, hosts: tuple[str, ...] = ()) -> RecordsRead:
+        wanted = hosts or self._plan.hosts
+        return await read_records(server, self._plan.dns.zone, wanted, self._deadline_s)

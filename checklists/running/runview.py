@@ -22,10 +22,10 @@ def run_view(executor: Executor, now: float) -> RunView:
     state = executor.state
     proposal = state.proposal
     by_hand: tuple[str, ...] = ()
-    if proposal is not None and not executor.ports.records.writes:
+    if proposal is not None and not executor.ports.records.capabilities.writes:
         by_hand = executor.ports.records.instructions(proposal)
     rest = outcome(state)
-    said = executor.fatal or executor.notice or executor.waiting_on or message(state)
+    said = executor.seen.fatal or executor.seen.notice or executor.waiting_on or message(state)
     return RunView(
         run_id=state.run_id,
         hosts=state.plan.hosts,
@@ -35,11 +35,11 @@ def run_view(executor: Executor, now: float) -> RunView:
         rollback=rollback_confirmation(state),
         watch=watch_view(executor),
         checks=_checks(executor),
-        checks_running=", ".join(executor.checking),
-        caches=executor.rows,
+        checks_running=", ".join(executor.seen.checking),
+        caches=executor.seen.rows,
         forecast=run_forecast(state, now),
         journal_length=len(executor.journal),
-        journal_ok=not executor.fatal and executor.journal.intact(),
+        journal_ok=not executor.seen.fatal and executor.journal.intact(),
         finished=bool(rest),
         outcome=rest,
         can_roll_back=can_roll_back(state),
@@ -53,12 +53,15 @@ def run_view(executor: Executor, now: float) -> RunView:
             f"{clock_time(event.at)} {event_words(event)}" for event in executor.journal.events[-_LOG_LINES:]
         ),
         now=now,
+        campaign=state.campaign,
+        wave=state.wave,
+        waves=state.waves,
     )
 
 
 def watch_view(executor: Executor) -> WatchView | None:
     """The watch in numbers; None before it has begun."""
-    state, seen = executor.state, executor.watch
+    state, seen = executor.state, executor.seen.watch
     if state.switched is None or seen is None:
         return None
     plan = state.plan
@@ -66,8 +69,8 @@ def watch_view(executor: Executor) -> WatchView | None:
     running = any(isinstance(effect, RunWatch) for effect in due(state))
     return WatchView(
         verdict=decided.verdict if decided and not running else str(seen.verdict.value),
-        since=executor.watch_began,
-        until=executor.watch_began + plan.durations.watch,
+        since=executor.seen.watch_began,
+        until=executor.seen.watch_began + plan.durations.watch,
         new=_side(plan.new.address, seen, NEW, seen.new),
         old=_side(plan.old.address, seen, OLD, seen.old),
         evidence=seen.decision.evidence,
@@ -95,7 +98,7 @@ def _side(address: str, seen: WatchState, name: str, side: ProbedSide) -> SideVi
 
 
 def _checks(executor: Executor) -> tuple[CheckResult, ...]:
-    results = {**_restored(executor.state), **executor.results}
+    results = {**_restored(executor.state), **executor.seen.results}
     return tuple(results[check.id] for check in executor.state.checks if check.id in results)
 
 

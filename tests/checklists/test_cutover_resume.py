@@ -17,7 +17,7 @@ from pointsman.cluster.errors import UserError
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     # nothing of a process that is dead for sure can still be on its way
-    monkeypatch.setattr("pointsman.checklists.running.execute.QUIET_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.writing.QUIET_S", 0.2)
 
 
 CHILD = Path(__file__).with_name("cutover_child.py")

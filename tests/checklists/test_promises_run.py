@@ -28,10 +28,12 @@ from pointsman.tui.commands.follow import follow
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    monkeypatch.setattr("pointsman.checklists.running.execute.QUIET_S", 0.2)
-    monkeypatch.setattr("pointsman.checklists.running.execute._RETRY_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.writing.QUIET_S", 0.2)
+    monkeypatch.setattr("pointsman.checklists.running.writing.RETRY_S", 0.2)
     monkeypatch.setattr("pointsman.checklists.running.execute._POLL_S", 0.1)
-    monkeypatch.setattr("pointsman.checklists.running.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5))
+    monkeypatch.setattr(
+        "pointsman.checklists.running.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5)
+    )
     own_checklist(tmp_path, only=("dns-ttl",))
     yield
     assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("cutover")]
@@ -225,7 +227,9 @@ def test_a_rollback_whose_answer_is_lost_is_read_and_not_repeated(
                 small_world.authority.faults = DnsFaults(lose_answers=True)
             return await super()._send(change, *arguments)
 
-    monkeypatch.setattr("pointsman.checklists.running.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4))
+    monkeypatch.setattr(
+        "pointsman.checklists.running.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4)
+    )
     run = begin_low(small_world, watch="20s")
     try:
         to_switched(run)

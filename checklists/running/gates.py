@@ -1,0 +1,50 @@
+"""Asking a gate's checks, and putting their answers on record."""
+
+from __future__ import annotations
+
+from ...cluster.text import clean
+from ...probes.verdict import worst
+from ..checks.checklist import CheckContext, Checklist, run_checks
+from ..journal.secrecy import blot_secrets
+from ..machine.effects import RunGate
+from ..machine.events import Checked, GateChecked, finding_to_json
+from ..machine.state import checks_of
+from ..terms import CheckResult
+from .desk import Desk
+
+
+async def run_gate(desk: Desk, effect: RunGate) -> None:
+    """Ask every check of the gate."""
+    checks = checks_of(desk.state.checks, effect.gate)
+    # by now the soak's own watch runs, which is never finished: this gate is about the one that was
+    watch = (desk.seen.passed if effect.gate == "after-switch" else None) or desk.seen.watch
+    context = CheckContext(
+        desk.state.plan,
+        desk.ports.snapshots,
+        effect.gate,
+        watch,
+        low_since=desk.state.low_seen_at,
+        old_ttl=desk.state.old_ttl,
+    )
+    desk.seen.checking = tuple(check.id for check in checks)
+
+    def progress(result: CheckResult) -> None:
+        desk.seen.results = {**desk.seen.results, result.check.id: result}
+        desk.seen.checking = tuple(check_id for check_id in desk.seen.checking if check_id != result.check.id)
+        desk.changed()
+
+    try:
+        results = await run_checks(Checklist(effect.gate, effect.gate, checks), context, progress)
+    finally:
+        desk.seen.checking = ()
+    answers = tuple(
+        Checked(
+            result.check.id,
+            worst([result.verdict]),
+            blot_secrets(clean(result.headline)),
+            round(result.elapsed_ms, 1),
+            tuple(blot_secrets(finding_to_json(item)) for item in result.findings),
+        )
+        for result in results
+    )
+    desk.emit(effect, GateChecked(desk.ports.clock(), effect.gate, answers))
