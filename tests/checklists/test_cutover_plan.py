@@ -101,7 +101,11 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
         ("infra/main", "main", "plan.yaml:6: gateway: expected NAMESPACE/NAME"),
         ("tsig_key_file: tsig.key", "tsig_secret: abc", "a secret does not belong in a plan"),
         ("tsig_key_file: tsig.key", "", "dns.tsig_key_file: is missing"),
-        ("provider: rfc2136", "provider: route53", "expected one of show, rfc2136, octodns, external-dns, command"),
+        (
+            "provider: rfc2136",
+            "provider: route53",
+            "expected one of show, rfc2136, octodns, external-dns, command",
+        ),
         ("kind: CutoverPlan", "kind: Plan", "plan.yaml:2: kind: expected one of CutoverPlan"),
         ("name: store", "name: store\nname: shop", "plan.yaml:4: name: stands here twice; first on line 3"),
         ("on_alarm: rollback", "on_alarm: [", "not YAML"),

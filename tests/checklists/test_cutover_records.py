@@ -75,7 +75,7 @@ async def test_a_change_between_reading_and_sending_is_refused_by_the_server(dns
     change = await lowered(plan)
 
     class Late(Rfc2136):
-        async def read(self):
+        async def read(self, hosts=()):
             read = await super().read(hosts)
             if dns_world.addresses() == (OLD,):
                 dns_world.zone.set("store", 1, "A", "192.0.2.66")
