@@ -54,6 +54,27 @@ def write_plan(directory: Path, zone: str, plan: HostPlan, places: Places, pace:
             "alpha": 0.001,
             "rate_per_s": rate,
         },
+        "traffic": {
+            "old": {
+                "pods": {
+                    "controller": "ingress-nginx",
+                    "namespace": "ingress-nginx",
+                    "selector": "app.kubernetes.io/component=controller,app.kubernetes.io/part-of=ingress-nginx",
+                }
+            },
+            "new": {
+                "pods": {
+                    "controller": "envoy-gateway",
+                    "namespace": "envoy-gateway-system",
+                    "selector": ",".join(
+                        (
+                            "gateway.envoyproxy.io/owning-gateway-name=main",
+                            "gateway.envoyproxy.io/owning-gateway-namespace=infra",
+                        )
+                    ),
+                }
+            },
+        },
         "on_alarm": "rollback",
         "checklist": "pre-cutover",
         "accept": [
