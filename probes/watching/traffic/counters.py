@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .facts import FIELDS, Counts, Reading
-from .families import Measured
+from .families import Measured, Series
 
 _ALL_HOSTS = ""
 # a clock that is set differs a little from look to look; a process that began anew differs by more
@@ -26,6 +26,10 @@ class PodLook:
 
     ``measured`` is None where it did not answer (``problem`` says why); one that tells nothing of what is
     wanted has not answered either.
+
+    ``newborn`` says that one that was not there before has begun meanwhile, and has counted in our time only.
+    ``summed`` ones are sums over processes that come and go: one that fell has lost a part, and does not show
+    what was added meanwhile.
     """
 
     uid: str
@@ -33,6 +37,8 @@ class PodLook:
     restarts: int = 0
     measured: Measured | None = None
     problem: str = ""
+    newborn: bool = True
+    summed: bool = False
 
     @property
     def heard(self) -> Measured | None:
@@ -57,7 +63,7 @@ class _Known:
     name: str
     restarts: int
     started: float | None
-    series: Mapping[int, tuple[tuple[str, ...], str, float]]
+    series: Mapping[int, Series]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ class _Step:
         self.tells |= measured.tells
         if was is None:
             self._first_answer(pod, measured)
-        elif _began_anew(was, pod, measured):
+        elif not pod.summed and _began_anew(was, pod, measured):
             self._lose(f"{pod.name} has restarted: what it counted before its end is not known in full")
             self._grow(measured, {})
         else:
@@ -167,18 +173,18 @@ class _Step:
         self.problems.append(f"{pod.name}: {pod.problem or '; '.join(told) or 'no answer'}")
         if was is not None:
             return
-        if self._new(pod.uid):
+        if self._new(pod):
             # whatever it says at last, it has counted all of it in our time
             self.known[pod.uid] = _Known(pod.name, pod.restarts, None, {})
         else:
             self.unheard.add(pod.uid)
 
-    def _new(self, uid: str) -> bool:
+    def _new(self, pod: PodLook) -> bool:
         """Whether a process that was not known has begun after the count did."""
-        return self._before.since is not None and uid not in self._before.unheard
+        return pod.newborn and self._before.since is not None and pod.uid not in self._before.unheard
 
     def _first_answer(self, pod: PodLook, measured: Measured) -> None:
-        if self._new(pod.uid):
+        if self._new(pod):
             self._grow(measured, {})
             return
         self.hosts |= {host for _, host, _ in measured.series.values() if host}
@@ -195,12 +201,13 @@ class _Step:
         gone = len(was.series.keys() - measured.series.keys())
         if gone:
             self._lose(f"{pod.name}: {gone} counters are gone (an Ingress or a route was removed?)")
-        self._grow(measured, was.series)
+        self._grow(measured, was.series, summed=pod.summed)
 
-    def _grow(self, measured: Measured, was: Mapping[int, tuple[tuple[str, ...], str, float]]) -> None:
+    def _grow(self, measured: Measured, was: Mapping[int, Series], *, summed: bool = False) -> None:
         for identity, (fields, host, value) in measured.series.items():
             before = was[identity][2] if identity in was else 0.0
-            more = value - before if value >= before else value
+            set_back = 0.0 if summed else value
+            more = value - before if value >= before else set_back
             if host:
                 self.hosts.add(host)
             for key in (_ALL_HOSTS, host) if host else (_ALL_HOSTS,):

@@ -17,6 +17,8 @@ from ....cluster.text import clean
 from .facts import FIELDS
 from .text import Exposition, Sample, parse, parse_stub_status
 
+Series = tuple[tuple[str, ...], str, float]
+"""The fields of Counts that a series adds to, the host that it belongs to (or nothing), and its value."""
 _BY_STATUS = ("requests", "errors_5xx", "not_found")
 
 
@@ -88,13 +90,13 @@ class Families:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One scrape of one pod: series by identity, each with the fields it adds to, its host, its value.
+    """One scrape of one pod: its series by their identity.
 
     ``tells`` are the fields that this scrape tells; ``by_host`` whether every request has a host. ``started``
     is when the process began (epoch seconds), where it says so.
     """
 
-    series: Mapping[int, tuple[tuple[str, ...], str, float]] = field(default_factory=dict)
+    series: Mapping[int, Series] = field(default_factory=dict)
     tells: frozenset[str] = frozenset()
     by_host: bool = False
     started: float | None = None
@@ -307,7 +309,7 @@ def measure(families: Families, body: bytes) -> Measured:
     if found.cut:
         return Measured(problems=("it shows more than can be read at once, and was not counted",))
     answers = _chosen(families, found)
-    series: dict[int, tuple[tuple[str, ...], str, float]] = {}
+    series: dict[int, Series] = {}
     told: set[str] = set()
     by_host = True
     read = (*((answers,) if answers else ()), *families.more)
