@@ -16,6 +16,7 @@ from ..terms import GATES, Check, CheckResult, Gate
 from .cluster import routes_accepted
 from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
+from .idle import old_side_idle
 from .parity import DEADLINE_S, same_answers
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
 
@@ -41,6 +42,7 @@ PROBES: Mapping[str, _Probe] = {
     "dns-ttl": _Probe(dns_ttl),
     "error-watch": _Probe(error_watch, ("seconds",), deadline_s=120.0),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
+    "old-side-idle": _Probe(old_side_idle),
 }
 
 

@@ -11,6 +11,8 @@ from ..machine.events import Event
 from ..machine.state import State
 from ..machine.view import CacheRow
 from ..terms import CheckResult
+from .counted import Counted
+from .drain import Measured
 from .ports import Ports
 
 
@@ -30,6 +32,8 @@ class Seen:
     passed: WatchState | None = None
     rows: tuple[CacheRow, ...] = ()
     missing: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    drained: Measured = field(default_factory=Measured)
 
 
 class Desk(Protocol):

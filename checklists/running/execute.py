@@ -34,7 +34,7 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, gates, watching, writing
+from . import caches, drain, gates, quiet, watching, writing
 from .desk import Desk, Seen
 from .looking import news, without
 from .ports import Ports
@@ -42,7 +42,7 @@ from .ports import Ports
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = ()
+COMPANIONS: tuple[Companion, ...] = (quiet.count_old_side,)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S = 1.0
@@ -223,6 +223,7 @@ class Executor:
     def _looked(self, look: caches.Look) -> None:
         self.seen.rows = caches.cache_rows(self.state.plan, look.facts)
         self.seen.missing = without(self.state, look)
+        self.seen.drained = drain.measured(self.seen.drained, self.state, look.ended, self.seen.rows)
         event = news(self.state, look, self._entered)
         if event is not None and not self._ended.is_set():
             self.record(event)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...probes.watching.traffic.facts import TrafficSource
 from ..checks.context import SnapshotSource
 from ..records.base import RecordProvider
 
@@ -20,10 +21,11 @@ class Ports:
     """What a run asks, changes and tells the time by.
 
     ``clock`` gives epoch seconds, and may be set by anybody; ``elapsed`` seconds that only go on, also while
-    the machine sleeps.
+    the machine sleeps. ``old_traffic`` opens the old side's own counters; None: nothing counts them.
     """
 
     records: RecordProvider
     snapshots: SnapshotSource | None = None
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = since_boot
+    old_traffic: Callable[[], TrafficSource] | None = None

@@ -6,11 +6,13 @@ from ...probes.watching.state import NEW, OLD, WatchState
 from ...probes.watching.state import SideView as ProbedSide
 from ..machine.effects import RunWatch, due
 from ..machine.events import Checked, finding_from_json
+from ..machine.forecast import run_forecast
 from ..machine.state import State, can_roll_back, outcome
-from ..machine.steps import confirmation, message, rollback_confirmation, run_forecast, steps
+from ..machine.steps import confirmation, message, rollback_confirmation, steps
 from ..machine.view import RunView, SideView, WatchView
 from ..machine.words import clock_time, event_words
 from ..terms import CheckResult
+from .drain import drain_view
 from .execute import Executor
 
 _LOG_LINES = 200
@@ -25,7 +27,9 @@ def run_view(executor: Executor, now: float) -> RunView:
     if proposal is not None and not executor.ports.records.capabilities.writes:
         by_hand = executor.ports.records.instructions(proposal)
     rest = outcome(state)
-    said = executor.seen.fatal or executor.seen.notice or executor.waiting_on or message(state)
+    seen = executor.seen
+    raised = f"the TTL should stay low: {seen.drained.raised}" if seen.drained.raised else ""
+    said = seen.fatal or seen.notice or executor.waiting_on or raised or message(state)
     return RunView(
         run_id=state.run_id,
         hosts=state.plan.hosts,
@@ -37,7 +41,8 @@ def run_view(executor: Executor, now: float) -> RunView:
         checks=_checks(executor),
         checks_running=", ".join(executor.seen.checking),
         caches=executor.seen.rows,
-        forecast=run_forecast(state, now),
+        forecast=run_forecast(state, now, executor.seen.drained.minimum),
+        drain=drain_view(state, now, executor.seen.rows, executor.seen.drained, executor.seen.counted),
         journal_length=len(executor.journal),
         journal_ok=not executor.seen.fatal and executor.journal.intact(),
         finished=bool(rest),

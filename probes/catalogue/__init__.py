@@ -10,6 +10,7 @@ from .cutover import CUTOVER_RULES
 from .dns import DNS_RULES
 from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
+from .idle import IDLE_RULES
 from .migration import MIGRATION_RULES
 from .parity import PARITY_RULES
 from .request import REQUEST_RULES
@@ -40,6 +41,7 @@ RULES = _index(
     PARITY_RULES,
     WATCH_RULES,
     CUTOVER_RULES,
+    IDLE_RULES,
 )
 
 
