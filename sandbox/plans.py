@@ -10,6 +10,25 @@ import yaml
 from .pki import write_private
 from .scenario import HostPlan, Pace
 
+# the pods that stand for the two edges, and show what those count
+_TRAFFIC = {
+    "old": {
+        "pods": {
+            "controller": "ingress-nginx",
+            "namespace": "ingress-nginx",
+            "selector": "app.kubernetes.io/part-of=ingress-nginx,app.kubernetes.io/component=controller",
+        }
+    },
+    "new": {
+        "pods": {
+            "controller": "envoy-gateway",
+            "namespace": "envoy-gateway-system",
+            "selector": "gateway.envoyproxy.io/owning-gateway-name=main,"
+            "gateway.envoyproxy.io/owning-gateway-namespace=infra",
+        }
+    },
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -54,6 +73,7 @@ def write_plan(directory: Path, zone: str, plan: HostPlan, places: Places, pace:
             "alpha": 0.001,
             "rate_per_s": rate,
         },
+        "traffic": _TRAFFIC,
         "on_alarm": "rollback",
         "checklist": "pre-cutover",
         "accept": [
