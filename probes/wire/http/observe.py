@@ -80,14 +80,12 @@ class Session:
         with SENT.sending(request.address, request.send_host or request.host) as fate:
             try:
                 facts = await self._once(request, asked, answer, after)
-            except asyncio.CancelledError:
-                if not clock.may_have_left:
-                    fate.never_left(clock.hops - before)
-                raise
-            if facts.status is not None and not facts.error:
-                fate.was_answered(clock.hops - before)
-            elif not clock.may_have_left:
-                fate.never_left(clock.hops - before)
+                fate.answered = int(facts.status is not None and not facts.error)
+            finally:
+                # a kept connection that had hung up: it was sent once more over a fresh one
+                fate.unanswered = clock.hops - before
+                if not fate.answered and clock.may_have_left:
+                    fate.unanswered += 1
         return facts
 
     async def _once(

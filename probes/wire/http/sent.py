@@ -147,14 +147,6 @@ class Fate:
     answered: int = 0
     unanswered: int = 1
 
-    def was_answered(self, lost: int = 0) -> None:
-        """A whole answer came; ``lost`` times it had been sent before without one."""
-        self.answered, self.unanswered = 1, lost
-
-    def never_left(self, lost: int = 0) -> None:
-        """No connection, or no TLS."""
-        self.answered, self.unanswered = 0, lost
-
 
 SENT = Ledger()
 """This process's own."""
