@@ -34,7 +34,7 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, gates, watching, writing
+from . import caches, gates, turns, watching, writing
 from .desk import Desk, Seen
 from .looking import news, without
 from .ports import Ports
@@ -42,7 +42,7 @@ from .ports import Ports
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = ()
+COMPANIONS: tuple[Companion, ...] = (turns.take_turns,)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S = 1.0

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..checks.context import SnapshotSource
+from ..machine.state import State
 from ..records.base import RecordProvider
 
 
@@ -20,10 +21,12 @@ class Ports:
     """What a run asks, changes and tells the time by.
 
     ``clock`` gives epoch seconds, and may be set by anybody; ``elapsed`` seconds that only go on, also while
-    the machine sleeps.
+    the machine sleeps. ``waves_before`` is how the waves before this one stand, the first one first; None for
+    one that is not open here.
     """
 
     records: RecordProvider
     snapshots: SnapshotSource | None = None
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = since_boot
+    waves_before: Callable[[], tuple[State | None, ...]] | None = None
