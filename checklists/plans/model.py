@@ -64,6 +64,7 @@ class CriticalPath:
 
     path: str
     statuses: tuple[int, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

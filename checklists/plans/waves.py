@@ -18,6 +18,10 @@ def wave_plan(plan: Plan, index: int) -> Plan:
     return replace(
         plan,
         hosts=hosts,
-        paths=tuple(path for path in plan.paths if not path.hosts or set(path.hosts) & set(hosts)),
+        paths=tuple(
+            replace(path, hosts=tuple(host for host in path.hosts if host in hosts))
+            for path in plan.paths
+            if not path.hosts or set(path.hosts) & set(hosts)
+        ),
         waves=(),
     )
