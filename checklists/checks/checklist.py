@@ -140,7 +140,7 @@ def _job(check: Check, context: CheckContext, headlines: dict[str, str]) -> Job:
     subject = Endpoint(endpoint(plan.new.address, plan.port), plan.hosts[0])
     run = partial(_run, check, context, headlines)
     # many hosts are asked a few at a time, so they get more of it
-    requests = len(plan.hosts) * len(plan.paths)
+    requests = len(plan.asked)
     deadline_s = PROBES[check.probe].deadline_s + _SECONDS_A_REQUEST * (requests - 1)
     return Job(check.id, check.title, run, deadline_s, subject)
 

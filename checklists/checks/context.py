@@ -76,8 +76,7 @@ def requests_to(
     ca_file = plan.tls.ca_file or None
     return tuple(
         (path, HttpRequest(url(plan, host, path.path), address, ca_file=ca_file, timeout_s=timeout_s))
-        for host in plan.hosts
-        for path in plan.paths
+        for host, path in plan.asked
     )
 
 

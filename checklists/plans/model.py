@@ -57,10 +57,14 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class CriticalPath:
-    """A path that has to answer; without ``statuses`` any status from 200 to 399 is an answer."""
+    """A path that has to answer; without ``statuses`` any status from 200 to 399 is an answer.
+
+    ``hosts`` are those of the plan that it is asked of; none: every one.
+    """
 
     path: str
     statuses: tuple[int, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +254,13 @@ class Plan:
     def type_this(self) -> str:
         """What is asked to be typed before a write: the host in full; for several hosts the plan's name."""
         return self.hosts[0] if len(self.hosts) == 1 else self.name
+
+    @property
+    def asked(self) -> tuple[tuple[str, CriticalPath], ...]:
+        """Every host with each critical path that is asked of it."""
+        return tuple(
+            (host, path) for host in self.hosts for path in self.paths if not path.hosts or host in path.hosts
+        )
 
     def is_confirmed_by(self, typed: str) -> bool:
         """True where ``typed`` names the target in full; for several hosts, every host or the plan's name."""
