@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     # all that the first paint does not need is imported when it is: the probes' libraries cost 250 ms
     from ..checklists.journal.file import RunInfo
     from ..checklists.plans.load import Plan
-    from ..checklists.running.run import CutoverRun
+    from ..checklists.running.face import RunFace
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 
@@ -50,7 +50,7 @@ _SECOND, _MINUTE = 10, 600
 
 
 class PointsmanApp(App[None]):
-    """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``CutoverRun``."""
+    """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``RunFace``."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "pointsman"
@@ -202,7 +202,7 @@ class PointsmanApp(App[None]):
             metadata.pop("managedFields", None)
         return yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=False)
 
-    def run_of(self, plan: Plan) -> CutoverRun | None:
+    def run_of(self, plan: Plan) -> RunFace | None:
         """The run of a plan that was begun or resumed here."""
         return self._runs.of(plan)
 
@@ -211,7 +211,7 @@ class PointsmanApp(App[None]):
         """Runs that were left unfinished, by plan name."""
         return self._runs.unfinished
 
-    def adopt(self, plan: Plan, run: CutoverRun) -> None:
+    def adopt(self, plan: Plan, run: RunFace) -> None:
         """A run that was resumed before the app began."""
         self.plans[plan.name] = plan
         self._runs.adopt(plan, run)
@@ -287,7 +287,7 @@ class PointsmanApp(App[None]):
 
         self.push_screen(XrayScreen(request_line))
 
-    def open_journal(self, run: CutoverRun) -> None:
+    def open_journal(self, run: RunFace) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen
 

@@ -16,7 +16,7 @@ from .tables.changes import Changes
 if TYPE_CHECKING:
     from ..checklists.journal.file import RunInfo
     from ..checklists.plans.load import Plan
-    from ..checklists.running.run import CutoverRun
+    from ..checklists.running.face import RunFace
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 
@@ -87,7 +87,7 @@ class Host(Protocol):
 
     # -- plans and runs
 
-    def run_of(self, plan: Plan) -> CutoverRun | None:
+    def run_of(self, plan: Plan) -> RunFace | None:
         """The run of a plan that was begun or resumed here."""
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
@@ -105,7 +105,7 @@ class Host(Protocol):
     def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
         """The plan's run; ``anew`` begins another after one that has come to its end."""
 
-    def open_journal(self, run: CutoverRun) -> None:
+    def open_journal(self, run: RunFace) -> None:
         """The journal of a run."""
 
     def open_last_journal(self) -> None:

@@ -10,6 +10,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from ..checklists.journal.file import RunInfo
     from ..checklists.plans.load import Plan
+    from ..checklists.running.face import RunFace
     from ..checklists.running.run import CutoverRun
     from ..checklists.terms import CheckResult
     from .sessions import CheckSession
@@ -20,16 +21,16 @@ class Runs:
 
     def __init__(self, settings: Settings, bridge: Bridge) -> None:
         self._settings, self._bridge = settings, bridge
-        self._runs: dict[str, CutoverRun] = {}
+        self._runs: dict[str, RunFace] = {}
         self._sessions: dict[str, CheckSession] = {}
         self.unfinished: dict[str, RunInfo] = {}
 
-    def of(self, plan: Plan) -> CutoverRun | None:
+    def of(self, plan: Plan) -> RunFace | None:
         """The run of a plan that was begun or resumed here."""
         return self._runs.get(plan.name)
 
     @property
-    def last(self) -> CutoverRun | None:
+    def last(self) -> RunFace | None:
         """The run that was begun or resumed here last."""
         return next(reversed(self._runs.values()), None)
 
@@ -38,7 +39,7 @@ class Runs:
         """Whether a run is going on."""
         return any(run.alive for run in self._runs.values())
 
-    def adopt(self, plan: Plan, run: CutoverRun) -> None:
+    def adopt(self, plan: Plan, run: RunFace) -> None:
         """A run that was resumed elsewhere."""
         self._runs[plan.name] = run
 
@@ -68,7 +69,7 @@ class Runs:
             self._sessions[plan.name] = CheckSession(load_checklist(plan.checklist), context)
         return self._sessions[plan.name]
 
-    def run(self, plan: Plan, *, anew: bool = False) -> CutoverRun:
+    def run(self, plan: Plan, *, anew: bool = False) -> RunFace:
         """The plan's run: the one here, else an unfinished one from its journal, else a new one.
 
         ``anew`` leaves a run that has come to its end, and begins another. UserError where it cannot begin.

@@ -227,13 +227,3 @@ class Executor:
         if event is not None and not self._ended.is_set():
             self.record(event)
         self._changed()
-
-    @property
-    def waiting_on(self) -> str:
-        """What keeps ``AwaitEverywhere`` from ending, in one line."""
-        awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(self.state))
-        return (
-            clean(f"not everywhere yet: {'; '.join(self.seen.missing[:3])}")
-            if awaited and self.seen.missing
-            else ""
-        )

@@ -26,8 +26,9 @@ from ..records.base import RecordProvider
 from ..records.rfc2136 import Rfc2136
 from ..records.show import Show
 from .execute import Executor
+from .face import ViewBoard
 from .ports import Ports
-from .runview import run_view
+from .runview import view_of
 
 __all__ = ["CutoverRun", "SnapshotSource", "provider_for"]
 
@@ -49,15 +50,14 @@ class CutoverRun:
         self._journal = journal
         self._ports = ports
         self._state = state
-        self._changed = threading.Condition()
-        self._subscribers: list[Callable[[RunView], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: Executor | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"cutover {state.run_id}", daemon=True)
-        self._view = RunView(
+        first = RunView(
             state.run_id, state.plan.hosts, state.phase, plan_name=state.plan.name, now=ports.clock()
         )
+        self._board = ViewBoard(first)
 
     @classmethod
     def start_new(
@@ -134,7 +134,7 @@ class CutoverRun:
 
     def view(self) -> RunView:
         """The run now. Cheap, from any thread."""
-        return self._view
+        return self._board.view()
 
     def send(self, command: Command) -> None:
         """Hand a command over, from any thread. A refused one is explained in ``RunView.message``."""
@@ -145,20 +145,11 @@ class CutoverRun:
 
     def subscribe(self, callback: Callable[[RunView], None]) -> Callable[[], None]:
         """Call ``callback`` (in the run's thread) with each new view; the result ends that."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._board.subscribe(callback)
 
     def wait(self, predicate: Callable[[RunView], bool], timeout_s: float) -> RunView:
         """The first view for which ``predicate`` holds. TimeoutError after ``timeout_s``."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: predicate(self._view), timeout_s):
-                raise TimeoutError(f"run {self.run_id} is in phase {self._view.phase}: {self._view.message}")
-            return self._view
+        return self._board.wait(predicate, timeout_s)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Leave the run (it can be resumed) and end the thread; a write under way is finished first."""
@@ -210,24 +201,24 @@ class CutoverRun:
             except Exception as error:  # noqa: BLE001 - a run that goes on unseen would be the worst of all
                 _log.exception("the view of run %s", self.run_id)
                 text = f"this picture is old: a newer one cannot be drawn ({type(error).__name__})"
-                self._set_view(replace(self._view, message=text))
+                self._board.put(replace(self._board.view(), message=text))
             await asyncio.sleep(_LEAST_GAP_S)
 
     def _show(self, executor: Executor) -> None:
-        self._set_view(run_view(executor, self._ports.clock()))
-
-    def _set_view(self, view: RunView) -> None:
-        with self._changed:
-            self._view = view
-            self._changed.notify_all()
-        for callback in tuple(self._subscribers):
-            try:
-                callback(view)
-            except Exception:  # noqa: BLE001 - a broken face must not stop the run
-                _log.exception("a subscriber of run %s", self.run_id)
+        journal = executor.journal
+        view = view_of(
+            executor.state,
+            journal.events,
+            executor.seen,
+            self._ports.clock(),
+            records=self._ports.records,
+            journal_path=str(journal.path),
+            journal_ok=journal.intact(),
+        )
+        self._board.put(view)
 
     def _last_words(self, text: str) -> None:
-        self._set_view(replace(self._view, message=text, journal_ok=False))
+        self._board.put(replace(self._board.view(), message=text, journal_ok=False))
 
 
 def _version() -> str:

@@ -34,7 +34,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.running.run import CutoverRun
+    from ...checklists.running.face import RunFace
 
 _TITLES = {
     "lower-ttl": "this lowers the TTL, and changes no address",
@@ -71,7 +71,7 @@ class CutoverScreen(FrameScreen):
         Binding("J", "journal", "the journal, as it is on disk", show=False),
     ]
 
-    def __init__(self, run: CutoverRun) -> None:
+    def __init__(self, run: RunFace) -> None:
         super().__init__()
         self.run = run
         self._shown: object = None
