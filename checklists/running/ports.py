@@ -10,6 +10,8 @@ from ..checks.context import SnapshotSource
 from ..machine.state import State
 from ..records.base import RecordProvider
 
+WavesBefore = Callable[[], tuple[State | None, ...]]
+
 
 def since_boot() -> float:
     """Seconds that passed since some instant, suspension counted in where the system can tell."""
@@ -29,4 +31,4 @@ class Ports:
     snapshots: SnapshotSource | None = None
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = since_boot
-    waves_before: Callable[[], tuple[State | None, ...]] | None = None
+    waves_before: WavesBefore | None = None

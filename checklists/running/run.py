@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from ..records.rfc2136 import Rfc2136
 from ..records.show import Show
 from .execute import Executor
 from .face import ViewBoard
-from .ports import Ports
+from .ports import Ports, WavesBefore
 from .runview import view_of
 
 __all__ = ["CutoverRun", "SnapshotSource", "provider_for"]
@@ -36,6 +36,19 @@ _log = logging.getLogger(__name__)
 _LEAST_GAP_S = 0.1
 _TICK_S = 1.0
 _LAST_TURNS_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which wave (from 1) of how many a run is, in which campaign, and how those before it stand."""
+
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
+    before: WavesBefore | None = None
+
+
+ALONE = Place()
 
 
 def provider_for(plan: Plan) -> RecordProvider:
@@ -69,6 +82,7 @@ class CutoverRun:
         kubeconfig: str = "",
         context: str = "",
         state_dir: Path | None = None,
+        place: Place = ALONE,
     ) -> CutoverRun:
         """Open a journal for a new run and start it. UserError: the journal cannot be written."""
         checklist = load_checklist(plan.checklist)
@@ -84,13 +98,16 @@ class CutoverRun:
             kubeconfig=os.path.abspath(kubeconfig) if kubeconfig else "",
             context=context,
             version=_version(),
+            campaign=place.campaign,
+            wave=place.wave,
+            waves=place.waves,
         )
         try:
             journal.append(first)
         except UserError:
             journal.close()
             raise
-        run = cls(journal, start(first), Ports(provider_for(plan), snapshots))
+        run = cls(journal, start(first), Ports(provider_for(plan), snapshots, waves_before=place.before))
         run._start()
         return run
 
@@ -102,6 +119,7 @@ class CutoverRun:
         snapshots: SnapshotSource | None = None,
         writes_enabled: bool = False,
         state_dir: Path | None = None,
+        waves_before: WavesBefore | None = None,
     ) -> CutoverRun:
         """Go on with a run from its journal. UserError: unknown run, held elsewhere, changed journal."""
         journal = Journal.open(run_id, state_dir)
@@ -113,7 +131,7 @@ class CutoverRun:
         except UserError:
             journal.close()
             raise
-        run = cls(journal, state, Ports(provider_for(state.plan), snapshots))
+        run = cls(journal, state, Ports(provider_for(state.plan), snapshots, waves_before=waves_before))
         run._start()
         return run
 
@@ -126,6 +144,11 @@ class CutoverRun:
     def plan(self) -> Plan:
         """The plan that is carried out, as the journal's first line has it."""
         return self._state.plan
+
+    @property
+    def state(self) -> State:
+        """The machine's state now. Immutable, from any thread."""
+        return self._executor.state if self._executor is not None else self._state
 
     @property
     def alive(self) -> bool:

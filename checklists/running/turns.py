@@ -1,4 +1,4 @@
-"""Beside a wave's run: looks how the waves before it stand, and puts on record when its turn comes or goes."""
+"""Beside a wave's run: looks how the waves before it stand, and puts on record whether its turn has come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..machine.state import GATE_MAX_AGE_S, State
 from ..machine.turns import Turn, turn
 from .desk import Desk
 
-# states in memory are looked at, so it costs nothing; an alarm there must reach the next wave before its consent
+# a look at states in memory costs nothing, and an alarm there has to reach the next wave before its consent
 _LOOK_EVERY_S = 0.2
 _SETTLED = ("watch", "soak", "done", "rollback", "drain", "rolled-back")
 
