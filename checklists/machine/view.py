@@ -63,7 +63,12 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class WatchView:
-    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``.
+
+    ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
+    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second of
+    the watch that the sides' buckets begin with.
+    """
 
     verdict: str
     since: float
@@ -75,6 +80,9 @@ class WatchView:
     samples: int = 0
     min_samples: int = 0
     detail: str = ""
+    seconds_left: float | None = None
+    detectable: float = 1.0
+    first_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)

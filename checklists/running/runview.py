@@ -96,6 +96,9 @@ def watch_view(state: State, seen: Seen) -> WatchView | None:
         samples=watch.new.requests,
         min_samples=plan.thresholds.min_samples,
         detail=watch.decision.reason,
+        seconds_left=watch.decision.seconds_left,
+        detectable=watch.decision.detectable,
+        first_second=watch.buckets[0].second if watch.buckets else 0,
     )
 
 

@@ -38,21 +38,24 @@ def cutover(
 ) -> None:
     """Cut the hosts of PLAN over, step by step; ctrl-c leaves it, and `pointsman resume` goes on.
 
-    Exit code: 0 done, 1 stopped at a gate or rolled back, 2 wrong usage, 3 held or left unfinished.
+    The waves of a plan are told with their number in front; each asks for its own hosts.
+
+    Exit code: 0 done, 1 stopped at a gate or rolled back, 2 wrong usage, 3 held or left unfinished; with
+    waves the worst of them.
     """
     from ...checklists.plans.load import load_plan
-    from ...checklists.running.run import CutoverRun
+    from ...checklists.running.campaign import Campaign
 
     plan = load_plan(plan_file)
     with live_snapshots(settings) as (snapshots, in_use):
-        run = CutoverRun.start_new(
+        campaign = Campaign.start_new(
             plan,
             snapshots=snapshots,
             writes_enabled=write or settings.writes,
             kubeconfig=settings.kubeconfig or "",
             context=in_use,
         )
-        context.exit(follow(run, confirmed, output))
+        context.exit(follow(campaign, confirmed, output))
 
 
 @click.command()
@@ -72,25 +75,28 @@ def resume(
     settings: Settings,
     output: str,
 ) -> None:
-    """Go on with a cutover from its journal; without RUN, with the latest that is unfinished."""
-    from ...checklists.journal.file import latest_unfinished
+    """Go on with a cutover from its journal; without RUN, with the latest that is unfinished.
+
+    RUN is a run's id, or that of a campaign: all waves of its plan go on.
+    """
+    from ...checklists.journal.file import latest_unfinished, waves_of
     from ...checklists.machine.events import RunStarted
-    from ...checklists.running.run import CutoverRun
+    from ...checklists.running.campaign import Campaign
 
     if run_id is None:
         found = latest_unfinished()
         if found is None:
             raise UserError("no unfinished run", "`pointsman journal` lists all runs")
         run_id = found.run_id
-    entries = entries_of(run_id)
+    entries = entries_of(waves_of(run_id)[0].run_id)
     first = entries[0].event if entries else None
     if isinstance(first, RunStarted) and not settings.kubeconfig:
         settings = replace(
             settings, kubeconfig=first.kubeconfig or None, context=settings.context or first.context or None
         )
     with live_snapshots(settings) as (snapshots, _):
-        run = CutoverRun.resume(run_id, snapshots=snapshots, writes_enabled=write or settings.writes)
-        context.exit(follow(run, confirmed, output))
+        campaign = Campaign.resume(run_id, snapshots=snapshots, writes_enabled=write or settings.writes)
+        context.exit(follow(campaign, confirmed, output))
 
 
 @contextmanager
