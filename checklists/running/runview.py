@@ -10,7 +10,7 @@ from ..machine.state import State, can_roll_back, outcome
 from ..machine.steps import confirmation, message, rollback_confirmation, run_forecast, steps
 from ..machine.view import RunView, SideView, WatchView
 from ..machine.words import clock_time, event_words
-from ..terms import CheckResult
+from ..terms import MANUAL, CheckResult
 from .execute import Executor
 
 _LOG_LINES = 200
@@ -98,7 +98,11 @@ def _side(address: str, seen: WatchState, name: str, side: ProbedSide) -> SideVi
 
 
 def _checks(executor: Executor) -> tuple[CheckResult, ...]:
-    results = {**_restored(executor.state), **executor.seen.results}
+    restored = _restored(executor.state)
+    results = {**restored, **executor.seen.results}
+    if executor.state.gate_at is not None:
+        # what a person confirmed is newer than what the check itself could say
+        results |= {name: one for name, one in restored.items() if one.check.probe == MANUAL}
     return tuple(results[check.id] for check in executor.state.checks if check.id in results)
 
 
