@@ -390,7 +390,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
     fields = plain["subject"]
-    subject: Subject = convert(fields, Endpoint if "endpoint" in fields else ObjectRef)
+    subject: Subject = convert(fields, Endpoint) if "endpoint" in fields else convert(fields, ObjectRef)
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},
         subject=subject,

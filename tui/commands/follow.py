@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import Line, to_terminal
 from ..telling.narrate import Narrator
@@ -20,6 +21,7 @@ from .options import INCONCLUSIVE
 if TYPE_CHECKING:
     from ...checklists.machine.view import RunView
     from ...checklists.running.run import CutoverRun
+    from ...checklists.terms import Check
 
 _LOOK_EVERY_S = 2.0
 _VERDICTS = {
@@ -31,8 +33,10 @@ _VERDICTS = {
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
-def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
+def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str, attested: tuple[str, ...] = ()) -> int:
     """Tell the run line by line; the exit code. Stops it at the end, and it stays resumable.
+
+    ``attested`` are manual checks that are confirmed beforehand, at every gate that asks them.
 
     With ``output`` json the story goes to standard error, and one document to standard output at the end.
     """
@@ -44,6 +48,9 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
     try:
         while True:
             _tell(narrator.tell(view), aside=output == "json")
+            if view.outcome == "stopped-at-gate" and _attest(run, view, attested):
+                view = _next(run, views)
+                continue
             if view.finished or not view.journal_ok:
                 break
             if view.waiting_for is not None and not _answer(run, view, confirmed):
@@ -115,6 +122,35 @@ def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
     with contextlib.suppress(TimeoutError):
         run.wait(lambda newer: newer.waiting_for != asked or not newer.journal_ok, timeout_s=30)
     return True
+
+
+def _attest(run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> bool:
+    """Confirm the manual checks that keep the gate shut, where somebody does; whether one was."""
+    from ...checklists.machine.view import Attest
+    from ...checklists.terms import MANUAL
+
+    if run.view().outcome != "stopped-at-gate":
+        # an older view: it has gone on already
+        return True
+    asked = [
+        result.check
+        for result in view.checks
+        if result.check.probe == MANUAL and result.verdict is Verdict.UNKNOWN
+    ]
+    chosen = [check for check in asked if check.id in attested]
+    if not chosen and sys.stdin.isatty():
+        chosen = [check for check in asked if _said_yes(check)]
+    for check in chosen:
+        click.echo(f"     confirmed by hand: {check.id}", err=True)
+        note_of = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
+        run.send(Attest(check.id, note_of))
+    return bool(chosen)
+
+
+def _said_yes(check: Check) -> bool:
+    question = clean(str(check.params.get("question", check.title)), 300)
+    typed = click.prompt(f" {question}\n If so, type {check.id}", default="", show_default=False, err=True)
+    return str(typed).strip() == check.id
 
 
 def _ask(run: CutoverRun, type_this: str) -> str:
