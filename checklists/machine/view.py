@@ -189,6 +189,14 @@ class Waive:
 
 
 @dataclass(frozen=True, slots=True)
+class Attest:
+    """Answer a manual check's question with yes, for this asking of its gate; ``note`` is what was seen."""
+
+    check_id: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Postpone:
     """No forward step until ``Continue``; a rollback stays possible."""
 
@@ -211,4 +219,4 @@ class Quit:
     """Leave the run as it is: it can be resumed from its journal."""
 
 
-Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Tune | Quit
+Command = Confirm | RollBack | RunChecksAgain | Waive | Attest | Postpone | Continue | Tune | Quit

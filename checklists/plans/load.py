@@ -157,9 +157,7 @@ def _paths(marked: Marked, hosts: tuple[str, ...]) -> tuple[CriticalPath, ...]:
     for item in marked.items(1):
         path = _critical_path(item, hosts)
         if path.path in paths:
-            item.fail(
-                f"the path {path.path} stands here twice", "name all its hosts and statuses at one place"
-            )
+            item.fail(f"the path {path.path} stands here twice", "name all its hosts in one")
         paths[path.path] = path
     for host in hosts:
         if not any(not path.hosts or host in path.hosts for path in paths.values()):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
 from ..lines import Line, Span, Tone, to_terminal
 from ..telling.narrate import Narrator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ...checklists.plans.model import Plan
     from ...checklists.running.campaign import Campaign
     from ...checklists.running.run import CutoverRun
+    from ...checklists.terms import Check
 
 _LOOK_EVERY_S = 2.0
 _VERDICTS = {
@@ -35,17 +37,20 @@ _VERDICTS = {
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
-def follow(campaign: Campaign, confirmed: tuple[str, ...], output: str) -> int:
+def follow(
+    campaign: Campaign, confirmed: tuple[str, ...], output: str, attested: tuple[str, ...] = ()
+) -> int:
     """Tell a plan's runs line by line; the exit code, the worst of the waves. All stay resumable.
 
-    With ``output`` json the story goes to standard error, and one document to standard output at the end.
+    ``confirmed`` are names typed beforehand, ``attested`` manual checks that are confirmed at every gate that
+    asks them. With ``output`` json the story goes to standard error, and one document to standard output at the end.
     """
     started = time.monotonic()
     for problem in campaign.problems:
         note(problem)
     story = _Story(campaign, aside=output == "json")
     try:
-        story.go_on(confirmed)
+        story.go_on(confirmed, attested)
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
@@ -80,18 +85,39 @@ class _Story:
         self._left: set[str] = set()
         self.end = campaign.subscribe(self._views.put)
 
-    def go_on(self, confirmed: tuple[str, ...]) -> None:
+    def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
         """Until every wave rests, or waits for what nobody here does."""
         for view in tuple(self.latest.values()):
             self._hear(view)
         while not all(self._rests(run_id) for run_id in self._runs):
             for run_id, view in tuple(self.latest.items()):
+                if view.outcome == "stopped-at-gate" and run_id not in self._left:
+                    self._attest(self._runs[run_id], view, attested)
                 asks = view.waiting_for is not None and not self._rests(run_id)
                 if asks and not self._answer(self._runs[run_id], view, confirmed):
                     self._left.add(run_id)
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def _attest(self, run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> None:
+        """Confirm the manual checks that keep the gate shut, where somebody does; else leave the wave."""
+        from ...checklists.machine.view import Attest
+
+        stopped = "stopped-at-gate"
+        if run.view().outcome == stopped:
+            with self._telling_meanwhile():
+                chosen = _confirmed_by_hand(view, attested)
+            if not chosen:
+                self._left.add(run.run_id)
+                return
+            for check in chosen:
+                click.echo(f"     confirmed by hand: {check.id}", err=True)
+                how = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
+                run.send(Attest(check.id, how))
+            with contextlib.suppress(TimeoutError):
+                run.wait(lambda newer: newer.outcome != stopped or newer.message != view.message, 30)
+        self.latest[run.run_id] = run.view()
 
     def _rests(self, run_id: str) -> bool:
         view = self.latest[run_id]
@@ -165,6 +191,26 @@ class _Story:
             answered.set()
             if self._many:
                 teller.join()
+
+
+def _confirmed_by_hand(view: RunView, attested: tuple[str, ...]) -> list[Check]:
+    from ...checklists.terms import MANUAL
+
+    asked = [
+        result.check
+        for result in view.checks
+        if result.check.probe == MANUAL and result.verdict is Verdict.UNKNOWN
+    ]
+    chosen = [check for check in asked if check.id in attested]
+    if not chosen and sys.stdin.isatty():
+        chosen = [check for check in asked if _said_yes(check)]
+    return chosen
+
+
+def _said_yes(check: Check) -> bool:
+    question = clean(str(check.params.get("question", check.title)), 300)
+    typed = click.prompt(f" {question}\n If so, type {check.id}", default="", show_default=False, err=True)
+    return str(typed).strip() == check.id
 
 
 def _consent(plan: Plan, confirmed: tuple[str, ...]) -> str:
