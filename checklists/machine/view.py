@@ -107,7 +107,8 @@ class RunView:
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
     still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
     lines that reproduce what was done; ``log`` are the last events in words. ``read_only`` says why nothing
-    can be asked of it here (somebody else's run, a replay); empty where commands are taken.
+    can be asked of it here (somebody else's run, a replay); empty where commands are taken. ``operator`` is
+    who carries it out, ``journal_head`` the hash of its journal's last line.
     """
 
     run_id: str
@@ -138,6 +139,8 @@ class RunView:
     wave: int = 1
     waves: int = 1
     read_only: str = ""
+    operator: str = ""
+    journal_head: str = ""
 
 
 # Commands: what an operator can ask of a run. Every typed name is compared in full.

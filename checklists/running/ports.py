@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..checks.context import SnapshotSource
 from ..records.base import RecordProvider
+from .holding import operator_name
+from .leasing import LeaseKeeper
 
 
 def since_boot() -> float:
@@ -20,10 +22,12 @@ class Ports:
     """What a run asks, changes and tells the time by.
 
     ``clock`` gives epoch seconds, and may be set by anybody; ``elapsed`` seconds that only go on, also while
-    the machine sleeps.
+    the machine sleeps. ``operator`` signs what a person asks for; ``lease`` keeps others off the hosts.
     """
 
     records: RecordProvider
     snapshots: SnapshotSource | None = None
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = since_boot
+    operator: str = field(default_factory=operator_name)
+    lease: LeaseKeeper | None = None
