@@ -135,6 +135,11 @@ class Journal:
         """Every event, oldest first."""
         return tuple(entry.event for entry in self._entries)
 
+    @property
+    def head(self) -> str:
+        """The hash of the last entry, which seals all before it."""
+        return self._entries[-1].digest if self._entries else FIRST_HASH
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -318,7 +323,8 @@ def _lock(file: BinaryIO, path: Path) -> None:
     except OSError:
         file.close()
         raise UserError(
-            f"run {path.stem} is held by another Pointsman", "go on there, or end it first"
+            f"run {path.stem} is held by another Pointsman",
+            f"go on there, or watch it with: pointsman follow {path.stem}",
         ) from None
 
 

@@ -30,6 +30,7 @@ from .events import (
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
@@ -95,6 +96,7 @@ def start(event: RunStarted) -> State:
         campaign=event.campaign,
         wave=event.wave,
         waves=event.waves,
+        operator=event.operator,
         marks=(("preflight", event.at),),
     )
 
@@ -132,7 +134,9 @@ def advance(state: State, event: Event) -> State:
 
 def _resumed(state: State, event: Resumed) -> State:
     lost = tuple(hook for hook in state.hooks_begun if hook not in state.hooks_ended)
-    state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost)
+    # another process holds the hosts now, or was refused them
+    state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost, unheld="", holding="")
+    state = replace(state, operator=event.operator or state.operator)
     if state.pending:
         return replace(state, lost=True)
     if state.phase == "rollback" and not may_write(state):
@@ -348,6 +352,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     TurnChanged: around.turn_changed,
     FlagSeen: around.flag_seen,
     Tuned: around.tuned,
+    HoldingChanged: around.holding_changed,
     HookBegan: around.hook_began,
     HookEnded: around.hook_ended,
     RollBackAsked: rollback_asked,

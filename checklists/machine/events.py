@@ -254,6 +254,15 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingChanged:
+    """Whether this run alone acts on its hosts: how it is known, or who took that from it, and since when."""
+
+    at: float
+    held: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HookBegan:
     """On disk before the plan's hook ``hook`` is started for the ``mark``-th beginning of a phase."""
 
@@ -320,6 +329,7 @@ Event = (
     | TurnChanged
     | FlagSeen
     | Tuned
+    | HoldingChanged
     | HookBegan
     | HookEnded
     | RollBackAsked
@@ -350,6 +360,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "turn-changed": TurnChanged,
     "flag-seen": FlagSeen,
     "tuned": Tuned,
+    "holding-changed": HoldingChanged,
     "hook-began": HookBegan,
     "hook-ended": HookEnded,
     "rollback-asked": RollBackAsked,

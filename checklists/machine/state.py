@@ -43,6 +43,7 @@ class State:
 
     ``pending`` is a write whose intent stands and whose outcome does not; ``lost`` says that nobody waits for
     it any more, so that it has to be found out. ``marks`` are the instants at which each phase began.
+    ``holding`` is how the run keeps others off its hosts; ``unheld`` why it does not any more.
     """
 
     run_id: str
@@ -81,6 +82,9 @@ class State:
     turn: bool = True
     turn_why: str = ""
     flagged: bool = False
+    operator: str = ""
+    holding: str = ""
+    unheld: str = ""
     rehearsed: bool = False
     hooks_begun: tuple[tuple[int, int], ...] = ()
     hooks_ended: tuple[tuple[int, int], ...] = ()
@@ -203,6 +207,8 @@ def awaiting(state: State) -> RecordChange | None:
 
 def waiting_for_others(state: State) -> str:
     """Why nothing may go forward now though its gate is open; empty where nothing keeps it."""
+    if state.unheld:
+        return f"nothing goes forward (a rollback stays possible): {state.unheld}"
     if state.postponed:
         return "postponed: nothing goes forward until you continue"
     if state.flagged:

@@ -66,8 +66,8 @@ class WatchView:
     """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``.
 
     ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
-    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second of
-    the watch that the sides' buckets begin with.
+    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second
+    of the watch that the sides' buckets begin with.
     """
 
     verdict: str
@@ -115,7 +115,8 @@ class RunView:
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
     still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
     lines that reproduce what was done; ``log`` are the last events in words. ``read_only`` says why nothing
-    can be asked of it here (somebody else's run, a replay); empty where commands are taken.
+    can be asked of it here (somebody else's run, a replay); empty where commands are taken. ``operator`` is
+    who carries it out, ``journal_head`` the hash of its journal's last line.
     """
 
     run_id: str
@@ -146,6 +147,8 @@ class RunView:
     wave: int = 1
     waves: int = 1
     read_only: str = ""
+    operator: str = ""
+    journal_head: str = ""
 
 
 # Commands: what an operator can ask of a run. Every typed name is compared in full.

@@ -15,6 +15,7 @@ from .events import (
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
@@ -151,6 +152,8 @@ def _words_beside(event: Event) -> str:
             return f"this wave's turn has come: {event.why}" if event.come else f"not yet: {event.why}"
         case FlagSeen():
             return f"the postpone file {'is there' if event.there else 'is gone'}"
+        case HoldingChanged():
+            return event.detail or ("the hosts are held" if event.held else "the hosts are not held any more")
         case Tuned():
             return f"{event.name} set to {event.value:g}"
         case HookBegan():

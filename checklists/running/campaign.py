@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
@@ -22,6 +23,9 @@ from ..plans.model import Plan
 from ..plans.waves import wave_plan
 from .ports import WavesBefore
 from .run import CutoverRun, Place
+
+if TYPE_CHECKING:
+    from ...cluster.client.connect import Connection
 
 
 class Campaign:
@@ -45,6 +49,7 @@ class Campaign:
         kubeconfig: str = "",
         context: str = "",
         state_dir: Path | None = None,
+        connection: Connection | None = None,
     ) -> Campaign:
         """A new run for each wave. UserError: a journal cannot be written; then none goes on."""
         waves = len(plan.waves) or 1
@@ -60,6 +65,7 @@ class Campaign:
                     context=context,
                     state_dir=state_dir,
                     place=place,
+                    connection=connection,
                 )
         except UserError:
             campaign.stop()
@@ -74,6 +80,7 @@ class Campaign:
         snapshots: SnapshotSource | None = None,
         writes_enabled: bool = False,
         state_dir: Path | None = None,
+        connection: Connection | None = None,
     ) -> Campaign:
         """Go on with all waves, by the campaign's id or that of any of its runs.
 
@@ -91,6 +98,7 @@ class Campaign:
                     writes_enabled=writes_enabled,
                     state_dir=state_dir,
                     waves_before=campaign._before(info.wave),
+                    connection=connection,
                 )
             except UserError as error:
                 refused.append((info.run_id, error))

@@ -34,15 +34,16 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, gates, turns, watching, writing
+from . import caches, gates, held, turns, watching, writing
 from .desk import Desk, Seen
+from .holding import signed
 from .looking import news, without
 from .ports import Ports
 
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = (turns.take_turns,)
+COMPANIONS: tuple[Companion, ...] = (held.keep, turns.take_turns)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S = 1.0
@@ -105,7 +106,7 @@ class Executor:
         # a journal that cannot be written has ended the run, and said so
         with contextlib.suppress(UserError):
             for event in events:
-                self.record(event)
+                self.record(signed(event, self.ports.operator))
         self._changed()
 
     def record(self, event: Event) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
@@ -27,8 +28,13 @@ from ..records.rfc2136 import Rfc2136
 from ..records.show import Show
 from .execute import Executor
 from .face import ViewBoard
-from .ports import Ports, WavesBefore
+from .holding import Holder, operator_name
+from .leasing import Hold, take_hold
+from .ports import Ports, WavesBefore, since_boot
 from .runview import view_of
+
+if TYPE_CHECKING:
+    from ...cluster.client.connect import Connection
 
 __all__ = ["CutoverRun", "SnapshotSource", "provider_for"]
 
@@ -59,8 +65,9 @@ def provider_for(plan: Plan) -> RecordProvider:
 class CutoverRun:
     """One cutover, from ``start_new`` or ``resume`` until ``stop``."""
 
-    def __init__(self, journal: Journal, state: State, ports: Ports) -> None:
+    def __init__(self, journal: Journal, state: State, ports: Ports, hold: Hold | None = None) -> None:
         self._journal = journal
+        self._hold = hold
         self._ports = ports
         self._state = state
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -71,6 +78,8 @@ class CutoverRun:
             state.run_id, state.plan.hosts, state.phase, plan_name=state.plan.name, now=ports.clock()
         )
         self._board = ViewBoard(first)
+        if ports.lease is not None:
+            self._board.subscribe(ports.lease.publish)
 
     @classmethod
     def start_new(
@@ -82,12 +91,26 @@ class CutoverRun:
         kubeconfig: str = "",
         context: str = "",
         state_dir: Path | None = None,
+        connection: Connection | None = None,
         place: Place = ALONE,
     ) -> CutoverRun:
-        """Open a journal for a new run and start it. UserError: the journal cannot be written."""
+        """Open a journal for a new run and start it. UserError: the journal cannot be written.
+
+        With ``connection``, and writing on, a Lease keeps others off the hosts. Raises HeldElsewhereError
+        where another run has one of them.
+        """
         checklist = load_checklist(plan.checklist)
         run_id = new_run_id()
-        journal = Journal.create(run_id, state_dir)
+        who = operator_name()
+        holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+        hold = take_hold(
+            plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
+        )
+        try:
+            journal = Journal.create(run_id, state_dir)
+        except UserError:
+            hold.release()
+            raise
         first = RunStarted(
             at=time.time(),
             run_id=run_id,
@@ -101,13 +124,18 @@ class CutoverRun:
             campaign=place.campaign,
             wave=place.wave,
             waves=place.waves,
+            operator=who,
         )
         try:
             journal.append(first)
         except UserError:
             journal.close()
+            hold.release()
             raise
-        run = cls(journal, start(first), Ports(provider_for(plan), snapshots, waves_before=place.before))
+        ports = Ports(
+            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=place.before
+        )
+        run = cls(journal, start(first), ports, hold)
         run._start()
         return run
 
@@ -119,19 +147,32 @@ class CutoverRun:
         snapshots: SnapshotSource | None = None,
         writes_enabled: bool = False,
         state_dir: Path | None = None,
+        connection: Connection | None = None,
         waves_before: WavesBefore | None = None,
     ) -> CutoverRun:
         """Go on with a run from its journal. UserError: unknown run, held elsewhere, changed journal."""
         journal = Journal.open(run_id, state_dir)
+        who = operator_name()
+        hold: Hold | None = None
         try:
             state = fold(journal.events)
-            event = Resumed(time.time(), writes_enabled)
+            plan = state.plan
+            holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+            hold = take_hold(
+                plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
+            )
+            event = Resumed(time.time(), writes_enabled, who)
             advance(state, event)
             state = advance(state, journal.append(event).event)
         except UserError:
             journal.close()
+            if hold is not None:
+                hold.release()
             raise
-        run = cls(journal, state, Ports(provider_for(state.plan), snapshots, waves_before=waves_before))
+        ports = Ports(
+            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=waves_before
+        )
+        run = cls(journal, state, ports, hold)
         run._start()
         return run
 
@@ -193,6 +234,8 @@ class CutoverRun:
         finally:
             self._journal.close()
             self._ready.set()
+            if self._hold is not None:
+                self._hold.release()
 
     async def _main(self) -> None:
         dirty = asyncio.Event()
@@ -236,6 +279,7 @@ class CutoverRun:
             self._ports.clock(),
             records=self._ports.records,
             journal_path=str(journal.path),
+            journal_head=journal.head,
             journal_ok=journal.intact(),
         )
         self._board.put(view)

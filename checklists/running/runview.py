@@ -29,6 +29,7 @@ def view_of(
     *,
     records: RecordProvider,
     journal_path: str,
+    journal_head: str = "",
     journal_ok: bool = True,
     read_only: str = "",
 ) -> RunView:
@@ -68,6 +69,8 @@ def view_of(
         wave=state.wave,
         waves=state.waves,
         read_only=read_only,
+        operator=state.operator,
+        journal_head=journal_head,
     )
 
 

@@ -43,7 +43,8 @@ def follow(
     """Tell a plan's runs line by line; the exit code, the worst of the waves. All stay resumable.
 
     ``confirmed`` are names typed beforehand, ``attested`` manual checks that are confirmed at every gate that
-    asks them. With ``output`` json the story goes to standard error, and one document to standard output at the end.
+    asks them. With ``output`` json the story goes to standard error, and one document to standard output at
+    the end.
     """
     started = time.monotonic()
     for problem in campaign.problems:

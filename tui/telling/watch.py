@@ -101,7 +101,7 @@ def _percent(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    if value != value:
+    if isnan(value):
         return "unknown"
     if value >= 1e6:
         return ">1e6"
