@@ -63,7 +63,12 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class WatchView:
-    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``.
+
+    ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
+    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second
+    of the watch that the sides' buckets begin with.
+    """
 
     verdict: str
     since: float
@@ -75,6 +80,9 @@ class WatchView:
     samples: int = 0
     min_samples: int = 0
     detail: str = ""
+    seconds_left: float | None = None
+    detectable: float = 1.0
+    first_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +177,8 @@ class RunView:
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
     still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
     lines that reproduce what was done; ``log`` are the last events in words. ``read_only`` says why nothing
-    can be asked of it here (somebody else's run, a replay); empty where commands are taken.
+    can be asked of it here (somebody else's run, a replay); empty where commands are taken. ``operator`` is
+    who carries it out, ``journal_head`` the hash of its journal's last line.
     """
 
     run_id: str
@@ -201,6 +210,8 @@ class RunView:
     wave: int = 1
     waves: int = 1
     read_only: str = ""
+    operator: str = ""
+    journal_head: str = ""
 
 
 # Commands: what an operator can ask of a run. Every typed name is compared in full.
@@ -244,6 +255,14 @@ class Waive:
 
 
 @dataclass(frozen=True, slots=True)
+class Attest:
+    """Answer a manual check's question with yes, for this asking of its gate; ``note`` is what was seen."""
+
+    check_id: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Postpone:
     """No forward step until ``Continue``; a rollback stays possible."""
 
@@ -266,4 +285,4 @@ class Quit:
     """Leave the run as it is: it can be resumed from its journal."""
 
 
-Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Tune | Quit
+Command = Confirm | RollBack | RunChecksAgain | Waive | Attest | Postpone | Continue | Tune | Quit

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...probes.watching.idle import judge, missing
+from ...probes.watching.idle import Window, judge, missing
+from ..machine.events import Event, OldSideCounted
 from ..machine.forecast import run_drain
 from ..machine.idle import idle_facts
 from ..machine.state import State
 from ..machine.view import CacheRow, CountedView, DrainView, ResolverDrain
 from .counted import Counted
 
+_MOST_EVENTS = 500
 _PHASES = frozenset({"watch", "soak", "stopped-at-gate", "held", "done"})
 
 
@@ -61,40 +63,54 @@ def _seen(known: ResolverDrain, row: CacheRow, at: float) -> ResolverDrain:
 
 
 def drain_view(
-    state: State, now: float, rows: Iterable[CacheRow], drained: Measured, counted: Counted
+    state: State,
+    now: float,
+    rows: Iterable[CacheRow],
+    drained: Measured,
+    counted: Counted,
+    events: Sequence[Event] = (),
 ) -> DrainView | None:
-    """The drain as it is shown; None before the switch and after a rollback."""
+    """The drain as it is shown; None before the switch and after a rollback.
+
+    Where nothing is counted here (a run that is followed, or gone through again), ``events`` tell.
+    """
     if state.switched is None or state.returned is not None or state.phase not in _PHASES:
         return None
     found = run_drain(state, drained.minimum)
     forecast_at = found.lets_go_at if found is not None else None
     resolvers = tuple(drained.resolvers.values())
-    old = [one.last_old for one in resolvers if one.last_old is not None]
-    last_old = max(old, default=None)
+    last_old = max((one.last_old for one in resolvers if one.last_old is not None), default=None)
     over = bool(resolvers) and all(one.answer == "new" for one in resolvers)
     late = last_old - forecast_at if over and last_old is not None and forecast_at is not None else None
+    windows: list[Window | OldSideCounted] = [*counted.shown]
+    if not windows:
+        windows += [event for event in events[-_MOST_EVENTS:] if isinstance(event, OldSideCounted)]
+    latest = windows[-1] if windows else None
     facts = idle_facts(
         state,
         now,
         rows,
-        latest=counted.latest,
+        latest=counted.latest or (latest if isinstance(latest, OldSideCounted) else None),
         source=counted.source,
         inferred=counted.inferred,
         raised=drained.raised,
     )
-    windows = [*counted.shown]
     return DrainView(
         forecast_at=forecast_at,
         last_old=last_old,
         late_s=late,
         resolvers=resolvers,
         source=facts.source,
-        counted=tuple(CountedView(one.since, one.until, one.others, one.ours) for one in windows),
+        counted=tuple(CountedView(one.since, _end(one), one.others, one.ours) for one in windows),
         quiet_since=facts.quiet_since if facts.others == 0 else None,
-        quiet_until=windows[-1].until if windows else (facts.quiet_until or None),
+        quiet_until=_end(latest) if latest is not None else None,
         wanted_s=facts.wanted_s,
         verdict=judge(facts)[0].verdict,
         missing=missing(facts),
         detail=facts.detail,
         raised=drained.raised,
     )
+
+
+def _end(one: Window | OldSideCounted) -> float:
+    return one.at if isinstance(one, OldSideCounted) else one.until

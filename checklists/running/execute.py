@@ -34,15 +34,16 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, drain, gates, quiet, watching, writing
+from . import caches, drain, gates, held, quiet, turns, watching, writing
 from .desk import Desk, Seen
+from .holding import signed
 from .looking import news, without
 from .ports import Ports
 
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = (quiet.count_old_side,)
+COMPANIONS: tuple[Companion, ...] = (held.keep, turns.take_turns, quiet.count_old_side)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S = 1.0
@@ -105,7 +106,7 @@ class Executor:
         # a journal that cannot be written has ended the run, and said so
         with contextlib.suppress(UserError):
             for event in events:
-                self.record(event)
+                self.record(signed(event, self.ports.operator))
         self._changed()
 
     def record(self, event: Event) -> None:
@@ -228,13 +229,3 @@ class Executor:
         if event is not None and not self._ended.is_set():
             self.record(event)
         self._changed()
-
-    @property
-    def waiting_on(self) -> str:
-        """What keeps ``AwaitEverywhere`` from ending, in one line."""
-        awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(self.state))
-        return (
-            clean(f"not everywhere yet: {'; '.join(self.seen.missing[:3])}")
-            if awaited and self.seen.missing
-            else ""
-        )

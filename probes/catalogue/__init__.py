@@ -12,6 +12,7 @@ from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
 from .idle import IDLE_RULES
 from .migration import MIGRATION_RULES
+from .own_checks import OWN_CHECK_RULES
 from .parity import PARITY_RULES
 from .request import REQUEST_RULES
 from .rule import Rule
@@ -42,6 +43,7 @@ RULES = _index(
     WATCH_RULES,
     CUTOVER_RULES,
     IDLE_RULES,
+    OWN_CHECK_RULES,
 )
 
 
