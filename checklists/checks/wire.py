@@ -152,7 +152,7 @@ def _leaf_words(facts: TlsFacts) -> tuple[int, str]:
 async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
     """The critical paths are fetched through the new side, gently."""
     plan = context.plan
-    urls = tuple(url(plan, host, path.path) for host in plan.hosts for path in plan.paths)
+    urls = tuple(url(plan, host, path.path) for host, path in plan.asked)
     facts = await observe_warm(
         WarmPlan(
             urls,
@@ -219,15 +219,11 @@ async def old_side_kept(context: CheckContext, check: Check) -> Answer:
     )
     findings = [item for path, facts in asked for item in judge_http(facts, expectation(path))]
     findings += ingresses
-    subject = Endpoint(endpoint(plan.old.address, plan.port), plan.hosts[0])
-    when = "before the cutover" if not context.switched else "by probes of ours"
-    idle = f"that nobody uses the old side any more cannot be proven {when}: keep it"
-    findings.append(finding("CUT006", Verdict.SKIP, subject, idle))
     bad = [item for item in findings if item.verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)]
     if bad:
         headline = max(bad, key=lambda item: item.verdict.badness).summary
     else:
         kept = f"{len(asked)} of {len(asked)} paths answer"
         objects = f", {len(plan.ingress)} Ingress kept" if plan.ingress else ""
-        headline = f"{kept}{objects}; idle is not proven yet"
+        headline = f"{kept}{objects}"
     return Answer(headline, tuple(findings), {"old": msgspec.to_builtins([facts for _, facts in asked])})

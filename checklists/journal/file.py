@@ -44,7 +44,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty."""
+    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty.
+
+    ``campaign`` is what the waves of one plan have in common; ``wave`` counts from 1.
+    """
 
     run_id: str
     path: Path
@@ -57,6 +60,9 @@ class RunInfo:
     unfinished: bool = False
     length: int = 0
     problem: str = ""
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
 
 
 def state_directory(override: Path | None = None) -> Path:
@@ -128,6 +134,11 @@ class Journal:
     def events(self) -> tuple[Event, ...]:
         """Every event, oldest first."""
         return tuple(entry.event for entry in self._entries)
+
+    @property
+    def head(self) -> str:
+        """The hash of the last entry, which seals all before it."""
+        return self._entries[-1].digest if self._entries else FIRST_HASH
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -267,7 +278,25 @@ def _info(path: Path) -> RunInfo:
         outcome=outcome(state),
         unfinished=is_unfinished(state),
         length=len(entries),
+        campaign=state.campaign,
+        wave=state.wave,
+        waves=state.waves,
     )
+
+
+def waves_of(run_id: str, state_dir: Path | None = None) -> tuple[RunInfo, ...]:
+    """The runs of a campaign, by its id or that of one of its runs, the first wave first; a run without
+    waves alone. UserError where there is no such run."""
+    runs = list_runs(state_dir)
+    found = next((run for run in runs if run.run_id == run_id), None)
+    campaign = found.campaign if found is not None else run_id
+    if found is not None and not campaign:
+        return (found,)
+    waves = sorted((run for run in runs if campaign and run.campaign == campaign), key=lambda run: run.wave)
+    if not waves:
+        path = run_path(run_id, state_dir)
+        raise UserError(f"no run {run_id} in {path.parent}", "`pointsman journal` lists all runs")
+    return tuple(waves)
 
 
 def is_unfinished(state: State) -> bool:
@@ -294,7 +323,8 @@ def _lock(file: BinaryIO, path: Path) -> None:
     except OSError:
         file.close()
         raise UserError(
-            f"run {path.stem} is held by another Pointsman", "go on there, or end it first"
+            f"run {path.stem} is held by another Pointsman",
+            f"go on there, or watch it with: pointsman follow {path.stem}",
         ) from None
 
 

@@ -9,8 +9,10 @@ from ...probes.watching.state import WatchState
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
-from ..machine.view import CacheRow
+from ..machine.view import CacheRow, WatchView
 from ..terms import CheckResult
+from .counted import Counted
+from .drain import Measured
 from .ports import Ports
 
 
@@ -19,6 +21,7 @@ class Seen:
     """What was seen and is shown, beside the state: lost at a crash, and nothing is decided by it.
 
     ``notice`` answers the operator, ``fatal`` is why the run had to end; ``passed`` is the watch that passed.
+    ``told`` are the numbers of a watch that somebody else holds, where only they are known.
     """
 
     notice: str = ""
@@ -28,8 +31,11 @@ class Seen:
     watch: WatchState | None = None
     watch_began: float = 0.0
     passed: WatchState | None = None
+    told: WatchView | None = None
     rows: tuple[CacheRow, ...] = ()
     missing: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    drained: Measured = field(default_factory=Measured)
 
 
 class Desk(Protocol):
