@@ -49,7 +49,8 @@ class WatchPolicy:
 
     PASS needs ``min_time_s`` AND ``min_samples`` of the new side. ``max_time_s`` 0 means three times the
     minimum time and at least a minute more. ``stale_s``: a side without a sample for so long is missing
-    data. ``needs_old``: the old side is probed too, and must have been.
+    data. ``needs_old``: the old side is probed too, and must have been. ``passes`` False: it only waits for
+    an alarm, as while soaking.
     """
 
     p0: float = 0.001
@@ -60,6 +61,7 @@ class WatchPolicy:
     cusum_threshold: float = 9.5
     stale_s: float = 10.0
     needs_old: bool = True
+    passes: bool = True
 
     @property
     def longest_s(self) -> float:
@@ -250,6 +252,8 @@ def _quiet(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> tuple[Wa
             waiting,
             f"{tally.missing} probes could not be sent from this machine: missing data never passes",
         )
+    if not policy.passes:
+        return waiting, f"no alarm in {elapsed_s:.0f} s: new {_share(tally.new)}, old {_share(tally.old)}"
     if elapsed_s < policy.min_time_s or tally.new.requests < policy.min_samples:
         return waiting, (
             f"no alarm; {elapsed_s:.0f} of {policy.min_time_s:.0f} s and "
@@ -268,7 +272,7 @@ def _seconds_left(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> f
     test = tally.new
     if test.requests == 0 or elapsed_s <= 0 or test.alarmed or tally.cusum.alarmed:
         return None
-    if elapsed_s - tally.last_new_s > policy.stale_s:
+    if elapsed_s - tally.last_new_s > policy.stale_s or not policy.passes:
         return None
     each_s = elapsed_s / test.requests
     if test.evidence > _DOUBT:

@@ -91,6 +91,7 @@ class TrafficTally:
     open_s: float = 0.0
     open_new: Counts | None = None
     open_old: Counts | None = None
+    why_not: str = ""
 
     @classmethod
     def of(
@@ -102,10 +103,13 @@ class TrafficTally:
         p0: float = 0.001,
         alpha: float = 0.001,
         floor: float = 0.0,
+        why_not: str = "",
     ) -> TrafficTally:
-        """An empty tally. ``floor`` is the least share of failures that is called unhealthy."""
+        """An empty tally. ``floor`` is the least share of failures that is called unhealthy; ``why_not`` says
+        why the new side will not be counted.
+        """
         flow = Flow(tuple(hosts))
-        return cls(flow, flow, old_before, new_before, p0, alpha, floor)
+        return cls(flow, flow, old_before, new_before, p0, alpha, floor, why_not=why_not)
 
     def add(self, new: Reading | None, old: Reading | None) -> TrafficTally:
         """The tally after a look at both sides; None: a side that was not looked at."""
@@ -174,7 +178,8 @@ class TrafficTally:
 
     def _unknown(self) -> str:
         problems = self.new.latest.problems if self.new.latest is not None else ()
-        return f"the new side's own count is not known{f': {problems[0]}' if problems else ' yet'}"
+        why = problems[0] if problems else self.why_not
+        return f"the new side's own count is not known{f': {why}' if why else ' yet'}"
 
     def _of_kind(self, tally: KindTally, old_probes_fail: bool, old_probes_well: bool) -> Said:
         numbers = f"{self._numbers(tally.kind)}; healthy is up to {percent(tally.healthy)}"
