@@ -238,6 +238,20 @@ def test_a_silent_pod_is_missing_until_it_speaks_again() -> None:
     assert again.total.requests == 4
 
 
+def test_after_a_loss_the_span_begins_when_every_pod_speaks() -> None:
+    def look(name: str, count: int | None) -> PodLook:
+        told = None if count is None else measure(NGINX, (ALIVE + series(count)).encode())
+        return PodLook(name, name, 0, told)
+
+    counters = Counters("test").add(Look(0.0, (look("a", 1), look("b", 1), look("c", 1))))
+    # c ends while b is silent, which makes up for it later
+    counters = counters.add(Look(10.0, (look("a", 2), look("b", None))))
+    assert counters.reading().unbroken_since is None
+    counters = counters.add(Look(20.0, (look("a", 3), look("b", 9))))
+    assert counters.reading().unbroken_since == 20.0
+    assert counters.reading().total.requests == 10
+
+
 def test_nobody_could_say_which_pods_there_are() -> None:
     counters = looked(ALIVE + series(5), ALIVE + series(7)).add(
         Look(30.0, listed=False, problems=("not allowed",))

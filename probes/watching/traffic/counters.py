@@ -99,15 +99,17 @@ class Counters:
         heard = [pod.heard for pod in look.pods if pod.heard is not None]
         answered = len(heard)
         since = self.since if self.since is not None else (look.at if answered else None)
-        unbroken = self.unbroken_since if self.since is not None else since
-        if step.lost:
+        whole = answered == len(look.pods) and answered > 0
+        unbroken = None if step.lost or self.since is None else self.unbroken_since
+        if whole and unbroken is None:
+            # what a silent pod makes up for later belongs to the time before it spoke: the span begins here
             unbroken = look.at
         return replace(
             self,
             since=since,
             at=look.at,
             unbroken_since=unbroken,
-            whole=answered == len(look.pods) and answered > 0,
+            whole=whole,
             pods=len(look.pods),
             answered=answered,
             known=step.known,
