@@ -56,7 +56,12 @@ def ingress(name: str, *hosts: str, address: str = OLD, labels: Json | None = No
 
 
 def route(
-    name: str, *hosts: str, gateway: str = "main", accepted: str = "True", kind: str = "HTTPRoute", **settings: str
+    name: str,
+    *hosts: str,
+    gateway: str = "main",
+    accepted: str = "True",
+    kind: str = "HTTPRoute",
+    **settings: str,
 ) -> Json:
     """A route of Gateway infra/``gateway``; ``accepted`` empty: nobody has said anything of it."""
     parent = {"group": GATEWAY, "kind": "Gateway", "namespace": "infra", "name": gateway}
@@ -227,7 +232,9 @@ async def what_it_does(program: str, documents: list[Json], records: Records, *w
         await site.start()
         port = runner.addresses[0][1]
         kubeconfig = await practice_cluster(stack, documents)
-        await _run_once(program, f"--kubeconfig={kubeconfig}", f"--webhook-provider-url=http://127.0.0.1:{port}", *words)
+        await _run_once(
+            program, f"--kubeconfig={kubeconfig}", f"--webhook-provider-url=http://127.0.0.1:{port}", *words
+        )
     return changes
 
 
