@@ -22,9 +22,7 @@ from ..machine.advance import State, advance, fold, start
 from ..machine.events import Resumed, RunStarted
 from ..machine.view import Command, Quit, RunView
 from ..plans.load import Plan, plan_digest, plan_to_json
-from ..records.base import RecordProvider
-from ..records.rfc2136 import Rfc2136
-from ..records.show import Show
+from ..records.providers import Surroundings, provider_for
 from .execute import Executor
 from .ports import Ports
 from .runview import run_view
@@ -35,11 +33,6 @@ _log = logging.getLogger(__name__)
 _LEAST_GAP_S = 0.1
 _TICK_S = 1.0
 _LAST_TURNS_S = 0.05
-
-
-def provider_for(plan: Plan) -> RecordProvider:
-    """The way of changing records that the plan names."""
-    return Rfc2136(plan) if plan.dns.provider == "rfc2136" else Show(plan)
 
 
 class CutoverRun:
@@ -72,6 +65,9 @@ class CutoverRun:
     ) -> CutoverRun:
         """Open a journal for a new run and start it. UserError: the journal cannot be written."""
         checklist = load_checklist(plan.checklist)
+        kubeconfig = os.path.abspath(kubeconfig) if kubeconfig else ""
+        # before the journal: a way of changing records that is not there must not leave a run behind
+        records = provider_for(plan, Surroundings(kubeconfig, context, snapshots))
         run_id = new_run_id()
         journal = Journal.create(run_id, state_dir)
         first = RunStarted(
@@ -81,7 +77,7 @@ class CutoverRun:
             plan_digest=plan_digest(plan),
             checks=checklist.checks,
             writes_enabled=writes_enabled,
-            kubeconfig=os.path.abspath(kubeconfig) if kubeconfig else "",
+            kubeconfig=kubeconfig,
             context=context,
             version=_version(),
         )
@@ -90,7 +86,7 @@ class CutoverRun:
         except UserError:
             journal.close()
             raise
-        run = cls(journal, start(first), Ports(provider_for(plan), snapshots))
+        run = cls(journal, start(first), Ports(records, snapshots))
         run._start()
         return run
 
@@ -107,13 +103,14 @@ class CutoverRun:
         journal = Journal.open(run_id, state_dir)
         try:
             state = fold(journal.events)
+            records = provider_for(state.plan, _surroundings(journal, snapshots))
             event = Resumed(time.time(), writes_enabled)
             advance(state, event)
             state = advance(state, journal.append(event).event)
         except UserError:
             journal.close()
             raise
-        run = cls(journal, state, Ports(provider_for(state.plan), snapshots))
+        run = cls(journal, state, Ports(records, snapshots))
         run._start()
         return run
 
@@ -228,6 +225,12 @@ class CutoverRun:
 
     def _last_words(self, text: str) -> None:
         self._set_view(replace(self._view, message=text, journal_ok=False))
+
+
+def _surroundings(journal: Journal, snapshots: SnapshotSource | None) -> Surroundings:
+    first = journal.events[0]
+    assert isinstance(first, RunStarted)
+    return Surroundings(first.kubeconfig, first.context, snapshots)
 
 
 def _version() -> str:
