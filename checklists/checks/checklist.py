@@ -16,6 +16,7 @@ from ..terms import GATES, Check, CheckResult, Gate
 from .cluster import routes_accepted
 from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
+from .owner import dns_owner
 from .parity import DEADLINE_S, same_answers
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
 
@@ -39,6 +40,7 @@ PROBES: Mapping[str, _Probe] = {
     "tls-chain": _Probe(tls_chain),
     "cache-warm-up": _Probe(cache_warm_up, ("passes", "rate_per_s"), deadline_s=120.0),
     "dns-ttl": _Probe(dns_ttl),
+    "dns-owner": _Probe(dns_owner),
     "error-watch": _Probe(error_watch, ("seconds",), deadline_s=120.0),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
 }

@@ -5,7 +5,14 @@ from __future__ import annotations
 from ...cluster.errors import UserError
 from ..machine.state import State
 from ..plans.model import Plan
-from ..records.base import RecordChange, RecordProvider, lower_ttl_change, return_change, switch_change
+from ..records.base import (
+    Prepares,
+    RecordChange,
+    RecordProvider,
+    lower_ttl_change,
+    return_change,
+    switch_change,
+)
 from ..records.rfc2136 import DEADLINE_S, read_records
 from . import caches
 
@@ -26,7 +33,7 @@ class Proposals:
         for server in plan.dns.authoritative[1:]:
             other = await read_records(server, plan.dns.zone, plan.hosts, DEADLINE_S)
             ttls += [item.ttl for item in other.sets]
-        change = lower_ttl_change(read, plan)
+        change = await self._prepared(lower_ttl_change(read, plan))
         # and a cache may hold one from before somebody lowered it by hand
         cached = caches.longest_cached_ttl(await caches.ask(plan))
         old_ttl = max(*ttls, plan.dns.old_ttl or 0, cached, plan.dns.low_ttl)
@@ -40,7 +47,14 @@ class Proposals:
             found = f"{long[0].host} {long[0].type} has a TTL of {long[0].ttl} s again"
             wanted = f"wanted {self._plan.dns.low_ttl} s"
             raise UserError(f"{found}, {wanted}", "somebody raised it: lower it again and wait")
-        return switch_change(read, self._plan)
+        change = await self._prepared(switch_change(read, self._plan))
+        assert change is not None
+        return change
+
+    async def _prepared(self, change: RecordChange | None) -> RecordChange | None:
+        if change is None or not isinstance(self._records, Prepares):
+            return change
+        return await self._records.prepare(change)
 
     async def back(self, state: State) -> RecordChange:
         """The change from what is there now to what stood before our own."""

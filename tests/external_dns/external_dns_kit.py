@@ -208,7 +208,7 @@ def find_external_dns() -> str:
 
 
 async def what_it_does(program: str, documents: list[Json], records: Records, *words: str) -> Json:
-    """One round of the real external-dns over a practice cluster: the changes that it asks its provider for."""
+    """One round of the real external-dns over a practice cluster: what it asks its provider for."""
     changes: Json = {}
 
     async def answer(request: web.Request) -> web.Response:

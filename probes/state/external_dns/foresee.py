@@ -20,7 +20,7 @@ from .routes import from_routes
 from .wanted import Endpoint, Ignored, Wanted, from_ingresses, from_services
 
 Action = Literal["keep", "create", "update", "delete", "forbidden"]
-_ROUTE_KINDS = {
+ROUTE_KINDS = {
     "gateway-httproute": "HTTPRoute",
     "gateway-grpcroute": "GRPCRoute",
     "gateway-tlsroute": "TLSRoute",
@@ -110,8 +110,8 @@ def wanted_by(snapshot: Snapshot, flags: Flags) -> Wanted:
             from_ingresses(snapshot, flags, alone)
         elif source == "service":
             from_services(snapshot, flags, alone)
-        elif source in _ROUTE_KINDS:
-            from_routes(snapshot, flags, _ROUTE_KINDS[source], alone)
+        elif source in ROUTE_KINDS:
+            from_routes(snapshot, flags, ROUTE_KINDS[source], alone)
         wanted.endpoints += _merged(alone.endpoints)
         wanted.ignored += alone.ignored
         wanted.unsure += alone.unsure
