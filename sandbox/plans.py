@@ -46,6 +46,7 @@ def write_plan(directory: Path, zone: str, plan: HostPlan, places: Places, pace:
             "resolvers": [places.resolver],
             "tsig_key_file": str(places.tsig_key_file),
             "low_ttl": pace.low_ttl,
+            **plan.dns,
         },
         "durations": {"watch": _seconds(pace.watch), "soak": _seconds(pace.soak), "settle": "1s"},
         "thresholds": {

@@ -194,7 +194,12 @@ def _forecast(
     rivals = tuple(
         dict.fromkeys(ref for one in candidates if keeper and one.resource != keeper for ref in one.refs)
     )
-    return Forecast(host, held, candidates, steps, ignored, rivals, keeper, tuple(dict.fromkeys(unsure)))
+    forecast = Forecast(host, held, candidates, steps, ignored, rivals, keeper, tuple(dict.fromkeys(unsure)))
+    kinds = {kind for kind, _ in forecast.after}
+    if "CNAME" in kinds and len(kinds) > 1 and forecast.changes:
+        words = "it asks for an alias beside an address: that is settled by the DNS provider"
+        return replace(forecast, unsure=(*forecast.unsure, words))
+    return forecast
 
 
 def _without_cname_beside_addresses(candidates: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
