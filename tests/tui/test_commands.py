@@ -33,6 +33,7 @@ ITEMS = (
     "dns-ttl",
     "error-watch",
     "old-side-kept",
+    "dns-owner",
 )
 
 
