@@ -60,7 +60,7 @@ class Asked:
         self,
         *documents: Json,
         provider: Provider = "rfc2136",
-        blind: bool = False,
+        denied: str = "",
         told: str = "",
         cluster: bool = True,
     ) -> Answer:
@@ -71,7 +71,7 @@ class Asked:
             "store", (HOST,), ObjectName("infra", "main"), Side(OLD), Side(NEW), (CriticalPath("/"),), dns
         )
         snapshot: Snapshot = read_documents([*namespaces("shop", "infra"), gateway("main", NEW), *documents])
-        kinds = {kind: KindState("denied" if blind and kind == "Deployment" else "live") for kind in KINDS}
+        kinds = {kind: KindState("denied" if kind == denied else "live") for kind in KINDS}
         snapshot = replace(snapshot, offline=False, kinds=kinds)
         return await dns_owner(CheckContext(plan, (lambda: snapshot) if cluster else None), CHECK)
 
@@ -100,7 +100,7 @@ async def test_no_external_dns_and_no_owner_is_skipped_and_says_why(asked: Asked
 
 
 async def test_deployments_that_cannot_be_read_are_not_none(asked: Asked) -> None:
-    answer = await asked.check(ingress("store"), blind=True)
+    answer = await asked.check(ingress("store"), denied="Deployment")
     assert said(answer) == {"DNS078": Verdict.WARN}
     assert "denied" in answer.headline
 
@@ -119,7 +119,7 @@ async def test_deployments_that_cannot_be_read_are_not_none(asked: Asked) -> Non
         ),
         ((*BOTH, "--annotation-filter=dns=on"), "DNS071", Verdict.FAIL, "would delete"),
         (("--source=gateway-httproute",), "DNS070", Verdict.FAIL, NEW),
-        ((*BOTH, "--fqdn-template={{.Name}}.shop.test"), "DNS077", Verdict.UNKNOWN, "--fqdn-template"),
+        ((*BOTH, "--target-template={{.Name}}"), "DNS077", Verdict.UNKNOWN, "--target-template"),
         ((*BOTH, "--registry=dynamodb"), "DNS077", Verdict.UNKNOWN, "dynamodb"),
     ],
 )
@@ -131,6 +131,22 @@ async def test_a_change_by_ourselves(
     assert said(answer)[rule] is verdict
     assert worst(said(answer).values()) is verdict
     assert words in answer.headline
+
+
+async def test_a_source_that_is_not_read_is_a_doubt_and_no_wall(asked: Asked) -> None:
+    asked.own()
+    documents = (ingress("store"), route("store"), deployment(*BOTH, "--source=crd"))
+    answer = await asked.check(*documents, provider="external-dns")
+    assert said(answer) == {"DNS077": Verdict.WARN, "DNS079": Verdict.PASS}
+    assert "source crd" in answer.headline
+
+
+@pytest.mark.parametrize("kind", ["Ingress", "HTTPRoute", "Gateway"])
+async def test_kinds_that_cannot_be_read_are_unknown(asked: Asked, kind: str) -> None:
+    asked.own()
+    answer = await asked.check(ingress("store"), route("store"), deployment(*BOTH), denied=kind)
+    assert said(answer) == {"DNS077": Verdict.UNKNOWN}
+    assert f"{kind} objects are denied" in answer.headline
 
 
 async def test_a_ttl_that_would_be_raised_again(asked: Asked) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,6 @@ checks:
 async def on_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[tuple[Stage, Plan, LiveCluster]]:
-    from dataclasses import replace
 
     monkeypatch.setattr(f"{PROVIDER}.APPLY_WAIT_S", 1.0)
     checklist = tmp_path / "short.yaml"

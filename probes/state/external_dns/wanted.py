@@ -49,13 +49,21 @@ class Ignored:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """What could not be worked out of a host (empty: of any)."""
+
+    host: str
+    why: str
+
+
 @dataclass(slots=True)
 class Wanted:
     """What is wanted, in the order of the sources; what is not, and what could not be worked out."""
 
     endpoints: list[Endpoint] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+    unsure: list[Unsure] = field(default_factory=list)
 
     def of(self, host: str) -> tuple[Endpoint, ...]:
         """The endpoints of one host."""
