@@ -49,7 +49,7 @@ class Outlook:
         kinds = {kind for one in self.instances for kind in reads(one.flags)}
         states = {kind: self.snapshot.state_of(kind) for kind in sorted(kinds)}
         return tuple(
-            f"{kind} objects are {state.state} {clean(state.detail, 160)}: what external-dns would do is not known"
+            f"{kind} objects are {state.state} {clean(state.detail, 120)}: what it would do is not known"
             for kind, state in states.items()
             if state.state not in ("live", "absent") or state.namespaces is not None
         )

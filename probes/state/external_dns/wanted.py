@@ -211,9 +211,8 @@ def from_services(snapshot: Snapshot, flags: Flags, wanted: Wanted) -> None:
             continue
         targets = split(setting(service, "target", flags)) or _service_targets(service)
         if inner or not targets:
-            wanted.unsure.append(
-                f"what {ref} publishes as {clean(service.spec.type, 20)} is not followed here"
-            )
+            words = f"what {ref} publishes as {clean(service.spec.type, 20)} is not followed here"
+            wanted.unsure += [Unsure(host, words) for host in (*names, *inner)]
         resource = f"service/{ref.namespace}/{ref.name}"
         for host in names:
             wanted.endpoints += endpoints(host, targets, ttl_of(service, flags), resource, ref)
