@@ -99,7 +99,10 @@ class Runs:
         found = self.unfinished.pop(plan.name, None)
         if found is not None and found.hosts == plan.hosts:
             return CutoverRun.resume(
-                found.run_id, snapshots=self._bridge.snapshot, writes_enabled=self._settings.writes
+                found.run_id,
+                snapshots=self._bridge.snapshot,
+                writes_enabled=self._settings.writes,
+                connection=self._bridge.connection,
             )
         return CutoverRun.start_new(
             plan,
@@ -107,4 +110,5 @@ class Runs:
             writes_enabled=self._settings.writes,
             kubeconfig=self._settings.kubeconfig or "",
             context=self._bridge.context,
+            connection=self._bridge.connection,
         )
