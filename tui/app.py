@@ -323,7 +323,6 @@ class PointsmanApp(App[None]):
         ``anew`` leaves a run that has come to its end, and begins another.
         """
         from ..checklists.plans.load import plan_digest
-        from .screens.cutover import CutoverScreen
 
         try:
             run = self._runs.run(plan, anew=anew)
@@ -332,7 +331,7 @@ class PointsmanApp(App[None]):
             return
         if anew:
             self.pop_screen()
-        screen = CutoverScreen(run)
+        screen = doors.of_run(run)
         self.push_screen(screen)
         if plan_digest(run.plan) != plan_digest(plan):
             changed = "the plan's file has changed since this run began; the run goes by its own copy"

@@ -75,7 +75,7 @@ class Runs:
         ``anew`` leaves a run that has come to its end, and begins another. UserError where it cannot begin.
         """
         run = self._runs.get(plan.name)
-        if run is not None and (anew or not run.alive):
+        if run is not None and (anew or not run.alive or _left(run)):
             run.stop()
             run = None
         if run is None:
@@ -92,11 +92,31 @@ class Runs:
         newest = {run.plan_name: run for run in reversed(list_runs()) if run.unfinished}
         self.unfinished = {name: run for name, run in newest.items() if name not in self._runs}
 
-    def _begin(self, plan: Plan) -> CutoverRun:
-        from ..checklists.running.run import CutoverRun
+    def _begin(self, plan: Plan) -> RunFace:
+        """A run of ours, or the one of somebody who cuts these hosts over already, to look at."""
+        from ..checklists.journal.file import RunHeldError
+        from ..checklists.running.followed import FollowedRun
+        from ..checklists.running.followed_lease import FollowedLease
+        from ..checklists.running.holding import HeldElsewhereError
 
         self.find_unfinished()
         found = self.unfinished.pop(plan.name, None)
+        try:
+            return self._own(plan, found)
+        except RunHeldError:
+            assert found is not None
+            return FollowedRun.open(found.run_id)
+        except HeldElsewhereError as error:
+            connection = self._bridge.connection
+            if error.holder.where and connection is not None:
+                return FollowedLease.find(connection, (error.host,), plan.gateway.namespace)
+            if not error.holder.where and error.holder.run_id:
+                return FollowedRun.open(error.holder.run_id)
+            raise
+
+    def _own(self, plan: Plan, found: RunInfo | None) -> CutoverRun:
+        from ..checklists.running.run import CutoverRun
+
         if found is not None and found.hosts == plan.hosts:
             return CutoverRun.resume(
                 found.run_id,
@@ -112,3 +132,8 @@ class Runs:
             context=self._bridge.context,
             connection=self._bridge.connection,
         )
+
+
+def _left(run: RunFace) -> bool:
+    """Whether it is somebody's that was followed here, and that nobody carries out any more."""
+    return bool(run.view().read_only) and not getattr(run, "worked_on", True)

@@ -33,6 +33,10 @@ _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{2,40}$")
 _LARGEST_LINE = 64_000_000
 
 
+class RunHeldError(UserError):
+    """Another process goes on with the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line: ``number`` counts from 1, ``digest`` chains it to all before."""
@@ -307,7 +311,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise UserError(
+        raise RunHeldError(
             f"run {path.stem} is held by another Pointsman",
             f"go on there, or watch it with: pointsman follow {path.stem}",
         ) from None

@@ -45,6 +45,9 @@ class FollowedRun(Onlooker):
         tail = Tail(path)
         tail.read()
         run = cls(tail)
+        first = run.look()
+        if first is not None:
+            run._board.put(first)
         run.start()
         return run
 

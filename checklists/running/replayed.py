@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ...cluster.errors import UserError
 from ..journal.file import read_journal, run_path
@@ -15,6 +16,7 @@ from ..machine.state import State
 from ..machine.view import Command, RunView, WatchView
 from ..machine.words import event_words
 from ..plans.model import Plan
+from ..records.base import RecordChange
 from .desk import Seen
 from .face import ViewBoard
 from .noted import watch_from
@@ -22,6 +24,8 @@ from .run import provider_for
 from .runview import view_of
 
 LONGEST_GAP_S = 1.0
+_ANSWERS = ("confirmed", "pending", "postponed", "flagged", "watch_passed", "soak_over", "rehearsed")
+_CHANGES = ("proposal", "lowered", "switched", "returned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,21 +218,18 @@ def what_changed(before: Moment | None, now: Moment) -> tuple[str, ...]:
     said = []
     if old.phase != new.phase:
         said.append(f"phase {old.phase} -> {new.phase}")
-    for name in ("confirmed", "pending", "postponed", "flagged", "watch_passed", "soak_over", "rehearsed"):
-        if getattr(old, name) != getattr(new, name):
-            said.append(f"{name.replace('_', ' ')}: {'yes' if getattr(new, name) else 'no'}")
-    for name in ("lowered", "switched", "returned", "proposal"):
-        if getattr(old, name) != getattr(new, name):
-            said.append(f"{name}: {_change(getattr(new, name))}")
+
+    def differing(*names: str) -> list[tuple[str, Any]]:
+        pairs = ((name, getattr(old, name), getattr(new, name)) for name in names)
+        return [(name.replace("_", " "), after) for name, before, after in pairs if before != after]
+
+    said += [f"{name}: {'yes' if value else 'no'}" for name, value in differing(*_ANSWERS)]
+    said += [f"{name}: {_change(value)}" for name, value in differing(*_CHANGES)]
     if isinstance(now.event, GateChecked):
         said += [f"{item.check_id} {item.verdict}: {item.headline}" for item in now.event.results]
-    for name in ("reason", "unheld", "turn_why"):
-        if getattr(old, name) != getattr(new, name) and getattr(new, name):
-            said.append(f"{name.replace('_', ' ')}: {getattr(new, name)}")
+    said += [f"{name}: {value}" for name, value in differing("reason", "unheld", "turn_why") if value]
     return tuple(said)
 
 
-def _change(change: object) -> str:
-    from ..records.base import RecordChange
-
-    return " ".join(change.diff) if isinstance(change, RecordChange) else "none"
+def _change(change: RecordChange | None) -> str:
+    return " ".join(change.diff) or "no difference" if change is not None else "none"

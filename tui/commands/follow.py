@@ -54,10 +54,18 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str) -> int:
     finally:
         end_subscription()
         run.stop()
-    verdict = _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
     if output == "json":
-        _print_document(view, verdict, (time.monotonic() - started) * 1000)
-    return _CODES[verdict]
+        _print_document(view, _verdict_of(view), (time.monotonic() - started) * 1000)
+    return code_of(view)
+
+
+def _verdict_of(view: RunView) -> Verdict:
+    return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+
+
+def code_of(view: RunView) -> int:
+    """The exit code of a run that is left as it is in ``view``."""
+    return _CODES[_verdict_of(view)]
 
 
 def _next(run: CutoverRun, views: queue.SimpleQueue[RunView]) -> RunView:
