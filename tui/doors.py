@@ -10,7 +10,9 @@ from .host import Aspect
 from .screens.frame import FrameScreen
 
 if TYPE_CHECKING:
+    from ..checklists.running.face import RunFace
     from ..cluster.snapshot import Snapshot
+    from .screens.cutover import CutoverScreen
     from .screens.resources import ResourceScreen
 
 # the kinds that have their place on browse
@@ -46,6 +48,15 @@ def list_of(name: str) -> FrameScreen:
         "kinds": KindsScreen,
     }
     return screens[name]()
+
+
+def of_run(*runs: RunFace) -> CutoverScreen:
+    """A plan's runs: ours, or somebody else's that can only be looked at."""
+    from .screens.cutover import CutoverScreen
+    from .screens.onlooking import OnlookerScreen
+
+    onlooking = any(run.view().read_only for run in runs)
+    return OnlookerScreen(*runs) if onlooking else CutoverScreen(*runs)
 
 
 def help_for(screen: object) -> FrameScreen:

@@ -64,6 +64,11 @@ def follow(
     return _CODES[verdict]
 
 
+def code_of(view: RunView) -> int:
+    """The exit code of a run that is left as it is in ``view``."""
+    return _CODES[_verdict(view)]
+
+
 def _verdict(view: RunView) -> Verdict:
     return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
 
