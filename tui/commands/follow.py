@@ -48,7 +48,7 @@ def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str, attested: t
     try:
         while True:
             _tell(narrator.tell(view), aside=output == "json")
-            if view.outcome == "stopped-at-gate" and _attest(run, view, attested):
+            if view.outcome == "stopped-at-gate" and _attest(run, attested):
                 view = _next(run, views)
                 continue
             if view.finished or not view.journal_ok:
@@ -124,13 +124,14 @@ def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
     return True
 
 
-def _attest(run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> bool:
-    """Confirm the manual checks that keep the gate shut, where somebody does; whether one was."""
+def _attest(run: CutoverRun, attested: tuple[str, ...]) -> bool:
+    """Confirm the manual checks that keep the gate shut, where somebody does; whether it goes on by that."""
     from ...checklists.machine.view import Attest
     from ...checklists.terms import MANUAL
 
-    if run.view().outcome != "stopped-at-gate":
-        # an older view: it has gone on already
+    view = run.view()
+    if view.outcome != "stopped-at-gate":
+        # what was looked at is older: it has gone on already
         return True
     asked = [
         result.check
@@ -144,7 +145,13 @@ def _attest(run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> bool:
         click.echo(f"     confirmed by hand: {check.id}", err=True)
         note_of = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
         run.send(Attest(check.id, note_of))
-    return bool(chosen)
+    if not chosen:
+        return False
+    with contextlib.suppress(TimeoutError):
+        run.wait(lambda newer: newer.journal_length >= view.journal_length + len(chosen), timeout_s=10)
+        return True
+    # refused, and the run has said why
+    return False
 
 
 def _said_yes(check: Check) -> bool:
