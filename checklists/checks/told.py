@@ -41,11 +41,11 @@ def markdown_of(plan: Plan, results: Sequence[CheckResult], verdict: Verdict) ->
     """A heading, a table, and what is wrong in full; ends with a newline. Nothing of a text is markup."""
     shown = plan.hosts if len(plan.hosts) <= _MOST_FINDINGS else plan.hosts[:3]
     more = f" and {len(plan.hosts) - len(shown)} more" if len(shown) < len(plan.hosts) else ""
+    old, new = (_code(", ".join(side.addresses)) for side in (plan.old, plan.new))
     lines = [
         f"### {verdict.value}: {_text(plan.name)}",
         "",
-        f"{_text(', '.join(shown))}{more}: from {_code(', '.join(plan.old.addresses))} to "
-        f"{_code(', '.join(plan.new.addresses))} by Gateway {_code(str(plan.gateway))}",
+        f"{_text(', '.join(shown))}{more}: from {old} to {new} by Gateway {_code(str(plan.gateway))}",
         "",
         "| | Check | Answer | Seconds |",
         "|---|---|---|---|",
@@ -70,9 +70,8 @@ def _details(result: CheckResult) -> Iterable[str]:
         yield f"- mend: {_text(item.mend)}"
         if item.evidence or item.reproduce:
             yield ""
-            yield from _fenced(
-                [*item.evidence[:_MOST_EVIDENCE], *([f"$ {item.reproduce}"] if item.reproduce else [])]
-            )
+            command = [f"$ {item.reproduce}"] if item.reproduce else []
+            yield from _fenced([*item.evidence[:_MOST_EVIDENCE], *command])
     if wrong[_MOST_FINDINGS:]:
         yield from ("", f"and {len(wrong) - _MOST_FINDINGS} more")
 
@@ -85,7 +84,8 @@ def _wrong(result: CheckResult) -> list[Finding]:
 
 def _text(text: str) -> str:
     """One line in which nothing is markup, no name is mentioned and nothing becomes a link."""
-    return _MARKUP.sub(r"\\\1", clean(text, 600))
+    # forges look for @name and #1 in what is already rendered: only a character between stops them
+    return re.sub(r"(\\[@#])", "\\1\u200b", _MARKUP.sub(r"\\\1", clean(text, 600)))
 
 
 def _code(text: str) -> str:

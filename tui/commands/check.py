@@ -55,10 +55,8 @@ def check(
     known = [entry.id for entry in checklist.checks]
     for wanted in only:
         if wanted not in known:
-            raise UserError(
-                f"--only {clean(wanted, 40)!r}: no such check in {plan.checklist}",
-                f"known: {', '.join(known)}",
-            )
+            what = f"--only {clean(wanted, 40)!r}: no such check in {plan.checklist}"
+            raise UserError(what, f"known: {', '.join(known)}")
     manual_checks(checklist.checks, attested, plan.checklist)
     started = time.monotonic()
     results = _run(plan, checklist, only, attested, settings)
