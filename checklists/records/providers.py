@@ -9,6 +9,8 @@ from ...cluster.errors import UserError
 from ...cluster.store import Snapshot
 from ..plans.model import Plan, Provider
 from .base import RecordProvider
+from .command import Command
+from .octodns import Octodns
 from .rfc2136 import Rfc2136
 from .show import Show
 
@@ -30,6 +32,8 @@ Maker = Callable[[Plan, Surroundings], RecordProvider]
 MAKERS: dict[Provider, Maker] = {
     "show": lambda plan, _: Show(plan),
     "rfc2136": lambda plan, _: Rfc2136(plan),
+    "command": lambda plan, _: Command(plan),
+    "octodns": lambda plan, _: Octodns(plan),
 }
 
 
