@@ -29,7 +29,7 @@ class Flight(Generic[T]):
     def __init__(self, work: Callable[[Flight[T]], T], name: str) -> None:
         self._work = work
         self._lock = threading.Lock()
-        self._given_up = self._sent = False
+        self._given_up = self._sent = self._over = False
         # a daemon: a provider that hangs must not keep the program from ending
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._loop = asyncio.get_running_loop()
@@ -37,8 +37,8 @@ class Flight(Generic[T]):
 
     @property
     def under_way(self) -> bool:
-        """Whether the thread still works."""
-        return self._thread.is_alive()
+        """Whether ``work`` has begun and not ended."""
+        return self._thread.is_alive() and not self._over
 
     @property
     def sent(self) -> bool:
@@ -77,8 +77,10 @@ class Flight(Generic[T]):
         try:
             result = self._work(self)
         except BaseException as error:  # noqa: BLE001 - a thread has nobody else to tell
+            self._over = True
             self._tell(self._fail, error)
         else:
+            self._over = True
             self._tell(self._succeed, result)
 
     def _tell(self, how: Callable[..., None], what: object) -> None:
