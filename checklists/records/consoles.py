@@ -11,6 +11,7 @@ import json
 import shlex
 from collections.abc import Callable
 
+from ...cluster.text import clean
 from ..plans.model import Console, DnsPlan
 from .base import RecordChange, RecordSet
 from .cloudflare import cloudflare
@@ -39,7 +40,8 @@ def plain_words(change: RecordChange) -> tuple[str, ...]:
         if after is not None
     ]
     gone = [before for before, after in change.differing if before is not None and after is None]
-    return (*lines, *(f"remove {item.type} of {item.host}" for item in gone))
+    lines += [f"remove {item.type} of {item.host}" for item in gone]
+    return tuple(clean(line) for line in lines)
 
 
 def zone_lines(change: RecordChange) -> tuple[str, ...]:
@@ -105,7 +107,7 @@ def azure(change: RecordChange, zone: str, resource_group: str) -> tuple[str, ..
     holder = f"'/subscriptions/{{subscriptionId}}/resourceGroups/'{group}"
     numbered = [(number, before, after) for number, (before, after) in enumerate(changes, 1)]
     return (
-        "# A request for each set, and none unless all are as read; an etag goes along, and Azure refuses",
+        "# A request for each set, and none unless all are as read. An etag goes along, and Azure refuses",
         "# the request where somebody changed the set in between.",
         "# Azure DNS cannot change several sets together: between two requests they differ, and a CNAME",
         "# that makes room for an address is gone for a moment.",
@@ -175,8 +177,8 @@ def zone_file(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
 
 def _nsupdate(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
     return (
-        "# One message, all or nothing; the server refuses it where a value is no longer as read. TTLs are",
-        "# not compared.",
+        "# One message, all or nothing. The server refuses it where a value is no longer as read. It does not",
+        "# compare TTLs.",
         *nsupdate_script(change, dns.authoritative[0], dns.tsig_key_file),
     )
 
