@@ -177,8 +177,8 @@ def zone_file(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
 
 def _nsupdate(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
     return (
-        "# One message, all or nothing. The server refuses it where a value is no longer as read. It does not",
-        "# compare TTLs.",
+        "# One message, all or nothing. The server refuses it where a value is no longer as read. It does",
+        "# not compare TTLs.",
         *nsupdate_script(change, dns.authoritative[0], dns.tsig_key_file),
     )
 
