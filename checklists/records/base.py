@@ -63,6 +63,14 @@ class RecordChange:
         return (*gone, *come)
 
     @property
+    def differing(self) -> tuple[tuple[RecordSet | None, RecordSet | None], ...]:
+        """Each set that changes as (before, after); None: there is none."""
+        before = {(item.host, item.type): item for item in self.before}
+        after = {(item.host, item.type): item for item in self.after}
+        keys = sorted(before.keys() | after.keys())
+        return tuple((before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
+
+    @property
     def inverse_diff(self) -> tuple[str, ...]:
         """The lines of the change that undoes this one."""
         return self.inverted().diff

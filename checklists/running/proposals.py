@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ...cluster.errors import UserError
+from ...cluster.text import clean
 from ..machine.state import State
 from ..plans.model import Plan
-from ..records.base import RecordChange, RecordProvider, lower_ttl_change, return_change, switch_change
+from ..records.base import (
+    RecordChange,
+    RecordProvider,
+    RecordsRead,
+    lower_ttl_change,
+    return_change,
+    switch_change,
+)
 from ..records.rfc2136 import DEADLINE_S, read_records
 from . import caches
 
@@ -33,14 +43,24 @@ class Proposals:
         return change, float(old_ttl)
 
     async def switch(self) -> RecordChange:
-        """The change to the new side."""
-        read = await self._records.read()
-        long = [item for item in read.sets if item.ttl > self._plan.dns.low_ttl]
-        if long:
-            found = f"{long[0].host} {long[0].type} has a TTL of {long[0].ttl} s again"
-            wanted = f"wanted {self._plan.dns.low_ttl} s"
-            raise UserError(f"{found}, {wanted}", "somebody raised it: lower it again and wait")
-        return switch_change(read, self._plan)
+        """The change to the new side. UserError: a name server serves other records than the one written to."""
+        plan = self._plan
+        read, *served = await asyncio.gather(
+            self._records.read(),
+            *(
+                read_records(server, plan.dns.zone, plan.hosts, DEADLINE_S)
+                for server in plan.dns.authoritative
+            ),
+        )
+        for one in (read, *served):
+            long = [item for item in one.sets if item.ttl > plan.dns.low_ttl]
+            if long:
+                found = f"{one.server}: {long[0].host} {long[0].type} has a TTL of {long[0].ttl} s again"
+                wanted = f"wanted {plan.dns.low_ttl} s"
+                raise UserError(f"{found}, {wanted}", "somebody raised it: lower it again and wait")
+        for one in served:
+            _require_equal(read, one)
+        return switch_change(read, plan)
 
     async def back(self, state: State) -> RecordChange:
         """The change from what is there now to what stood before our own."""
@@ -48,3 +68,16 @@ class Proposals:
         if made is None:
             raise UserError("nothing has been changed, so there is nothing to take back")
         return return_change(await self._records.read(), made)
+
+
+def _require_equal(read: RecordsRead, served: RecordsRead) -> None:
+    """A server that lags behind would go on sending its clients elsewhere after the switch, who knows where."""
+    ours, theirs = ({(item.host, item.type): item.values for item in one.sets} for one in (read, served))
+    for host, kind in sorted(ours.keys() | theirs.keys()):
+        here, there = (side.get((host, kind), ()) for side in (ours, theirs))
+        if here != there:
+            raise UserError(
+                f"{served.server} serves {clean(', '.join(there), 120) or 'nothing'} as {kind} of {host}, "
+                f"{read.server} has {clean(', '.join(here), 120) or 'nothing'}",
+                "never switch while the name servers differ: mend the transfer to it first",
+            )

@@ -6,6 +6,7 @@ import asyncio
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
+from ..journal.secrecy import blot_secrets
 from ..machine.effects import Apply, FindOut, ProposeChange, due
 from ..machine.events import ChangeProposed, Event, NothingToLower, ProposalFailed, WriteEnded, WriteIntended
 from ..records.base import RecordChange, RecordReadError, WriteOutcome
@@ -86,4 +87,6 @@ async def find_out(desk: Desk, effect: FindOut) -> None:
 
 def _write_ended(desk: Desk, effect: Apply | FindOut, outcome: WriteOutcome) -> WriteEnded:
     purpose = effect.change.purpose
-    return WriteEnded(desk.ports.clock(), purpose, outcome.kind, clean(outcome.detail, 600), outcome.now)
+    # a server or a command may say what a journal refuses: that must not end the run
+    detail = blot_secrets(clean(outcome.detail, 600))
+    return WriteEnded(desk.ports.clock(), purpose, outcome.kind, detail, outcome.now)
