@@ -43,7 +43,7 @@ class Proposals:
         return change, float(old_ttl)
 
     async def switch(self) -> RecordChange:
-        """The change to the new side. UserError: a name server serves other records than the one written to."""
+        """The change to the new side. UserError: a name server serves other records than the first."""
         plan = self._plan
         read, *served = await asyncio.gather(
             self._records.read(),
@@ -71,7 +71,7 @@ class Proposals:
 
 
 def _require_equal(read: RecordsRead, served: RecordsRead) -> None:
-    """A server that lags behind would go on sending its clients elsewhere after the switch, who knows where."""
+    """A server that lags behind would go on sending its clients elsewhere after the switch."""
     ours, theirs = ({(item.host, item.type): item.values for item in one.sets} for one in (read, served))
     for host, kind in sorted(ours.keys() | theirs.keys()):
         here, there = (side.get((host, kind), ()) for side in (ours, theirs))

@@ -51,20 +51,7 @@ def follow(
         note(problem)
     story = _Story(campaign, aside=output == "json")
     try:
-<<<<<<< HEAD
         story.go_on(confirmed, attested)
-=======
-        while True:
-            _tell(narrator.tell(view), aside=output == "json")
-            if view.outcome == "stopped-at-gate" and _attest(run, attested):
-                view = _next(run, views)
-                continue
-            if view.finished or not view.journal_ok:
-                break
-            if view.waiting_for is not None and not _answer(run, view, confirmed):
-                break
-            view = _next(run, views)
->>>>>>> plan
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
@@ -124,7 +111,9 @@ class _Story:
         from ...checklists.machine.view import Attest
 
         stopped = "stopped-at-gate"
-        if run.view().outcome == stopped:
+        # what was told may be older: the run may have gone on, or asks something else by now
+        view = run.view()
+        if view.outcome == stopped:
             with self._telling_meanwhile():
                 chosen = _confirmed_by_hand(view, attested)
             if not chosen:
@@ -212,21 +201,9 @@ class _Story:
                 teller.join()
 
 
-<<<<<<< HEAD
 def _confirmed_by_hand(view: RunView, attested: tuple[str, ...]) -> list[Check]:
     from ...checklists.terms import MANUAL
 
-=======
-def _attest(run: CutoverRun, attested: tuple[str, ...]) -> bool:
-    """Confirm the manual checks that keep the gate shut, where somebody does; whether it goes on by that."""
-    from ...checklists.machine.view import Attest
-    from ...checklists.terms import MANUAL
-
-    view = run.view()
-    if view.outcome != "stopped-at-gate":
-        # what was looked at is older: it has gone on already
-        return True
->>>>>>> plan
     asked = [
         result.check
         for result in view.checks
@@ -235,21 +212,7 @@ def _attest(run: CutoverRun, attested: tuple[str, ...]) -> bool:
     chosen = [check for check in asked if check.id in attested]
     if not chosen and sys.stdin.isatty():
         chosen = [check for check in asked if _said_yes(check)]
-<<<<<<< HEAD
     return chosen
-=======
-    for check in chosen:
-        click.echo(f"     confirmed by hand: {check.id}", err=True)
-        note_of = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
-        run.send(Attest(check.id, note_of))
-    if not chosen:
-        return False
-    with contextlib.suppress(TimeoutError):
-        run.wait(lambda newer: newer.journal_length >= view.journal_length + len(chosen), timeout_s=10)
-        return True
-    # refused, and the run has said why
-    return False
->>>>>>> plan
 
 
 def _said_yes(check: Check) -> bool:
