@@ -83,6 +83,7 @@ class Waived:
     check_id: str
     verdict: Verdict
     reason: str
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class ChecksAsked:
 
     at: float
     why: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +280,7 @@ class PostponedEvent:
     """No forward step from here."""
 
     at: float
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +288,7 @@ class ContinuedEvent:
     """Forward again, or out of a hold."""
 
     at: float
+    operator: str = ""
 
 
 Event = (
