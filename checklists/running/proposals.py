@@ -6,6 +6,7 @@ import asyncio
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
+from ..machine.rehearsal import rehearsal_change
 from ..machine.state import State
 from ..plans.model import Plan
 from ..records.base import (
@@ -15,6 +16,7 @@ from ..records.base import (
     lower_ttl_change,
     return_change,
     switch_change,
+    words,
 )
 from ..records.rfc2136 import DEADLINE_S, read_records
 from . import caches
@@ -61,6 +63,18 @@ class Proposals:
         for one in served:
             _require_equal(read, one)
         return switch_change(read, plan)
+
+    async def rehearsal(self) -> RecordChange:
+        """The move of the rehearsal's name, which nobody may have any record of."""
+        name = self._plan.dns.rehearse
+        if not self._records.capabilities.rehearses:
+            mend = "leave dns.rehearse out of the plan"
+            raise UserError(f"provider {self._plan.dns.provider} cannot make and remove {name}", mend)
+        found = (await self._records.read((name,))).sets
+        if found:
+            mend = "choose a name that nobody uses for dns.rehearse, or remove them"
+            raise UserError(f"the rehearsal's {name} has records: {words(found)}", mend)
+        return rehearsal_change(self._plan)
 
     async def back(self, state: State) -> RecordChange:
         """The change from what is there now to what stood before our own."""
