@@ -34,6 +34,7 @@ class _Commands(click.Group):
         "journal": "commands.journal",
         "probe": "commands.probe",
         "resume": "commands.cutover",
+        "retire": "commands.retire",
         "route": "commands.route",
         "status": "commands.status",
         "twin": "commands.twin",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from pointsman.checklists.machine.view import RunView
+from pointsman.checklists.running import run as run_module
 from pointsman.probes.verdict import Verdict
 from soak_kit import HOST, SOAK, SoakWorld, counts, soak_world
 
@@ -110,24 +111,26 @@ def test_a_raised_ttl_is_said_while_soaking(world: SoakWorld, tmp_path: Path) ->
 
 
 @pytest.mark.real
-def test_shoppers_leave_when_their_resolver_lets_go(tmp_path: Path) -> None:
-    with (
-        soak_world(replace(SOAK, old_ttl=4, low_ttl=3), rate_per_s=40.0) as shop,
-        shop.run(shop.plan(tmp_path, watch=2.0, soak=2.0, quiet=1.0), tmp_path / "state") as run,
-    ):
-        before = run.wait(lambda view: view.phase == "watch", 20)
-        at_switch = shop.others_at_old()
-        view = run.wait(lambda view: view.finished, 25)
-        assert view.outcome == "done", (view.message, idle(view))
-        drain = view.drain
-        assert drain is not None
-        assert drain.forecast_at is not None
-        assert drain.last_old is not None
-        assert drain.last_old <= drain.forecast_at + 1.0
-        assert before.now - 1.0 <= drain.last_old
-        recorded = counts(run)
-        came = shop.others_at_old() - at_switch
+def test_shoppers_leave_when_their_resolver_lets_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with soak_world(replace(SOAK, old_ttl=4, low_ttl=3), rate_per_s=40.0) as shop:
+        plan = shop.plan(tmp_path, watch=2.0, soak=2.0, quiet=1.0)
+        source = shop.source_with_truth(plan)
+        monkeypatch.setattr(run_module, "old_source", lambda plan, connection: source)
+        with shop.run(plan, tmp_path / "state") as run:
+            before = run.wait(lambda view: view.phase == "watch", 20)
+            view = run.wait(lambda view: view.finished, 25)
+            recorded = counts(run)
+    assert view.outcome == "done", (view.message, idle(view))
+    drain = view.drain
+    assert drain is not None
+    assert drain.forecast_at is not None
+    assert drain.last_old is not None
+    # looked at once a second
+    assert before.now - 1.0 <= drain.last_old <= drain.forecast_at + 1.0
+    least_at_first, most_at_first = source.truth[recorded[0].since]
+    least_at_last, most_at_last = source.truth[recorded[-1].at]
     counted = sum(event.others or 0 for event in recorded)
-    # those of the moments between the switch and the first look are not in it, and no one else is missing
-    assert came - 40 <= counted <= came
+    assert all(event.others is not None for event in recorded)
+    assert least_at_last - most_at_first <= counted <= most_at_last - least_at_first
     assert counted > 5
+    assert recorded[-1].others == 0
