@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Runs:
-    """One checklist session and the runs of one cutover a plan at most. Imports what they need when they begin."""
+    """A checklist session and the runs of one cutover for each plan at most; imports only what it needs."""
 
     def __init__(self, settings: Settings, bridge: Bridge) -> None:
         self._settings, self._bridge = settings, bridge
