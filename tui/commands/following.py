@@ -50,8 +50,9 @@ def follow(
 ) -> None:
     """Watch a cutover that somebody else carries out; nothing can be changed from here.
 
-    RUN on this machine (or a campaign, on the screen with all its waves) is read from its journal; the run of a PLAN or a host, wherever it is, from the Lease
-    that it holds. Without any of them: the latest run on this machine.
+    RUN on this machine is read from its journal (a campaign's, on the screen with all waves); the run of a
+    PLAN or a host, wherever it is, from the Lease that it holds. Without any of them: the latest run on this
+    machine.
 
     Exit code as of `pointsman cutover`, when the run has come to rest; 2 for a journal that was changed.
     """
@@ -127,11 +128,12 @@ def _found(
     if subject and host:
         raise UserError("a run or a plan and a host were given", "give one of them")
     if subject and not _is_plan(subject):
-        local = [run for run in list_runs() if subject in (run.run_id, run.campaign)]
-        if local or run_path(subject).exists():
-            # of a campaign the first wave that is still under way
-            chosen = next((run for run in sorted(local, key=lambda run: run.wave) if run.unfinished), None)
-            return FollowedRun.open(chosen.run_id if chosen is not None else subject)
+        if run_path(subject).exists():
+            return FollowedRun.open(subject)
+        waves = sorted((run for run in list_runs() if run.campaign == subject), key=lambda run: run.wave)
+        if waves:
+            # the first wave that is still under way
+            return FollowedRun.open(next((run for run in waves if run.unfinished), waves[0]).run_id)
     if not subject and not host:
         runs = [run for run in list_runs() if not run.problem]
         if not runs:
