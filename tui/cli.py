@@ -35,6 +35,7 @@ class _Commands(click.Group):
         "journal": "commands.journal",
         "probe": "commands.probe",
         "replay": "commands.following",
+        "report": "commands.report",
         "resume": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
