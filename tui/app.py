@@ -333,7 +333,6 @@ class PointsmanApp(App[None]):
         """
         from ..checklists.plans.load import plan_digest
         from ..checklists.plans.waves import wave_plan
-        from .screens.cutover import CutoverScreen
 
         try:
             runs = self._runs.runs(plan, anew=anew)
@@ -342,7 +341,7 @@ class PointsmanApp(App[None]):
             return
         if anew:
             self.pop_screen()
-        screen = CutoverScreen(*runs)
+        screen = doors.of_run(*runs)
         self.push_screen(screen)
         parts = [wave_plan(plan, wave) for wave in range(len(plan.waves))] or [plan]
         if {plan_digest(run.plan) for run in runs} - {plan_digest(part) for part in parts}:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
+from ..journal.file import Journal
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
@@ -41,6 +42,7 @@ class Seen:
 class Desk(Protocol):
     """What an effect works with."""
 
+    journal: Journal
     ports: Ports
     seen: Seen
 

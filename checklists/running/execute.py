@@ -34,7 +34,7 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, drain, gates, held, quiet, turns, watching, writing
+from . import caches, drain, gates, held, livefile, quiet, turns, watching, writing
 from .desk import Desk, Seen
 from .holding import signed
 from .looking import news, without
@@ -43,7 +43,12 @@ from .ports import Ports
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = (held.keep, turns.take_turns, quiet.count_old_side)
+COMPANIONS: tuple[Companion, ...] = (
+    held.keep,
+    livefile.keep_written,
+    turns.take_turns,
+    quiet.count_old_side,
+)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S, _POLL_SOAKING_S = 1.0, 30.0

@@ -213,9 +213,10 @@ class LeaseKeeper:
             return None
         for lease in leases:
             holder = holder_from(lease.annotations, f"{lease.namespace}/{lease.name}")
-            if lease.standing and not lease.mine and holder is not None:
-                if overlapping(self.hosts, holder.hosts):
-                    return lease
+            if not lease.standing or lease.mine or holder is None:
+                continue
+            if overlapping(self.hosts, holder.hosts):
+                return lease
         return None
 
     def _held(self, sent: float) -> None:

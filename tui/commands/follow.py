@@ -68,6 +68,11 @@ def _verdict(view: RunView) -> Verdict:
     return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
 
 
+def code_of(view: RunView) -> int:
+    """The exit code of a run that is left as it is in ``view``."""
+    return _CODES[_verdict(view)]
+
+
 def _go_on(campaign: Campaign) -> str:
     return f"pointsman resume {campaign.resume_id} --write"
 

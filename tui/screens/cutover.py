@@ -105,6 +105,10 @@ class CutoverScreen(FrameScreen):
         """The run that is looked at."""
         return self.runs[self._at]
 
+    def look_at(self, run_id: str) -> None:
+        """Begin with this run."""
+        self._at = next((number for number, run in enumerate(self.runs) if run.run_id == run_id), self._at)
+
     def body(self) -> Iterable[Widget]:
         """The waves where there are several, steps, then what matters now."""
         yield Bar(id="run-title")
