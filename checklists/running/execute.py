@@ -34,7 +34,7 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, drain, gates, held, livefile, quiet, turns, watching, writing
+from . import caches, drain, gates, held, livefile, quiet, turns, users, watching, writing
 from .desk import Desk, Seen
 from .holding import signed
 from .looking import news, without
@@ -48,6 +48,7 @@ COMPANIONS: tuple[Companion, ...] = (
     livefile.keep_written,
     turns.take_turns,
     quiet.count_old_side,
+    users.look_at_users,
 )
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 

@@ -33,7 +33,7 @@ from .holding import Holder, operator_name
 from .leasing import Hold, take_hold
 from .ports import Ports, WavesBefore, since_boot
 from .runview import view_of
-from .traffic import old_source
+from .traffic import new_source, old_source
 
 if TYPE_CHECKING:
     from ...cluster.client.connect import Connection
@@ -141,6 +141,7 @@ class CutoverRun:
             lease=hold.lease,
             waves_before=place.before,
             old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
         run = cls(journal, start(first), ports, hold)
         run._start()
@@ -183,6 +184,7 @@ class CutoverRun:
             lease=hold.lease,
             waves_before=waves_before,
             old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
         run = cls(journal, state, ports, hold)
         run._start()
