@@ -146,13 +146,12 @@ class SoakWorld:
         return WithTruth(source, self)
 
     @contextmanager
-    def run(self, plan: Plan, state_dir: Path) -> Iterator[CutoverRun]:
+    def run(self, plan: Plan) -> Iterator[CutoverRun]:
         """A run that is confirmed wherever it asks."""
         run = CutoverRun.start_new(
             plan,
             snapshots=self.live.snapshot,
             writes_enabled=True,
-            state_dir=state_dir,
             connection=self.connection,
         )
         try:
