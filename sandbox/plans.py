@@ -31,6 +31,10 @@ _TRAFFIC = {
 }
 
 
+# how much of the soak the old side has to be without clients
+_QUIET = 0.6
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Where a world is to be reached. Servers are `ip:port`."""
@@ -100,6 +104,7 @@ def _document(
             "soak": _seconds(pace.soak),
             "settle": "1s",
             "pause": _seconds(pace.pause),
+            "quiet": _seconds(pace.soak * _QUIET),
         },
         "thresholds": {
             "min_samples": max(10, int(pace.watch * rate * 2 / 3)),

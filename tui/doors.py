@@ -50,13 +50,12 @@ def list_of(name: str) -> FrameScreen:
     return screens[name]()
 
 
-def of_run(*runs: RunFace) -> CutoverScreen:
-    """A plan's runs: ours, or somebody else's that can only be looked at."""
+def of_run(run: RunFace, *others: RunFace) -> CutoverScreen:
+    """A run (or one for each wave): of ours, or somebody else's that can only be looked at."""
     from .screens.cutover import CutoverScreen
     from .screens.onlooking import OnlookerScreen
 
-    onlooking = any(run.view().read_only for run in runs)
-    return OnlookerScreen(*runs) if onlooking else CutoverScreen(*runs)
+    return OnlookerScreen(run, *others) if run.view().read_only else CutoverScreen(run, *others)
 
 
 def help_for(screen: object) -> FrameScreen:

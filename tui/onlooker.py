@@ -33,7 +33,7 @@ def _no_cluster() -> Connection:
 
 
 class OnlookerApp(PointsmanApp):
-    """One screen on one run; the run is left when it ends."""
+    """One screen on one run, or on the waves of its plan; they are left when it ends."""
 
     def __init__(self, run: RunFace, screen: CutoverScreen) -> None:
         super().__init__(Settings(), _NoBridge())
@@ -47,7 +47,8 @@ class OnlookerApp(PointsmanApp):
 
     def on_unmount(self) -> None:
         """Look no more."""
-        self._run.stop()
+        for run in self._only.runs:
+            run.stop()
 
     def header(self, width: int) -> tuple[Line, Line]:
         """Which run of whom."""

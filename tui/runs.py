@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Runs:
-    """One checklist session and one cutover a plan at most. Imports what they need when they begin."""
+    """A checklist session and the runs of one cutover for each plan at most; imports only what it needs."""
 
     def __init__(self, settings: Settings, bridge: Bridge) -> None:
         self._settings, self._bridge = settings, bridge
@@ -76,7 +76,7 @@ class Runs:
         ``anew`` leaves runs that have come to their end, and begins others. UserError where none can begin.
         """
         runs = self.of(plan)
-        if runs and (anew or not any(run.alive for run in runs) or any(_left(run) for run in runs)):
+        if runs and (anew or all(not run.alive or _left(run) for run in runs)):
             _leave(runs)
             runs = ()
         if not runs:
@@ -95,7 +95,7 @@ class Runs:
 
     def _begin(self, plan: Plan) -> tuple[RunFace, ...]:
         """Runs of ours, or the one of somebody who cuts these hosts over already, to look at."""
-        from ..checklists.journal.file import RunHeldError
+        from ..checklists.journal.file import RunHeldError, waves_of
         from ..checklists.running.followed import FollowedRun
         from ..checklists.running.followed_lease import FollowedLease
         from ..checklists.running.holding import HeldElsewhereError
@@ -106,13 +106,13 @@ class Runs:
             return self._own(plan, found)
         except RunHeldError:
             assert found is not None
-            return (FollowedRun.open(found.run_id),)
+            return tuple(FollowedRun.open(wave.run_id) for wave in waves_of(found.run_id))
         except HeldElsewhereError as error:
             connection = self._bridge.connection
             if error.holder.where and connection is not None:
                 return (FollowedLease.find(connection, (error.host,), plan.gateway.namespace),)
             if not error.holder.where and error.holder.run_id:
-                return (FollowedRun.open(error.holder.run_id),)
+                return tuple(FollowedRun.open(wave.run_id) for wave in waves_of(error.holder.run_id))
             raise
 
     def _own(self, plan: Plan, found: RunInfo | None) -> tuple[RunFace, ...]:
@@ -139,12 +139,12 @@ class Runs:
         return campaign.runs
 
 
+def _left(run: RunFace) -> bool:
+    """Whether it is somebody's that was followed here, and that nobody carries out any more."""
+    return bool(run.view().read_only) and not getattr(run, "worked_on", True)
+
+
 def _leave(runs: Sequence[RunFace]) -> None:
     # the last wave first: none may see those before it go
     for run in reversed(runs):
         run.stop(timeout_s=5.0)
-
-
-def _left(run: RunFace) -> bool:
-    """Whether it is somebody's that was followed here, and that nobody carries out any more."""
-    return bool(run.view().read_only) and not getattr(run, "worked_on", True)

@@ -16,6 +16,7 @@ from ..terms import CheckResult
 from .counted import Counted
 from .drain import Measured
 from .ports import Ports
+from .usercounts import Users
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Seen:
     missing: tuple[str, ...] = ()
     counted: Counted = field(default_factory=Counted)
     drained: Measured = field(default_factory=Measured)
+    users: Users = field(default_factory=Users)
 
 
 class Desk(Protocol):

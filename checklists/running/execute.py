@@ -49,6 +49,7 @@ from . import (
     quiet,
     rehearsal,
     turns,
+    users,
     watching,
     writing,
 )
@@ -67,13 +68,17 @@ COMPANIONS: tuple[Companion, ...] = (
     flag.look_for_flag,
     turns.take_turns,
     quiet.count_old_side,
+    users.look_at_users,
 )
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
-_POLL_S = 1.0
+_POLL_S, _POLL_SOAKING_S = 1.0, 30.0
 _LAST_HOOKS_S = 5.0
 _POLLED = frozenset(
-    {"wait-ttl", "rehearse", "confirm", "switch", "watch", "rollback", "drain", "held", "stopped-at-gate"}
+    (
+        *("wait-ttl", "rehearse", "confirm", "switch", "watch", "soak", "rollback", "drain"),
+        *("held", "stopped-at-gate"),
+    )
 )
 
 
@@ -252,9 +257,15 @@ class Executor:
                     _log.exception("dns poller")
             # not wait_for: in Python 3.11 it loses a cancellation that comes together with the event
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
+                async with asyncio.timeout(self._poll_pause()):
                     await self._look_now.wait()
             self._look_now.clear()
+
+    def _poll_pause(self) -> float:
+        """A soak lasts for days: an answer in it is wanted soon, not at once."""
+        if self.state.phase != "soak":
+            return _POLL_S
+        return min(_POLL_SOAKING_S, max(_POLL_S, self.state.plan.durations.soak / 100))
 
     def _looked(self, look: caches.Look) -> None:
         self.seen.rows = caches.cache_rows(self.state.plan, look.facts)

@@ -22,13 +22,15 @@ from .desk import Desk
 
 PROBE = "old-side-idle"
 
-_COUNTED = frozenset({"watch", "soak", "stopped-at-gate", "held"})
+_COUNTED = frozenset({"watch", "soak", "done", "stopped-at-gate", "held"})
 _IDLE_POLL_S = 0.5
 # our requests that are under way end within this, or count as perhaps counted
 _SILENCE_S = 2.0
 # ingress-nginx hands its counts on once a second
 _MOST_FLUSH_S, _MOST_LAG_S = 1.5, 3.0
 _MOST_WAIT_S = 10.0
+# so many looks may find a pod silent before that time counts as not known
+_PATIENCE = 5
 
 
 async def count_old_side(desk: Desk) -> None:
@@ -75,14 +77,27 @@ class _Counting:
 
     async def _look(self) -> None:
         before = self._before
-        look = self._before = await self._read(before)
+        look = await self._read(before)
         self._desk.seen.counted.source = look.reading.source
-        if before is None or not _counts(self._desk.state):
+        if not _counts(self._desk.state):
             return
         plan = self._desk.state.plan
+        if look.reading.unbroken_since is None:
+            # what a pod counted while it was not heard it may still tell: then nothing is missing
+            self._silent(before, look, _PATIENCE * count_every(plan.durations))
+            return
+        self._before = look
+        if before is None:
+            return
         snapshots = self._desk.ports.snapshots
         lost = misrouted(snapshots() if snapshots is not None else None, plan)
         self._take(window(before, look, plan.hosts, lost))
+
+    def _silent(self, before: Look | None, look: Look, patience_s: float) -> None:
+        if before is None or look.reading.at - before.reading.at <= patience_s:
+            return
+        self._before = None
+        self._take(window(before, look, self._desk.state.plan.hosts, {}))
 
     async def _read(self, before: Look | None) -> Look:
         """A reading in a moment without requests of ours, so that what is taken off is exact."""

@@ -31,7 +31,7 @@ from .holding import Holder, operator_name
 from .leasing import Hold, take_hold
 from .ports import Ports, WavesBefore, since_boot
 from .runview import view_of
-from .traffic import old_source
+from .traffic import new_source, old_source
 
 if TYPE_CHECKING:
     from ...cluster.client.connect import Connection
@@ -130,19 +130,16 @@ class CutoverRun:
             journal.close()
             hold.release()
             raise
-        run = cls(
-            journal,
-            start(first),
-            Ports(
-                records,
-                snapshots,
-                operator=who,
-                lease=hold.lease,
-                waves_before=place.before,
-                old_traffic=partial(old_source, plan, connection),
-            ),
-            hold,
+        ports = Ports(
+            records,
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=place.before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
+        run = cls(journal, start(first), ports, hold)
         run._start()
         return run
 
@@ -177,19 +174,16 @@ class CutoverRun:
             if hold is not None:
                 hold.release()
             raise
-        run = cls(
-            journal,
-            state,
-            Ports(
-                records,
-                snapshots,
-                operator=who,
-                lease=hold.lease,
-                waves_before=waves_before,
-                old_traffic=partial(old_source, plan, connection),
-            ),
-            hold,
+        ports = Ports(
+            records,
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=waves_before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
+        run = cls(journal, state, ports, hold)
         run._start()
         return run
 

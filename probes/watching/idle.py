@@ -19,6 +19,9 @@ from .traffic.facts import Counts, Reading
 CONFIDENCE = 0.95
 _NOBODY = Tally()
 _MOST_NAMED = 5
+_LATE_SOURCES = "Prometheus"
+# two scrapes of the usual minute, and half of one more
+_LATE_S = 150.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,9 @@ def window(before: Look, after: Look, hosts: Sequence[str], misrouted: Mapping[s
     if broken:
         return unknown(broken)
     parts, beyond = _parts(before, after, hosts)
+    lag = _lag(before, after, parts)
+    if lag:
+        return unknown(lag)
     doubts = [part.doubt for part in parts if part.doubt]
     if doubts:
         return unknown("; ".join(doubts[:_MOST_NAMED]))
@@ -110,6 +116,24 @@ class _Part:
     ours: float = 0.0
     inferred: int = 0
     doubt: str = ""
+
+
+def _lag(before: Look, after: Look, parts: Sequence[_Part]) -> str:
+    """Why a source that shows the past cannot tell ours from others; empty where it can.
+
+    A Prometheus shows what it scraped last, so that the last minutes of ours may be in it or not.
+    """
+    if not after.reading.source.startswith(_LATE_SOURCES):
+        return ""
+    seconds = max(1e-3, after.reading.at - before.reading.at)
+    ours = sum(tally.answered for tally in after.ours.values()) - sum(
+        tally.answered for tally in before.ours.values()
+    )
+    unsure = ours * min(1.0, _LATE_S / seconds)
+    others = sum(part.others for part in parts if not part.doubt)
+    if others > unsure:
+        return ""
+    return f"{after.reading.source} is a scrape behind: it can show that others come, and not that none do"
 
 
 def behind(before: Look, after: Look, hosts: Sequence[str]) -> bool:
@@ -175,7 +199,7 @@ class IdleFacts:
     ``source`` empty: nothing counts its requests. The quiet spell goes from ``quiet_since`` to
     ``quiet_until``; ``others`` are in the latest window (of ``window_s`` seconds), None: cannot be told
     (``detail``). ``drain_at`` is when the last compliant cache let go, None: not known yet. ``resolvers`` are
-    (server, host, answer). ``count_every_s``: a count older than a few of these is an old one. ``raised``:
+    (server, host, answer). A count older than ``oldest_s`` says nothing of now. ``raised``:
     a server that hands out more than the low TTL.
     """
 
@@ -193,7 +217,7 @@ class IdleFacts:
     window_s: float = 0.0
     per_host: Mapping[str, float] = field(default_factory=dict)
     detail: str = ""
-    count_every_s: float = 60.0
+    oldest_s: float = 240.0
     drain_at: float | None = None
     drain_words: tuple[str, ...] = ()
     resolvers: tuple[tuple[str, str, str], ...] = ()
@@ -251,7 +275,7 @@ def missing(facts: IdleFacts) -> tuple[str, ...]:
 def _quiet_missing(facts: IdleFacts) -> list[str]:
     words = []
     age = facts.now - facts.quiet_until
-    if age > 3 * facts.count_every_s + 60:
+    if age > facts.oldest_s:
         words.append(f"it was last counted {_span(age)} ago")
     if facts.quiet_s < facts.wanted_s:
         words.append(f"quiet for {_span(facts.quiet_s)} of {_span(facts.wanted_s)}")

@@ -64,13 +64,13 @@ def follow(
     return _CODES[verdict]
 
 
+def _verdict(view: RunView) -> Verdict:
+    return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+
+
 def code_of(view: RunView) -> int:
     """The exit code of a run that is left as it is in ``view``."""
     return _CODES[_verdict(view)]
-
-
-def _verdict(view: RunView) -> Verdict:
-    return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
 
 
 def _go_on(campaign: Campaign) -> str:

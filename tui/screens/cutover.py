@@ -30,6 +30,7 @@ from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import EMPTY, Line, Span, Tone, labelled, line
 from ..telling.caches import cache_lines
+from ..telling.drain import drain_lines
 from ..telling.run import check_details, check_line, run_title
 from ..telling.steps import confirmation_lines, steps_lines
 from ..telling.watch import watch_lines
@@ -104,6 +105,10 @@ class CutoverScreen(FrameScreen):
     def run(self) -> RunFace:
         """The run that is looked at."""
         return self.runs[self._at]
+
+    def look_at(self, run_id: str) -> None:
+        """Begin with this run."""
+        self._at = next((number for number, run in enumerate(self.runs) if run.run_id == run_id), self._at)
 
     def body(self) -> Iterable[Widget]:
         """The waves where there are several, steps, then what matters now."""
@@ -208,7 +213,7 @@ class CutoverScreen(FrameScreen):
             )
         elif caches:
             lines += _apart(lines)
-        lines += caches
+        lines += [*caches, *drain_lines(view, width)]
         gate = self._gate_lines(view, width)
         lines += [*_apart(lines), *gate] if gate else []
         title = {"watch": "the watch", "soak": "soaking", "wait-ttl": "waiting out the old TTL"}.get(

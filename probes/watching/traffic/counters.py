@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from .facts import FIELDS, Counts, Reading
-from .families import Measured, Series
+from .families import BY_STATUS, Measured, Series
 
 _ALL_HOSTS = ""
 # a clock that is set differs a little from look to look; a process that began anew differs by more
@@ -83,6 +83,7 @@ class Counters:
     grown: Mapping[tuple[str, str], float] = field(default_factory=dict)
     tells: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
+    by_host: bool = False
     problems: tuple[str, ...] = ()
 
     def add(self, look: Look) -> Counters:
@@ -95,7 +96,8 @@ class Counters:
         for pod in look.pods:
             step.pod(pod)
         step.ended({pod.uid for pod in look.pods})
-        answered = sum(pod.heard is not None for pod in look.pods)
+        heard = [pod.heard for pod in look.pods if pod.heard is not None]
+        answered = len(heard)
         since = self.since if self.since is not None else (look.at if answered else None)
         unbroken = self.unbroken_since if self.since is not None else since
         if step.lost:
@@ -113,6 +115,7 @@ class Counters:
             grown=step.grown,
             tells=self.tells | step.tells,
             hosts=self.hosts | step.hosts,
+            by_host=all(one.by_host for one in heard) if heard else self.by_host,
             problems=tuple(dict.fromkeys((*look.problems, *step.problems)))[:_MOST_PROBLEMS],
         )
 
@@ -131,10 +134,13 @@ class Counters:
             unbroken_since=self.unbroken_since if self.whole else None,
             problems=self.problems,
             notes=self.notes,
+            by_host=self.by_host,
         )
 
     def _counts(self, host: str) -> Counts:
-        return Counts(**{name: self.grown.get((host, name), 0.0) for name in FIELDS if name in self.tells})
+        # a handshake belongs to no host
+        told = [name for name in FIELDS if name in self.tells and (host == _ALL_HOSTS or name in BY_STATUS)]
+        return Counts(**{name: self.grown.get((host, name), 0.0) for name in told})
 
 
 class _Step:

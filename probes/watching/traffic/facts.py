@@ -51,8 +51,8 @@ class Reading:
     no counter was ever seen is not among them. ``pods`` were found and ``answered`` of them told something;
     ``complete`` is False where a part of the traffic may be missing from the counts (a pod that did not
     answer, one that ended with what it had counted since it was last asked), and ``problems`` say what. From
-    ``unbroken_since`` on nothing is missing; None: something is missing right now. ``notes`` say what this
-    source can never tell.
+    ``unbroken_since`` on nothing is missing; None: something is missing right now. ``by_host`` says that the
+    source tells hosts apart; ``notes`` what it can never tell.
     """
 
     at: float
@@ -66,6 +66,7 @@ class Reading:
     unbroken_since: float | None = None
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    by_host: bool = False
 
     def of(self, hosts: Iterable[str]) -> Counts | None:
         """The counts of ``hosts`` together; None where any of them is not counted by itself."""

@@ -19,7 +19,8 @@ from .text import Exposition, Sample, parse, parse_stub_status
 
 Series = tuple[tuple[str, ...], str, float]
 """The fields of Counts that a series adds to, the host that it belongs to (or nothing), and its value."""
-_BY_STATUS = ("requests", "errors_5xx", "not_found")
+BY_STATUS = ("requests", "errors_5xx", "not_found")
+"""What requests told apart by their status tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Family:
         """The fields of Counts that are known where this family is there."""
         if not self.status:
             return (self.into,)
-        return _BY_STATUS[:2] if self.classes else _BY_STATUS
+        return BY_STATUS[:2] if self.classes else BY_STATUS
 
     def takes(self, labels: Mapping[str, str]) -> bool:
         """Whether a series with these labels counts."""

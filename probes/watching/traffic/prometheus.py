@@ -170,6 +170,8 @@ class PrometheusSource:
                 identity = hash((name, *sorted(series.metric.items())))
                 found.setdefault(uid, {})[identity] = ((name,), host, value)
                 tells.setdefault(uid, set()).add(name)
+        requests = vectors.get("requests", [])
+        by_host = bool(requests) and all(series.metric.get("host") for series in requests)
         for uid in found:
             self._seen[uid] = (at, clean(uid, 80) or "the sum")
         if len(self._seen) > _MOST_PROCESSES:
@@ -182,7 +184,7 @@ class PrometheusSource:
             PodLook(
                 uid,
                 shown,
-                measured=Measured(found[uid], frozenset(tells[uid])) if uid in found else None,
+                measured=Measured(found[uid], frozenset(tells[uid]), by_host) if uid in found else None,
                 problem="" if uid in found else "not in Prometheus's answer",
                 newborn=False,
                 summed=not uid,
