@@ -74,6 +74,7 @@ class Rfc2136:
             key = read_key_file(Path(self._plan.dns.tsig_key_file))
         except UserError as error:
             return WriteOutcome("refused", str(error))
+        seen: list[str] = []
         for _ in range(_RETRIES):
             try:
                 read = await self.read(change.hosts)
@@ -85,13 +86,18 @@ class Rfc2136:
             if tuple(sorted(read.sets)) != tuple(sorted(change.before)):
                 detail = f"somebody else changed the records: now {words(read.sets)}; nothing was sent"
                 return WriteOutcome("precondition-failed", detail, read.sets)
+            seen.append(read.soa)
             outcome = await self._send(change, read, key)
             if outcome is not None:
                 return outcome
             # the server saw something else than we read: the zone's serial alone may have moved on
-        return WriteOutcome(
-            "precondition-failed", "the zone keeps changing: no quiet moment to change it", read.sets
-        )
+        return WriteOutcome("precondition-failed", self._never_fitted(seen), read.sets)
+
+    def _never_fitted(self, seen: list[str]) -> str:
+        if len(set(seen)) == len(seen):
+            return "the zone keeps changing: no quiet moment to change it"
+        # PowerDNS compares texts: a record that somebody wrote into its database in another form never fits
+        return f"{self._server} says that the records are not as it serves them: are they kept otherwise?"
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """The same change for nsupdate."""
