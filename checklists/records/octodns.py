@@ -27,7 +27,7 @@ from .base import (
     settle,
     words,
 )
-from .consoles import plain_words
+from .consoles import comments, plain_words
 from .flight import Flight, GivenUpError, LateError
 from .rfc2136 import DEADLINE_S, read_records
 from .values import record_set
@@ -89,7 +89,7 @@ class Octodns:
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """In words: octodns-sync is never to be run for this."""
-        return plain_words(change)
+        return comments((*plain_words(change), "octodns-sync would delete what its files lack"))
 
     @property
     def _name(self) -> str:
