@@ -6,6 +6,8 @@ no longer so; Pointsman cannot see whether it does, and reads once more just bef
 
 from __future__ import annotations
 
+import json
+import shlex
 from typing import Any
 
 import msgspec
@@ -24,7 +26,7 @@ from .base import (
     settle,
     words,
 )
-from .consoles import plain_words
+from .consoles import comments, plain_words
 from .process import Ended, run_command
 from .rfc2136 import DEADLINE_S, read_records
 from .values import record_set
@@ -88,16 +90,7 @@ class Command:
                 now,
             )
         try:
-            ended = await self._run(
-                {
-                    "action": "apply",
-                    "hosts": change.hosts,
-                    "purpose": change.purpose,
-                    "id": change.digest,
-                    "before": change.before,
-                    "after": change.after,
-                }
-            )
+            ended = await self._run(_apply_request(change))
         except UserError as error:
             return WriteOutcome("refused", f"nothing was sent: {error}")
         return await self._answered(change, ended)
@@ -122,16 +115,21 @@ class Command:
         return settle(change, now)
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
-        """In words: the command itself takes its change on standard input."""
-        return plain_words(change)
+        """The same request for the same command, from a shell."""
+        request = json.dumps(msgspec.to_builtins(self._request(_apply_request(change))))
+        typed = f"printf %s {shlex.quote(request)} | {shlex.join(self._plan.dns.command)}"
+        return (*comments(plain_words(change)), typed)
 
     @property
     def _name(self) -> str:
         return clean(self._plan.dns.command[0].rpartition("/")[2], 60)
 
     async def _run(self, request: dict[str, Any]) -> Ended:
-        sent = msgspec.json.encode({"version": VERSION, "zone": self._plan.dns.zone, **request})
+        sent = msgspec.json.encode(self._request(request))
         return await run_command(self._plan.dns.command, sent + b"\n", self._deadline_s)
+
+    def _request(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"version": VERSION, "zone": self._plan.dns.zone, **request}
 
     async def _answered(self, change: RecordChange, ended: Ended) -> WriteOutcome:
         try:
@@ -156,6 +154,17 @@ class Command:
             # what it says and what it did differ: only the name servers can tell
             return WriteOutcome("unknown", f"{detail}, but then it reads {words(now)}", now)
         return WriteOutcome("applied", detail, now)
+
+
+def _apply_request(change: RecordChange) -> dict[str, Any]:
+    return {
+        "action": "apply",
+        "hosts": change.hosts,
+        "purpose": change.purpose,
+        "id": change.digest,
+        "before": change.before,
+        "after": change.after,
+    }
 
 
 def _sets(output: bytes, hosts: tuple[str, ...], name: str) -> tuple[RecordSet, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,12 +28,13 @@ from .base import (
     settle,
     words,
 )
-from .consoles import plain_words
+from .consoles import comments, plain_words
 from .flight import Flight, GivenUpError, LateError
 from .rfc2136 import DEADLINE_S, read_records
 from .values import record_set
 
 OCTODNS_DEADLINE_S = 60.0
+_THREADS = "octodns "
 _MISSING = "pip install 'pointsman[octodns]'"
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class Octodns:
             unmanaged = await self._unmanaged(change.hosts)
         except RecordReadError as error:
             return WriteOutcome("refused", f"nothing was sent: {error}")
-        flight = Flight(lambda mine: self._swap(change, unmanaged, mine), "octodns apply")
+        flight = Flight(lambda mine: self._swap(change, unmanaged, mine), f"{_THREADS}apply")
         self._flight = flight
         try:
             return await flight.land(self._deadline_s)
@@ -89,7 +91,7 @@ class Octodns:
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """In words: octodns-sync is never to be run for this."""
-        return plain_words(change)
+        return comments((*plain_words(change), "octodns-sync would delete what its files lack"))
 
     @property
     def _name(self) -> str:
@@ -97,7 +99,7 @@ class Octodns:
 
     async def _reading(self, work: Callable[[Flight[T]], T], what: str) -> T:
         try:
-            return await Flight(work, f"octodns {what}").land(self._deadline_s)
+            return await Flight(work, f"{_THREADS}{what}").land(self._deadline_s)
         except LateError:
             raise RecordReadError(
                 f"{self._name}: no answer within {self._deadline_s:g} s", "is the provider's API reachable?"
@@ -158,12 +160,11 @@ class Octodns:
 
 def _target_of(chosen: OctodnsPlan) -> Any:
     """The provider, as octoDNS itself makes it. UserError names the file, and never a value in it."""
-    from octodns.manager import Manager
-
     file = Path(chosen.config).name
     _keep_off_the_screen()
     try:
-        providers = Manager(chosen.config).providers
+        with ThreadPoolExecutor(1, f"{_THREADS}config") as elsewhere:
+            providers = elsewhere.submit(_providers_in, chosen.config).result()
     except OSError as error:
         raise UserError(
             f"{chosen.config}: cannot be read: {error.strerror}", "check dns.octodns.config"
@@ -183,11 +184,26 @@ def _target_of(chosen: OctodnsPlan) -> Any:
     return target
 
 
+def _providers_in(config: str) -> dict[str, Any]:
+    from octodns.manager import Manager
+
+    providers: dict[str, Any] = Manager(config).providers
+    return providers
+
+
+class _NotFromOctodns(logging.Filter):
+    """Without handlers Python prints warnings of libraries to the terminal, right across the dashboard."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.threadName or "").startswith(_THREADS)
+
+
+_filter = _NotFromOctodns()
+
+
 def _keep_off_the_screen() -> None:
-    """Python prints warnings of loggers that nobody handles, right across the dashboard."""
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(logging.NullHandler())
+    if logging.lastResort is not None:
+        logging.lastResort.addFilter(_filter)
 
 
 def _sets_of(zone: Any, hosts: tuple[str, ...]) -> tuple[RecordSet, ...]:

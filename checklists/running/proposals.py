@@ -45,15 +45,13 @@ class Proposals:
         return change, float(old_ttl)
 
     async def switch(self) -> RecordChange:
-        """The change to the new side. UserError: a name server serves other records than the first."""
-        plan = self._plan
-        read, *served = await asyncio.gather(
-            self._records.read(),
-            *(
-                read_records(server, plan.dns.zone, plan.hosts, DEADLINE_S)
-                for server in plan.dns.authoritative
-            ),
-        )
+        """The change to the new side. UserError: a name server serves other records than those read."""
+        plan, dns = self._plan, self._plan.dns
+        looks = (read_records(server, dns.zone, plan.hosts, DEADLINE_S) for server in dns.authoritative)
+        # all of them end before one error is told: none is left running behind it
+        asked = [asyncio.ensure_future(one) for one in (self._records.read(), *looks)]
+        await asyncio.gather(*asked, return_exceptions=True)
+        read, *served = (one.result() for one in asked)
         for one in (read, *served):
             long = [item for item in one.sets if item.ttl > plan.dns.low_ttl]
             if long:
@@ -85,7 +83,7 @@ class Proposals:
 
 
 def _require_equal(read: RecordsRead, served: RecordsRead) -> None:
-    """A server that lags behind would go on sending its clients elsewhere after the switch."""
+    """UserError: they differ. A server that lags would go on sending its clients elsewhere."""
     ours, theirs = ({(item.host, item.type): item.values for item in one.sets} for one in (read, served))
     for host, kind in sorted(ours.keys() | theirs.keys()):
         here, there = (side.get((host, kind), ()) for side in (ours, theirs))

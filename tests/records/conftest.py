@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# the real name servers are started as the tests of the DNS probe start them
+sys.path.insert(0, str(Path(__file__).parents[1] / "wire_dns"))
+
 from records_world import DnsWorld, dns_worlds
 
 

@@ -226,12 +226,20 @@ def test_a_bad_configuration_is_told(zone: Zone, monkeypatch: pytest.MonkeyPatch
         provider_for(zone.plan())
 
 
-def test_its_log_stays_off_the_screen(zone: Zone, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_its_log_stays_off_the_screen_and_ours_does_not(
+    zone: Zone, capfd: pytest.CaptureFixture[str]
+) -> None:
     root = logging.getLogger()
     kept, root.handlers = root.handlers, []
     try:
-        zone.provider()
-        logging.getLogger("Zone").warning("not for the screen")
+        octodns = zone.provider()
+        # it warns of a zone without NS records
+        assert (await octodns.apply(await switch_of(octodns, zone.plan()))).kind == "applied"
+        zone.write_config("    populate_should_replace: env/POINTSMAN_NOT_SET\n")
+        with pytest.raises(UserError):
+            zone.provider()
+        assert capfd.readouterr().err == ""
+        logging.getLogger("pointsman.checklists").warning("said")
+        assert capfd.readouterr().err == "said\n"
     finally:
         root.handlers = kept
-    assert "not for the screen" not in capfd.readouterr().err
