@@ -32,6 +32,7 @@ class _Commands(click.Group):
         "diagnose": "commands.diagnose",
         "explain": "commands.explain",
         "journal": "commands.journal",
+        "plan": "commands.plan",
         "probe": "commands.probe",
         "resume": "commands.cutover",
         "route": "commands.route",
