@@ -147,11 +147,11 @@ def _watching(found: Found, ttl: int | None) -> Iterator[Entry]:
     watch = max(_LEAST_WATCH_S, math.ceil(samples / rate))
     own = f"; of one host of {hosts} above {_percent(3 * hosts / samples)}" if hosts > 1 else ""
     excluded = f"a watch without an error in {samples} requests excludes an error share"
-    pause = Entry("pause", f"{watch}s", ("between one wave's watch and the next switch",))
+    pause = Entry("pause", _minutes(watch), ("between one wave's watch and the next switch",))
     yield Entry(
         "durations",
         (
-            Entry("watch", f"{watch}s"),
+            Entry("watch", _minutes(watch)),
             Entry("soak", "48h", ("the old side stays for so long, and the TTL low",)),
             Entry("settle", "2s"),
             *((pause,) if hosts > 1 else ()),
@@ -169,6 +169,10 @@ def _watching(found: Found, ttl: int | None) -> Iterator[Entry]:
         ),
         (f"{excluded} above {_percent(3 / samples)} (95 %, 3/n){own}",),
     )
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds}s" if seconds % 60 else f"{seconds // 60}m"
 
 
 def _percent(share: float) -> str:

@@ -142,7 +142,9 @@ def _authoritative(zone: ZoneSeen, seen: Seen, doubts: list[Doubt]) -> Entry:
             doubts.append(Doubt("dns.authoritative", "no name server is known"))
         notes = notes or ["not known: the zone's name servers"]
         return Entry("authoritative", None, tuple(notes), '["192.0.2.53:53"]')
-    notes = ["every address of every name server that the zone and its parent list", *notes]
+    listed = "every address of every name server that the zone and its parent list"
+    told = "asked for; every server of the zone has to stand here, or the wait is too short"
+    notes = [told if seen.servers_given else listed, *notes]
     return Entry("authoritative", Flow(tuple(sorted(good))), tuple(notes))
 
 

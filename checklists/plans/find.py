@@ -191,7 +191,7 @@ def _host(world: World, name: str, gateway: ObjectRef, ingresses: tuple[Ingress,
         old,
         new,
         tuple(routes[ref] for ref in sorted(routes)),
-        tuple(dict.fromkeys(bound for bound, _ in attached)),
+        tuple({bound.ref: bound for bound, _ in attached}.values()),
         tuple(sorted(route.ref for route in new.named if route.ref not in routes)),
     )
 

@@ -7,7 +7,7 @@ import base64
 import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography import x509
 
@@ -54,14 +54,15 @@ async def look(found: Found, wanted: Wanted, asking: Asking) -> Seen:
     """
     names = [host.host for host in found.hosts]
     dns, addresses = await asyncio.gather(_records(names, asking), _resolved(balancer_names(found), asking))
-    seen = Seen(dns=dns, addresses=addresses, resolvers=asking.resolvers)
+    given = bool(asking.servers) and not asking.begin
+    seen = Seen(dns, addresses, resolvers=asking.resolvers, servers_given=given)
     old_side, new_side = reached(found, seen)
     old, new = chosen(old_side, addresses_now(names, seen)), chosen(new_side)
     port = wanted.port or port_of(found)
     at_old, at_new = await asyncio.gather(
         _side(found.hosts, old, port, wanted), _side(found.hosts, new, port, wanted)
     )
-    return Seen(dns, addresses, at_old, at_new, asking.resolvers)
+    return replace(seen, old=at_old, new=at_new)
 
 
 async def _records(names: Sequence[str], asking: Asking) -> Mapping[str, DnsFacts]:

@@ -30,6 +30,7 @@ class Seen:
     """``dns`` by host; ``addresses`` of the names that load balancers go by; both sides by host.
 
     ``asked`` is False where nobody was to be asked: then nothing that is missing is a fault of the world.
+    ``servers_given``: the name servers were told, so that there may be others.
     """
 
     dns: Mapping[str, DnsFacts] = field(default_factory=dict)
@@ -38,3 +39,4 @@ class Seen:
     new: Mapping[str, SideSeen] = field(default_factory=dict)
     resolvers: tuple[str, ...] = ()
     asked: bool = True
+    servers_given: bool = False

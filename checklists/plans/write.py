@@ -15,7 +15,7 @@ _COLUMNS = 100
 _LONGEST_NOTE = 1_000
 _STEP = "  "
 # what no reader of any YAML takes for anything but this text, in a block and in a flow
-_PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]+|/|[0-9]+(\.[0-9]+){3}")
+_PLAIN = re.compile(r"[A-Za-z/_][A-Za-z0-9/_.-]+|/|[0-9]+(\.[0-9]+){3}|[0-9]+[hms]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
