@@ -35,6 +35,7 @@ class _Commands(click.Group):
         "explain": "commands.explain",
         "follow": "commands.following",
         "journal": "commands.journal",
+        "plan": "commands.plan",
         "postpone": "commands.tune",
         "probe": "commands.probe",
         "replay": "commands.following",
