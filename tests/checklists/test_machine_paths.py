@@ -442,3 +442,16 @@ class EveryPath(CutoverMachine):
 
 EveryPath.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestEveryPath = EveryPath.TestCase
+
+
+def at_the_wait() -> list[Event]:
+    """A run that has waited the old TTL out and is to rehearse next."""
+    plan = replace(PLAN, dns=replace(PLAN.dns, rehearse=CANARY))
+    passed = (Checked("first", Verdict.PASS, "x"),)
+    return [
+        begun(plan),
+        GateChecked(1001, "before-lower-ttl", passed),
+        NothingToLower(1002, 20.0, "low already"),
+        SeenEverywhere(1003, "low-ttl"),
+        WaitEnded(1030),
+    ]

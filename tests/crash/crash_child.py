@@ -230,8 +230,8 @@ def carry_out(directory: Path) -> None:
 
 def main(directory: str, die_at: str, log: str = "", with_hooks: bool = True) -> None:
     """Run in a process of its own."""
-    # what it says on its last way is of interest to nobody
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    # of interest only where it ends otherwise than it should
+    sys.stderr = open(Path(directory) / "stderr.txt", "a", buffering=1)  # noqa: SIM115
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if log else None
     point = Points(die_at, descriptor)
     impatient()
