@@ -29,8 +29,9 @@ def _sets(plan: Plan, addresses: tuple[str, ...]) -> tuple[RecordSet, ...]:
 
 def rehearsal_steps(change: RecordChange) -> tuple[RecordChange, ...]:
     """What ``STEPS`` names, in order: from no record to no record."""
+    made = replace(change, before=(), after=change.before)
     back = replace(change, before=change.after, after=change.before)
-    return (replace(change, before=()), change, back, replace(change, after=()))
+    return (made, change, back, replace(change, after=()))
 
 
 def rehearsal_diff(change: RecordChange) -> tuple[str, ...]:
