@@ -22,6 +22,7 @@ from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
 from .idle import old_side_idle
 from .manual import manual
+from .owner import dns_owner
 from .parity import DEADLINE_S, same_answers
 from .renewal import caa, renewal
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
@@ -65,6 +66,7 @@ PROBES: Mapping[str, _Probe] = {
         deadline_s=120.0,
     ),
     "dns-ttl": _Probe(dns_ttl),
+    "dns-owner": _Probe(dns_owner),
     "error-watch": _Probe(
         error_watch,
         {"seconds": read.number(3600, "seconds of requests to both sides, before the switch")},
