@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from ...cluster.text import clean
 from ..plans.model import Console, DnsPlan
 from .base import RecordChange, RecordSet
 from .cloudflare import cloudflare
@@ -27,7 +28,16 @@ def console_text(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
         return ("a record holds characters that no command can be made of; change it by hand:", *spoken)
     if not change.differing:
         return ("nothing is to be changed",)
-    return (*(f"# {_commented(line)}" for line in spoken), *_WRITERS[dns.console](change, dns))
+    return (*comments(spoken), *_WRITERS[dns.console](change, dns))
+
+
+def comments(lines: Iterable[str]) -> tuple[str, ...]:
+    """The lines as comments of a shell that no shell can trip over."""
+    # zsh reads comments as commands where a person types: nothing in them may open a quote
+    return tuple(
+        "# " + "".join(character for character in clean(line) if character not in "'\"`\\$();&|<>!#")
+        for line in lines
+    )
 
 
 def plain_words(change: RecordChange) -> tuple[str, ...]:
@@ -39,7 +49,8 @@ def plain_words(change: RecordChange) -> tuple[str, ...]:
         if after is not None
     ]
     gone = [before for before, after in change.differing if before is not None and after is None]
-    return (*lines, *(f"remove {item.type} of {item.host}" for item in gone))
+    lines += [f"remove {item.type} of {item.host}" for item in gone]
+    return tuple(clean(line) for line in lines)
 
 
 def zone_lines(change: RecordChange) -> tuple[str, ...]:
@@ -105,7 +116,7 @@ def azure(change: RecordChange, zone: str, resource_group: str) -> tuple[str, ..
     holder = f"'/subscriptions/{{subscriptionId}}/resourceGroups/'{group}"
     numbered = [(number, before, after) for number, (before, after) in enumerate(changes, 1)]
     return (
-        "# A request for each set, and none unless all are as read; an etag goes along, and Azure refuses",
+        "# A request for each set, and none unless all are as read. An etag goes along, and Azure refuses",
         "# the request where somebody changed the set in between.",
         "# Azure DNS cannot change several sets together: between two requests they differ, and a CNAME",
         "# that makes room for an address is gone for a moment.",
@@ -165,7 +176,7 @@ def zone_file(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
     gone = [f"- {line}" for item, _ in change.differing if item is not None for line in item.lines]
     return (
         "# Nothing guards a file: look that these lines are still as read, and nobody else edits it.",
-        *(f"# {_commented(line)}" for line in gone),
+        *comments(gone),
         "# From now on the hosts have these lines and no others of these types:",
         *zone_lines(change),
         "# Then raise the serial of the SOA: without it secondaries transfer nothing. It is now:",
@@ -175,8 +186,8 @@ def zone_file(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
 
 def _nsupdate(change: RecordChange, dns: DnsPlan) -> tuple[str, ...]:
     return (
-        "# One message, all or nothing; the server refuses it where a value is no longer as read. TTLs are",
-        "# not compared.",
+        "# One message, all or nothing. The server refuses it where a value is no longer as read. It does",
+        "# not compare TTLs.",
         *nsupdate_script(change, dns.authoritative[0], dns.tsig_key_file),
     )
 
@@ -190,11 +201,6 @@ def _printable(change: RecordChange) -> bool:
     words = [change.zone, *change.hosts]
     words += [text for item in (*change.before, *change.after) for text in (item.host, *item.values)]
     return all(word.isascii() and word.isprintable() for word in words)
-
-
-def _commented(line: str) -> str:
-    # zsh reads comments as commands where a person types: nothing in them may open a quote
-    return "".join(character for character in line if character not in "'\"`\\$();&|<>!#")
 
 
 _Writer = Callable[[RecordChange, DnsPlan], tuple[str, ...]]

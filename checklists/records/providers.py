@@ -7,6 +7,8 @@ from collections.abc import Callable
 from ...cluster.errors import UserError
 from ..plans.model import Plan, Provider
 from .base import RecordProvider
+from .command import Command
+from .octodns import Octodns
 from .rfc2136 import Rfc2136
 from .show import Show
 from .surroundings import Surroundings
@@ -26,6 +28,8 @@ def _external_dns(plan: Plan, around: Surroundings) -> RecordProvider:
 MAKERS: dict[Provider, Maker] = {
     "show": lambda plan, _: Show(plan),
     "rfc2136": lambda plan, _: Rfc2136(plan),
+    "command": lambda plan, _: Command(plan),
+    "octodns": lambda plan, _: Octodns(plan),
     "external-dns": _external_dns,
 }
 

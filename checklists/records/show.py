@@ -46,7 +46,7 @@ class Show:
         missing = []
         for server in self._plan.dns.authoritative:
             try:
-                has = tuple(sorted((await self._read_from(server)).sets)) == wanted
+                has = tuple(sorted((await self._read_from(server, change.hosts)).sets)) == wanted
             except RecordReadError:
                 has = False
             if not has:
