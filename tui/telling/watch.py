@@ -20,11 +20,12 @@ _LEAST_EVIDENCE = 0.001
 _LABEL = len(" new  100 % |")
 _KEPT_S = 120
 _LEAST_WIDTH = 40
+_LEAST_CHART = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """How one side is drawn: ``levels`` from an empty cell to a full one; none asked, none failed."""
+    """How one side is drawn: ``levels`` from an empty cell to a full one; nothing was asked, none failed."""
 
     levels: str
     silent: str
@@ -54,7 +55,7 @@ def watch_lines(
         _evidence_line(watch, room),
     ]
     lines += _decision(watch, room)
-    if before:
+    if before and height - len(lines) > _LEAST_CHART:
         lines.append(line(" ", Span("before    ", Tone.DIM), clean(before, 300)))
     left = height - len(lines)
     if left >= 2:
@@ -105,6 +106,8 @@ def _number(value: float) -> str:
         return "unknown"
     if value >= 1e6:
         return ">1e6"
+    if value >= 100:
+        return f"{value:.0f}"
     return f"{value:.3g}" if value >= 0.01 else "<0.01"
 
 
@@ -132,7 +135,7 @@ def _evidence_line(watch: WatchView, width: int) -> Line:
 def _decision(watch: WatchView, width: int) -> list[Line]:
     told = []
     if watch.seconds_left is not None and isfinite(watch.seconds_left):
-        told.append(f"PASS in {_span(watch.seconds_left)} if all stays as it is")
+        told.append(f"PASS in {_span(watch.seconds_left)} if it stays so")
     if 0 < watch.detectable < 1:
         told.append(f"{_share(watch.detectable)} of errors would have shown by now")
     lines = []
@@ -163,10 +166,12 @@ def chart_lines(watch: WatchView, width: int, height: int, *, letters: bool = Fa
     wide = min(cells, ceil(_KEPT_S / every))
     length = max(len(watch.new.buckets), len(watch.old.buckets))
     first = max(watch.first_second, 0)
-    start = _window_start((first + max(length - 1, 0)) // every, wide)
+    last = (first + max(length - 1, 0)) // every
+    start = _window_start(last, wide)
+    until = last - start + 1 if length else 0
     shares = {
-        "new": _columns(watch.new.buckets, first, every, start, wide),
-        "old": _columns(watch.old.buckets, first, every, start, wide),
+        "new": _columns(watch.new.buckets, first, every, start, wide)[:until],
+        "old": _columns(watch.old.buckets, first, every, start, wide)[:until],
     }
     top = _scale([share for side in shares.values() for share in side if share is not None])
     axis = height >= 3
