@@ -114,7 +114,7 @@ def test_an_alarm_is_a_word() -> None:
     watch = a_watch(verdict="ABORT", evidence=5e7, detail="the new side fails while the old one does not")
     shown = "\n".join(plain(one) for one in watch_lines(watch, 80, 12, 1030.0))
     assert "ABORT" in shown
-    assert "now >1e6, alarm at 1e+03 REACHED" in shown
+    assert "now >1e6, alarm at 1000 REACHED" in shown
     assert "the new side fails" in shown
 
 

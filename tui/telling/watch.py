@@ -66,7 +66,7 @@ def watch_lines(
 def _head(watch: WatchView, now: float) -> Line:
     word = clean(watch.verdict, 20) or "starting"
     so_far, left = _span(now - watch.since), _span(watch.until - now)
-    more = f"{left} at least to go, " if watch.verdict in ("", "INCONCLUSIVE") else ""
+    more = f"{left} to go, " if watch.verdict in ("", "INCONCLUSIVE") else ""
     return line(
         " ",
         Span("watch    ", Tone.DIM),
