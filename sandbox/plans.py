@@ -11,6 +11,29 @@ import yaml
 from .pki import write_private
 from .scenario import HostPlan, Pace
 
+# the pods that stand for the two edges, and show what those count
+_TRAFFIC = {
+    "old": {
+        "pods": {
+            "controller": "ingress-nginx",
+            "namespace": "ingress-nginx",
+            "selector": "app.kubernetes.io/part-of=ingress-nginx,app.kubernetes.io/component=controller",
+        }
+    },
+    "new": {
+        "pods": {
+            "controller": "envoy-gateway",
+            "namespace": "envoy-gateway-system",
+            "selector": "gateway.envoyproxy.io/owning-gateway-name=main,"
+            "gateway.envoyproxy.io/owning-gateway-namespace=infra",
+        }
+    },
+}
+
+
+# how much of the soak the old side has to be without clients
+_QUIET = 0.6
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -81,6 +104,7 @@ def _document(
             "soak": _seconds(pace.soak),
             "settle": "1s",
             "pause": _seconds(pace.pause),
+            "quiet": _seconds(pace.soak * _QUIET),
         },
         "thresholds": {
             "min_samples": max(10, int(pace.watch * rate * 2 / 3)),
@@ -88,6 +112,7 @@ def _document(
             "alpha": 0.001,
             "rate_per_s": rate,
         },
+        "traffic": _TRAFFIC,
         "on_alarm": "rollback",
         "checklist": "pre-cutover",
         "accept": [

@@ -20,6 +20,7 @@ from .cluster import routes_accepted
 from .command import TIMEOUT_S, own_command
 from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
+from .idle import old_side_idle
 from .manual import manual
 from .parity import DEADLINE_S, same_answers
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
@@ -69,6 +70,7 @@ PROBES: Mapping[str, _Probe] = {
         deadline_s=120.0,
     ),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
+    "old-side-idle": _Probe(old_side_idle),
     MANUAL: _Probe(manual, {"question": read.text("what a person has to answer with yes")}, ("question",)),
     "command": _Probe(
         own_command,

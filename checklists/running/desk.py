@@ -12,7 +12,10 @@ from ..machine.events import Event
 from ..machine.state import State
 from ..machine.view import CacheRow, WatchView
 from ..terms import CheckResult
+from .counted import Counted
+from .drain import Measured
 from .ports import Ports
+from .usercounts import Users
 
 
 @dataclass(slots=True)
@@ -33,6 +36,9 @@ class Seen:
     told: WatchView | None = None
     rows: tuple[CacheRow, ...] = ()
     missing: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    drained: Measured = field(default_factory=Measured)
+    users: Users = field(default_factory=Users)
 
 
 class Desk(Protocol):

@@ -11,6 +11,7 @@ from ..machine.effects import RunGate
 from ..machine.events import Checked, GateChecked, finding_to_json
 from ..machine.state import checks_of
 from ..terms import CheckResult
+from . import quiet
 from .desk import Desk
 
 
@@ -19,6 +20,8 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
     checks = checks_of(desk.state.checks, effect.gate)
     # by now the soak's own watch runs, which is never finished: this gate is about the one that was
     watch = (desk.seen.passed if effect.gate == "after-switch" else None) or desk.seen.watch
+    if effect.gate == "before-retire":
+        await quiet.counted_to_now(desk)
     context = CheckContext(
         desk.state.plan,
         desk.ports.snapshots,
@@ -26,6 +29,7 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
         watch,
         low_since=desk.state.low_seen_at,
         old_ttl=desk.state.old_ttl,
+        idle=quiet.facts_of(desk) if effect.gate == "before-retire" else None,
     )
     desk.seen.checking = tuple(check.id for check in checks)
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from .holding import Holder, operator_name
 from .leasing import Hold, take_hold
 from .ports import Ports, WavesBefore, since_boot
 from .runview import view_of
+from .traffic import new_source, old_source
 
 if TYPE_CHECKING:
     from ...cluster.client.connect import Connection
@@ -133,7 +135,13 @@ class CutoverRun:
             hold.release()
             raise
         ports = Ports(
-            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=place.before
+            provider_for(plan),
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=place.before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
         run = cls(journal, start(first), ports, hold)
         run._start()
@@ -170,7 +178,13 @@ class CutoverRun:
                 hold.release()
             raise
         ports = Ports(
-            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=waves_before
+            provider_for(plan),
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=waves_before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
         )
         run = cls(journal, state, ports, hold)
         run._start()

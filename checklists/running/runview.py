@@ -9,13 +9,15 @@ from ...probes.watching.state import NEW, OLD, WatchState
 from ...probes.watching.state import SideView as ProbedSide
 from ..machine.effects import AwaitEverywhere, RunWatch, due
 from ..machine.events import Checked, Event, finding_from_json
+from ..machine.forecast import run_forecast
 from ..machine.state import State, can_roll_back, outcome
-from ..machine.steps import confirmation, message, rollback_confirmation, run_forecast, steps
+from ..machine.steps import confirmation, message, rollback_confirmation, steps
 from ..machine.view import RunView, SideView, WatchView
 from ..machine.words import clock_time, event_words
 from ..records.base import RecordProvider
 from ..terms import MANUAL, CheckResult
 from .desk import Seen
+from .drain import drain_view
 
 _LOG_LINES = 200
 _COMMANDS = 200
@@ -51,13 +53,14 @@ def view_of(
         checks=checks,
         checks_running=", ".join(seen.checking),
         caches=seen.rows,
-        forecast=run_forecast(state, now),
+        forecast=run_forecast(state, now, seen.drained.minimum),
+        drain=drain_view(state, now, seen.rows, seen.drained, seen.counted, events),
         journal_length=len(events),
         journal_ok=not seen.fatal and journal_ok,
         finished=bool(rest),
         outcome=rest,
         can_roll_back=can_roll_back(state),
-        message=seen.fatal or seen.notice or _waiting_on(state, seen) or message(state),
+        message=seen.fatal or seen.notice or _waiting_on(state, seen) or _raised(seen) or message(state),
         plan_name=state.plan.name,
         journal_path=journal_path,
         postponed=state.postponed,
@@ -78,6 +81,10 @@ def _waiting_on(state: State, seen: Seen) -> str:
     """What keeps ``AwaitEverywhere`` from ending, in one line."""
     awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(state))
     return clean(f"not everywhere yet: {'; '.join(seen.missing[:3])}") if awaited and seen.missing else ""
+
+
+def _raised(seen: Seen) -> str:
+    return clean(f"the TTL should stay low: {seen.drained.raised}") if seen.drained.raised else ""
 
 
 def watch_view(state: State, seen: Seen) -> WatchView | None:
