@@ -37,6 +37,7 @@ class _Commands(click.Group):
         "replay": "commands.following",
         "report": "commands.report",
         "resume": "commands.cutover",
+        "retire": "commands.retire",
         "route": "commands.route",
         "status": "commands.status",
         "twin": "commands.twin",

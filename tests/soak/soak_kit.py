@@ -17,8 +17,10 @@ from pointsman.checklists.machine.events import OldSideCounted
 from pointsman.checklists.machine.view import Confirm, RunView
 from pointsman.checklists.plans.load import Plan, load_plan
 from pointsman.checklists.running.run import CutoverRun
+from pointsman.checklists.running.traffic import old_source
 from pointsman.cluster.client.connect import Connection, connect
 from pointsman.cluster.client.watch import LiveCluster
+from pointsman.probes.watching.traffic.facts import Reading, TrafficSource
 from pointsman.sandbox import loopback
 from pointsman.sandbox.edge_counters import EdgeCounters
 from pointsman.sandbox.scenario import Pace
@@ -138,14 +140,18 @@ class SoakWorld:
             thresholds=replace(plan.thresholds, soak_rate_per_s=20.0),
         )
 
+    def source_with_truth(self, plan: Plan) -> WithTruth:
+        source = old_source(plan, self.connection)
+        assert source is not None
+        return WithTruth(source, self)
+
     @contextmanager
-    def run(self, plan: Plan, state_dir: Path) -> Iterator[CutoverRun]:
+    def run(self, plan: Plan) -> Iterator[CutoverRun]:
         """A run that is confirmed wherever it asks."""
         run = CutoverRun.start_new(
             plan,
             snapshots=self.live.snapshot,
             writes_enabled=True,
-            state_dir=state_dir,
             connection=self.connection,
         )
         try:
@@ -153,6 +159,23 @@ class SoakWorld:
             yield run
         finally:
             run.stop()
+
+
+class WithTruth:
+    """A source that notes beside each reading how many others had really come, before and after it."""
+
+    def __init__(self, source: TrafficSource, world: SoakWorld) -> None:
+        self._source, self._world = source, world
+        self.truth: dict[float, tuple[int, int]] = {}
+
+    async def read(self) -> Reading:
+        least = self._world.others_at_old()
+        reading = await self._source.read()
+        self.truth[reading.at] = (least, self._world.others_at_old())
+        return reading
+
+    async def close(self) -> None:
+        await self._source.close()
 
 
 def consent_to_all(run: CutoverRun) -> None:

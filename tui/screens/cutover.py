@@ -30,6 +30,7 @@ from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import EMPTY, Line, Span, Tone, labelled, line
 from ..telling.caches import cache_lines
+from ..telling.drain import drain_lines
 from ..telling.run import check_details, check_line, run_title
 from ..telling.steps import confirmation_lines, steps_lines
 from ..telling.watch import watch_lines
@@ -214,7 +215,7 @@ class CutoverScreen(FrameScreen):
             )
         elif caches:
             lines += _apart(lines)
-        lines += caches
+        lines += [*caches, *drain_lines(view, width)]
         gate = self._gate_lines(view, width)
         lines += [*_apart(lines), *gate] if gate else []
         title = {"watch": "the watch", "soak": "soaking", "wait-ttl": "waiting out the old TTL"}.get(
