@@ -10,8 +10,8 @@ from .app import PointsmanApp
 from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
+from .screens.frame import FrameScreen
 from .settings import Settings
-from .signals import leave_on_signals
 
 if TYPE_CHECKING:
     from ..checklists.running.face import RunFace
@@ -40,13 +40,12 @@ class OnlookerApp(PointsmanApp):
         self._run = run
         self._only = screen
 
-    def on_mount(self) -> None:
+    def first_screen(self) -> FrameScreen:
         """The one screen."""
-        self.push_screen(self._only)
-        leave_on_signals(self.exit)
+        return self._only
 
     def on_unmount(self) -> None:
-        """Look no more."""
+        """Look no more; what the base does at its end is done besides."""
         self._run.stop()
 
     def header(self, width: int) -> tuple[Line, Line]:
