@@ -10,6 +10,7 @@ from .app import PointsmanApp
 from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
+from .screens.frame import FrameScreen
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ class OnlookerApp(PointsmanApp):
         self._run = run
         self._only = screen
 
-    def begin(self) -> None:
+    def first_screen(self) -> FrameScreen:
         """The one screen."""
-        self.push_screen(self._only)
+        return self._only
 
     def on_unmount(self) -> None:
-        """Look no more."""
+        """Look no more; what the base does at its end is done besides."""
         for run in self._only.runs:
             run.stop()
 

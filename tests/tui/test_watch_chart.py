@@ -9,6 +9,7 @@ from hostile_worlds import is_clean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pointsman.checklists.machine.view import SideView, WatchView
+from pointsman.probes.watching.traffic.view import TrafficSideView, TrafficView
 from pointsman.tui.lines import Line, plain
 from pointsman.tui.telling.watch import chart_lines, watch_lines
 from syrupy.assertion import SnapshotAssertion
@@ -27,6 +28,21 @@ SIDES = st.builds(
     p95_ms=st.one_of(st.none(), NUMBERS),
     buckets=BUCKETS,
 )
+COUNTS = st.one_of(st.none(), NUMBERS)
+COUNTED = st.one_of(
+    st.none(),
+    st.builds(
+        TrafficSideView,
+        source=st.text(max_size=40),
+        by_host=st.booleans(),
+        requests=COUNTS,
+        errors_5xx=COUNTS,
+        rate_per_s=COUNTS,
+        before=COUNTS,
+        complete=st.booleans(),
+        problems=st.lists(st.text(max_size=80), max_size=2).map(tuple),
+    ),
+)
 WATCHES = st.builds(
     WatchView,
     verdict=st.one_of(st.sampled_from(["", "PASS", "INCONCLUSIVE", "ABORT", "HOLD"]), st.text(max_size=20)),
@@ -42,6 +58,9 @@ WATCHES = st.builds(
     seconds_left=st.one_of(st.none(), NUMBERS),
     detectable=NUMBERS,
     first_second=st.integers(0, 10**6),
+    traffic=st.one_of(
+        st.none(), st.builds(TrafficView, new=COUNTED, old=COUNTED, says=st.text(max_size=100))
+    ),
 )
 
 
@@ -116,6 +135,21 @@ def test_an_alarm_is_a_word() -> None:
     assert "ABORT" in shown
     assert "now >1e6, alarm at 1000 REACHED" in shown
     assert "the new side fails" in shown
+
+
+def test_what_the_sides_count_themselves() -> None:
+    new = TrafficSideView("pods of envoy", True, 12300.0, 4.0, rate_per_s=41.0, before=0.0001, complete=True)
+    old = TrafficSideView("pods of nginx", False, 88.0, None, problems=("a pod did not answer",))
+    watch = a_watch(traffic=TrafficView(old=old, new=new, says="no alarm by their own counts"))
+    shown = "\n".join(plain(one) for one in watch_lines(watch, 120, 20, 1030.0))
+    assert (
+        "new counts 12,300 requests of these hosts, 5xx 4, 0.03 %, before 0.01 %, 41.0 a second  pods of envoy"
+        in shown
+    )
+    # what is not told is no zero
+    assert "old counts 88 requests of all its hosts, NOT ALL OF IT  pods of nginx" in shown
+    assert "a pod did not answer" in shown
+    assert "they   say: no alarm by their own counts" in shown
 
 
 def test_nothing_asked_is_not_zero_errors() -> None:

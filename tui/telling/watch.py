@@ -12,6 +12,7 @@ from math import ceil, isfinite, isnan, log10
 
 from ...checklists.machine.view import SideView, WatchView
 from ...cluster.text import clean
+from ...probes.watching.traffic.view import TrafficView
 from ..lines import Line, Span, Tone, labelled, line, seconds
 
 _TONES = {"PASS": Tone.GOOD, "ABORT": Tone.BAD, "HOLD": Tone.BAD}
@@ -54,6 +55,7 @@ def watch_lines(
         _side_line("old", watch.old, room),
         _evidence_line(watch, room),
     ]
+    lines += traffic_lines(watch.traffic, room) if watch.traffic is not None else []
     lines += _decision(watch, room)
     if before and height - len(lines) > _LEAST_CHART:
         lines.append(line(" ", Span("before    ", Tone.DIM), clean(before, 300)))
@@ -145,6 +147,44 @@ def _decision(watch: WatchView, width: int) -> list[Line]:
     if told:
         lines += labelled("when", "; ".join(told), width, indent=1)
     return lines
+
+
+def traffic_lines(traffic: TrafficView, width: int) -> list[Line]:
+    """What each side counts by itself: all traffic, and not only our probes; and what that says."""
+    lines = []
+    for name, side in (("new", traffic.new), ("old", traffic.old)):
+        if side is None:
+            continue
+        what = "of these hosts" if side.by_host else "of all its hosts"
+        told = [f"{_count(side.requests)} requests {what}"]
+        if side.errors_5xx is not None:
+            told.append(f"5xx {_count(side.errors_5xx)}")
+        if side.error_share is not None:
+            told.append(_percent(side.error_share))
+        if side.before is not None:
+            told.append(f"before {_percent(side.before)}")
+        if side.rate_per_s is not None and isfinite(side.rate_per_s):
+            told.append(f"{side.rate_per_s:.1f} a second")
+        if not side.complete:
+            told.append("NOT ALL OF IT")
+        tone = Tone.BAD if side.errors_5xx else Tone.PLAIN
+        lines.append(
+            line(
+                " ",
+                Span(f"{name} counts ", Tone.DIM),
+                Span(", ".join(told), tone),
+                f"  {clean(side.source, 40)}",
+            )
+        )
+        if side.problems:
+            lines += labelled("", clean(side.problems[0], 200), width, Tone.DOUBT, indent=1)
+    if traffic.says:
+        lines += labelled("they", f"say: {clean(traffic.says, 300)}", width, indent=1)
+    return lines
+
+
+def _count(amount: float | None) -> str:
+    return "-" if amount is None or not isfinite(amount) else f"{min(amount, 1e15):,.0f}"
 
 
 def _share(share: float) -> str:
