@@ -138,7 +138,7 @@ def test_an_alarm_is_a_word() -> None:
 
 
 def test_what_the_sides_count_themselves() -> None:
-    new = TrafficSideView("pods of envoy", True, 12300.0, 4.0, rate_per_s=41.0, before=0.0001, complete=True)
+    new = TrafficSideView("envoy", True, 12300.0, 4.0, rate_per_s=41.0, before=0.0001, complete=True)
     old = TrafficSideView("pods of nginx", False, 88.0, None, problems=("a pod did not answer",))
     watch = a_watch(traffic=TrafficView(old=old, new=new, says="no alarm by their own counts"))
     shown = "\n".join(plain(one) for one in watch_lines(watch, 120, 20, 1030.0))
