@@ -31,7 +31,7 @@ from .edge import Edge, start_together
 from .edge_metrics import PROMETHEUS_CONTENT_TYPE
 from .errors import SandboxError
 from .pki import Certificate, PracticeCa, write_private
-from .plans import Places, write_plan
+from .plans import Places, write_campaign, write_plan
 from .scenario import HostPlan, Pace, Preparation, Scenario, load_scenario
 from .scenario_expand import ALT_NAMES, expand, fill_secret
 from .scenario_manifests import Json, read_manifests
@@ -231,6 +231,18 @@ class World:
         plans = {
             host.host: write_plan(directory / "plans", ZONE, host, places, pace) for host in scenario.hosts
         }
+        by_name = {host.host: host for host in scenario.hosts}
+        campaigns = {
+            name: write_campaign(
+                directory / "plans",
+                ZONE,
+                name,
+                [[by_name[host] for host in wave] for wave in waves],
+                places,
+                pace,
+            )
+            for name, waves in scenario.campaigns.items()
+        }
         for step in scenario.prepare:
             await _prepare(step, zone, resolver_port, pace)
         director = self.director = Director(
@@ -252,7 +264,7 @@ class World:
             "dns_resolver": places.resolver,
             "zone": f"{ZONE}.",
             "tsig_key_file": key_file,
-            "plans": plans,
+            "plans": {**plans, **campaigns},
             "stories": dict(scenario.stories),
         }
 

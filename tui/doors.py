@@ -50,12 +50,12 @@ def list_of(name: str) -> FrameScreen:
     return screens[name]()
 
 
-def of_run(run: RunFace) -> CutoverScreen:
-    """A run: of ours, or somebody else's that can only be looked at."""
+def of_run(run: RunFace, *others: RunFace) -> CutoverScreen:
+    """A run (or one for each wave): of ours, or somebody else's that can only be looked at."""
     from .screens.cutover import CutoverScreen
     from .screens.onlooking import OnlookerScreen
 
-    return OnlookerScreen(run) if run.view().read_only else CutoverScreen(run)
+    return OnlookerScreen(run, *others) if run.view().read_only else CutoverScreen(run, *others)
 
 
 def help_for(screen: object) -> FrameScreen:

@@ -87,8 +87,8 @@ class Host(Protocol):
 
     # -- plans and runs
 
-    def run_of(self, plan: Plan) -> RunFace | None:
-        """The run of a plan that was begun or resumed here."""
+    def runs_of(self, plan: Plan) -> tuple[RunFace, ...]:
+        """The runs of a plan that were begun or resumed here, one for each wave."""
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
@@ -102,8 +102,14 @@ class Host(Protocol):
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
         """The checklist of the plan that has one of ``hosts``."""
 
+    def open_plan(self, plan: Plan) -> None:
+        """The checklist of a plan."""
+
+    def tune(self, words: Sequence[str]) -> None:
+        """``:set NAME VALUE`` for the cutover on the screen in front."""
+
     def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
-        """The plan's run; ``anew`` begins another after one that has come to its end."""
+        """The plan's runs; ``anew`` begins others after those that have come to their end."""
 
     def open_journal(self, run: RunFace) -> None:
         """The journal of a run."""

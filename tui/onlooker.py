@@ -10,7 +10,6 @@ from .app import PointsmanApp
 from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
-from .screens.frame import FrameScreen
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -33,20 +32,21 @@ def _no_cluster() -> Connection:
 
 
 class OnlookerApp(PointsmanApp):
-    """One screen on one run; the run is left when it ends."""
+    """One screen on one run, or on the waves of its plan; they are left when it ends."""
 
     def __init__(self, run: RunFace, screen: CutoverScreen) -> None:
         super().__init__(Settings(), _NoBridge())
         self._run = run
         self._only = screen
 
-    def first_screen(self) -> FrameScreen:
+    def begin(self) -> None:
         """The one screen."""
-        return self._only
+        self.push_screen(self._only)
 
     def on_unmount(self) -> None:
-        """Look no more; what the base does at its end is done besides."""
-        self._run.stop()
+        """Look no more."""
+        for run in self._only.runs:
+            run.stop()
 
     def header(self, width: int) -> tuple[Line, Line]:
         """Which run of whom."""

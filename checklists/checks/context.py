@@ -23,6 +23,7 @@ SnapshotSource = Callable[[], Snapshot]
 class CheckContext:
     """The plan, the cluster if there is one, and at which gate the checks are asked (None: just to see).
 
+    ``attested`` are the manual checks that a person has confirmed by their ids.
     ``watch`` is the finished watch, for the gates after the switch. ``low_since`` (epoch seconds) is when the
     last server was seen with the low TTL in place of ``old_ttl`` seconds; None: nobody has waited for that.
     """
@@ -33,6 +34,7 @@ class CheckContext:
     watch: WatchState | None = None
     low_since: float | None = None
     old_ttl: float = 0.0
+    attested: frozenset[str] = frozenset()
 
     @property
     def switched(self) -> bool:
@@ -76,8 +78,7 @@ def requests_to(
     ca_file = plan.tls.ca_file or None
     return tuple(
         (path, HttpRequest(url(plan, host, path.path), address, ca_file=ca_file, timeout_s=timeout_s))
-        for host in plan.hosts
-        for path in plan.paths
+        for host, path in plan.asked
     )
 
 

@@ -152,7 +152,7 @@ def _leaf_words(facts: TlsFacts) -> tuple[int, str]:
 async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
     """The critical paths are fetched through the new side, gently."""
     plan = context.plan
-    urls = tuple(url(plan, host, path.path) for host in plan.hosts for path in plan.paths)
+    urls = tuple(url(plan, host, path.path) for host, path in plan.asked)
     facts = await observe_warm(
         WarmPlan(
             urls,

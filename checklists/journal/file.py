@@ -48,7 +48,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty."""
+    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty.
+
+    ``campaign`` is what the waves of one plan have in common; ``wave`` counts from 1.
+    """
 
     run_id: str
     path: Path
@@ -61,6 +64,9 @@ class RunInfo:
     unfinished: bool = False
     length: int = 0
     problem: str = ""
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
 
 
 def state_directory(override: Path | None = None) -> Path:
@@ -285,7 +291,25 @@ def _info(path: Path) -> RunInfo:
         outcome=outcome(state),
         unfinished=is_unfinished(state),
         length=len(entries),
+        campaign=state.campaign,
+        wave=state.wave,
+        waves=state.waves,
     )
+
+
+def waves_of(run_id: str, state_dir: Path | None = None) -> tuple[RunInfo, ...]:
+    """The runs of a campaign, by its id or that of one of its runs, the first wave first; a run without
+    waves alone. UserError where there is no such run."""
+    runs = list_runs(state_dir)
+    found = next((run for run in runs if run.run_id == run_id), None)
+    campaign = found.campaign if found is not None else run_id
+    if found is not None and not campaign:
+        return (found,)
+    waves = sorted((run for run in runs if campaign and run.campaign == campaign), key=lambda run: run.wave)
+    if not waves:
+        path = run_path(run_id, state_dir)
+        raise UserError(f"no run {run_id} in {path.parent}", "`pointsman journal` lists all runs")
+    return tuple(waves)
 
 
 def is_unfinished(state: State) -> bool:

@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from ...probes.verdict import Verdict
 from ..plans.model import plan_from_json
 from ..terms import Gate
 from . import around
 from .effects import Effect, due
 from .events import (
+    Attested,
     ChangeProposed,
+    Checked,
     ChecksAsked,
     Confirmed,
     ContinuedEvent,
@@ -69,6 +72,7 @@ from .state import (
     gate_open,
     low_ttl_counts,
     may_write,
+    why_not_attestable,
     why_not_waivable,
 )
 from .writes import confirmed, rollback_asked, write_ended, write_intended
@@ -193,10 +197,21 @@ def _waived(state: State, event: Waived) -> State:
     require(not why_not_waivable(check, result), event, state)
     assert result is not None
     require(result.verdict == event.verdict and bool(event.reason.strip()), event, state)
-    state = replace(state, waivers=(*state.waivers, event))
+    return _gate_may_open(replace(state, waivers=(*state.waivers, event)), event.at)
+
+
+def _attested(state: State, event: Attested) -> State:
+    require(not why_not_attestable(state, event.check_id), event, state)
+    said = Checked(event.check_id, Verdict.PASS, f"confirmed: {event.note or 'yes'}")
+    others = tuple(item for item in state.results if item.check_id != event.check_id)
+    # the next asking of the gate writes UNKNOWN in its place: nobody has confirmed anything for that one
+    return _gate_may_open(replace(state, results=(*others, said)), event.at)
+
+
+def _gate_may_open(state: State, at: float) -> State:
     gate = current_gate(state)
     if state.phase == "stopped-at-gate" and gate is not None and gate_open(state, gate):
-        return _through_gate(state, gate, event.at)
+        return _through_gate(state, gate, at)
     return state
 
 
@@ -319,6 +334,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     Resumed: _resumed,
     GateChecked: _gate_checked,
     Waived: _waived,
+    Attested: _attested,
     ChecksAsked: _checks_asked,
     ChangeProposed: _change_proposed,
     NothingToLower: _nothing_to_lower,

@@ -75,7 +75,9 @@ def tuned(state: State, event: Tuned) -> State:
 
 def turn_changed(state: State, event: TurnChanged) -> State:
     """The waves before this one let it go, or do not any more."""
-    require(state.waves > 1 and event.come != state.turn, event, state)
+    # a turn that has not come may still not have come, for another reason
+    news = event.come != state.turn or (not event.come and event.why != state.turn_why)
+    require(state.waves > 1 and news, event, state)
     if not event.come and state.phase in ("confirm", "switch"):
         state = take_back_consent(state, event.at)
     return replace(state, turn=event.come, turn_why=event.why)

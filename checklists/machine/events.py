@@ -86,6 +86,16 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
+class Attested:
+    """A person answered a manual check's question with yes, by its name; for this asking of its gate only."""
+
+    at: float
+    check_id: str
+    note: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChecksAsked:
     """The present gate is to be asked again."""
 
@@ -301,6 +311,7 @@ Event = (
     | Resumed
     | GateChecked
     | Waived
+    | Attested
     | ChecksAsked
     | ChangeProposed
     | NothingToLower
@@ -331,6 +342,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "resumed": Resumed,
     "gate-checked": GateChecked,
     "waived": Waived,
+    "attested": Attested,
     "checks-asked": ChecksAsked,
     "change-proposed": ChangeProposed,
     "nothing-to-lower": NothingToLower,
@@ -389,8 +401,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
     fields = plain["subject"]
-    on_the_wire = "endpoint" in fields
-    subject: Subject = convert(fields, Endpoint) if on_the_wire else convert(fields, ObjectRef)
+    subject: Subject = convert(fields, Endpoint) if "endpoint" in fields else convert(fields, ObjectRef)
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},
         subject=subject,

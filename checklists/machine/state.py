@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...probes.verdict import Verdict
 from ..plans.model import Plan
 from ..records.base import RecordChange
-from ..terms import Check, Gate, Outcome, Phase
+from ..terms import MANUAL, Check, Gate, Outcome, Phase
 from .events import Checked, Waived, WatchEnded
 
 NEVER_WAIVED_FAIL = frozenset({"dns-ttl"})
@@ -173,6 +173,22 @@ def why_not_waivable(check: Check, result: Checked | None) -> str:
     if result.verdict in (Verdict.PASS, Verdict.SKIP):
         return "it needs no waiver"
     return ""
+
+
+def why_not_attestable(state: State, check_id: str) -> str:
+    """Why a check cannot be confirmed by a person now, or nothing if it can."""
+    check = next((item for item in state.checks if item.id == check_id), None)
+    if check is None:
+        return "there is no such check"
+    if check.probe != MANUAL:
+        return "only a manual check is answered by a person"
+    gate = current_gate(state)
+    if gate is None or check not in checks_of(state.checks, gate):
+        return "it does not belong to the gate that is asked now"
+    result = state.result_of(check_id)
+    if result is None or state.gate != gate or state.gate_at is None:
+        return "it has not been asked yet"
+    return "it is confirmed already" if result.verdict is Verdict.PASS else ""
 
 
 def may_write(state: State) -> bool:

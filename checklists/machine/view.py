@@ -63,7 +63,12 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class WatchView:
-    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``.
+
+    ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
+    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second
+    of the watch that the sides' buckets begin with.
+    """
 
     verdict: str
     since: float
@@ -75,6 +80,9 @@ class WatchView:
     samples: int = 0
     min_samples: int = 0
     detail: str = ""
+    seconds_left: float | None = None
+    detectable: float = 1.0
+    first_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,14 @@ class Waive:
 
 
 @dataclass(frozen=True, slots=True)
+class Attest:
+    """Answer a manual check's question with yes, for this asking of its gate; ``note`` is what was seen."""
+
+    check_id: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Postpone:
     """No forward step until ``Continue``; a rollback stays possible."""
 
@@ -206,4 +222,4 @@ class Quit:
     """Leave the run as it is: it can be resumed from its journal."""
 
 
-Command = Confirm | RollBack | RunChecksAgain | Waive | Postpone | Continue | Tune | Quit
+Command = Confirm | RollBack | RunChecksAgain | Waive | Attest | Postpone | Continue | Tune | Quit

@@ -7,6 +7,7 @@ from datetime import datetime
 from ...cluster.text import clean
 from ..records.base import RecordChange
 from .events import (
+    Attested,
     ChangeProposed,
     ChecksAsked,
     Confirmed,
@@ -92,6 +93,8 @@ def _event_words(event: Event) -> str:
             return f"gate {event.gate} asked: {results or 'no checks'}"
         case Waived():
             return f"{event.check_id} {event.verdict} waived: {event.reason}"
+        case Attested():
+            return f"{event.check_id} confirmed by hand: {event.note or 'yes'}"
         case ChecksAsked():
             return f"the checks are to be asked again: {event.why}"
         case ChangeProposed():

@@ -81,7 +81,7 @@ def plan_of(document: Marked, directory: Path) -> Plan:
         gateway=_object_name(fields["gateway"]),
         old=old,
         new=new,
-        paths=_paths(fields["paths"]),
+        paths=_paths(fields["paths"], hosts),
         dns=dns,
         ingress=tuple(_object_name(item) for item in fields["ingress"].items())
         if "ingress" in fields
@@ -152,19 +152,33 @@ def _ip(marked: Marked) -> str:
         marked.fail(f"expected an IP address, got {describe(marked.value)}", "an address, not a name")
 
 
-def _paths(marked: Marked) -> tuple[CriticalPath, ...]:
-    paths = tuple(_critical_path(item) for item in marked.items(1))
-    if len({path.path for path in paths}) != len(paths):
-        marked.fail("a path stands here twice")
-    return paths
+def _paths(marked: Marked, hosts: tuple[str, ...]) -> tuple[CriticalPath, ...]:
+    paths: dict[str, CriticalPath] = {}
+    for item in marked.items(1):
+        path = _critical_path(item, hosts)
+        if path.path in paths:
+            item.fail(f"the path {path.path} stands here twice", "name all its hosts in one")
+        paths[path.path] = path
+    for host in hosts:
+        if not any(not path.hosts or host in path.hosts for path in paths.values()):
+            marked.fail(f"no path is asked of {host}", "add one without hosts, or with this one among them")
+    return tuple(paths.values())
 
 
-def _critical_path(marked: Marked) -> CriticalPath:
+def _critical_path(marked: Marked, hosts: tuple[str, ...]) -> CriticalPath:
     if not isinstance(marked.value, dict):
         return CriticalPath(_path(marked))
-    fields = marked.fields(("path", "statuses"), ("path",))
+    fields = marked.fields(("path", "statuses", "hosts"), ("path",))
     statuses = fields["statuses"].items(1) if "statuses" in fields else ()
-    return CriticalPath(_path(fields["path"]), tuple(item.whole(200, 599) for item in statuses))
+    only = fields["hosts"].items(1) if "hosts" in fields else ()
+    for item in only:
+        if item.text() not in hosts:
+            item.fail(f"{describe(item.value)} is not one of the plan's hosts")
+    return CriticalPath(
+        _path(fields["path"]),
+        tuple(item.whole(200, 599) for item in statuses),
+        tuple(dict.fromkeys(item.text() for item in only)),
+    )
 
 
 def _path(marked: Marked) -> str:

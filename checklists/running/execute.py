@@ -34,7 +34,7 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, gates, held, livefile, watching, writing
+from . import caches, gates, held, livefile, turns, watching, writing
 from .desk import Desk, Seen
 from .holding import signed
 from .looking import news, without
@@ -43,7 +43,7 @@ from .ports import Ports
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = (held.keep, livefile.keep_written)
+COMPANIONS: tuple[Companion, ...] = (held.keep, livefile.keep_written, turns.take_turns)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S = 1.0

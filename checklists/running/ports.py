@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..checks.context import SnapshotSource
+from ..machine.state import State
 from ..records.base import RecordProvider
 from .holding import operator_name
 from .leasing import LeaseKeeper
+
+WavesBefore = Callable[[], tuple[State | None, ...]]
 
 
 def since_boot() -> float:
@@ -23,6 +26,8 @@ class Ports:
 
     ``clock`` gives epoch seconds, and may be set by anybody; ``elapsed`` seconds that only go on, also while
     the machine sleeps. ``operator`` signs what a person asks for; ``lease`` keeps others off the hosts.
+    ``waves_before`` is how the waves before this one stand, the first one first; None for
+    one that is not open here.
     """
 
     records: RecordProvider
@@ -31,3 +36,4 @@ class Ports:
     elapsed: Callable[[], float] = since_boot
     operator: str = field(default_factory=operator_name)
     lease: LeaseKeeper | None = None
+    waves_before: WavesBefore | None = None

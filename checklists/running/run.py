@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from .execute import Executor
 from .face import ViewBoard
 from .holding import Holder, operator_name
 from .leasing import Hold, take_hold
-from .ports import Ports, since_boot
+from .ports import Ports, WavesBefore, since_boot
 from .runview import view_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,19 @@ _log = logging.getLogger(__name__)
 _LEAST_GAP_S = 0.1
 _TICK_S = 1.0
 _LAST_TURNS_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which wave (from 1) of how many a run is, in which campaign, and how those before it stand."""
+
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
+    before: WavesBefore | None = None
+
+
+ALONE = Place()
 
 
 def provider_for(plan: Plan) -> RecordProvider:
@@ -79,6 +92,7 @@ class CutoverRun:
         context: str = "",
         state_dir: Path | None = None,
         connection: Connection | None = None,
+        place: Place = ALONE,
     ) -> CutoverRun:
         """Open a journal for a new run and start it. UserError: the journal cannot be written.
 
@@ -107,6 +121,9 @@ class CutoverRun:
             kubeconfig=os.path.abspath(kubeconfig) if kubeconfig else "",
             context=context,
             version=_version(),
+            campaign=place.campaign,
+            wave=place.wave,
+            waves=place.waves,
             operator=who,
         )
         try:
@@ -115,7 +132,9 @@ class CutoverRun:
             journal.close()
             hold.release()
             raise
-        ports = Ports(provider_for(plan), snapshots, operator=who, lease=hold.lease)
+        ports = Ports(
+            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=place.before
+        )
         run = cls(journal, start(first), ports, hold)
         run._start()
         return run
@@ -129,6 +148,7 @@ class CutoverRun:
         writes_enabled: bool = False,
         state_dir: Path | None = None,
         connection: Connection | None = None,
+        waves_before: WavesBefore | None = None,
     ) -> CutoverRun:
         """Go on with a run from its journal. UserError: unknown run, held elsewhere, changed journal."""
         journal = Journal.open(run_id, state_dir)
@@ -149,7 +169,9 @@ class CutoverRun:
             if hold is not None:
                 hold.release()
             raise
-        ports = Ports(provider_for(plan), snapshots, operator=who, lease=hold.lease)
+        ports = Ports(
+            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=waves_before
+        )
         run = cls(journal, state, ports, hold)
         run._start()
         return run
@@ -163,6 +185,11 @@ class CutoverRun:
     def plan(self) -> Plan:
         """The plan that is carried out, as the journal's first line has it."""
         return self._state.plan
+
+    @property
+    def state(self) -> State:
+        """The machine's state now. Immutable, from any thread."""
+        return self._executor.state if self._executor is not None else self._state
 
     @property
     def alive(self) -> bool:

@@ -14,7 +14,7 @@ from ..machine.steps import confirmation, message, rollback_confirmation, run_fo
 from ..machine.view import RunView, SideView, WatchView
 from ..machine.words import clock_time, event_words
 from ..records.base import RecordProvider
-from ..terms import CheckResult
+from ..terms import MANUAL, CheckResult
 from .desk import Seen
 
 _LOG_LINES = 200
@@ -99,6 +99,9 @@ def watch_view(state: State, seen: Seen) -> WatchView | None:
         samples=watch.new.requests,
         min_samples=plan.thresholds.min_samples,
         detail=watch.decision.reason,
+        seconds_left=watch.decision.seconds_left,
+        detectable=watch.decision.detectable,
+        first_second=watch.buckets[0].second if watch.buckets else 0,
     )
 
 
@@ -119,7 +122,11 @@ def _side(address: str, seen: WatchState, name: str, side: ProbedSide) -> SideVi
 
 
 def _checks(state: State, seen: Seen) -> tuple[CheckResult, ...]:
-    results = {**_restored(state), **seen.results}
+    restored = _restored(state)
+    results = {**restored, **seen.results}
+    if state.gate_at is not None:
+        # what a person confirmed is newer than what the check itself could say
+        results |= {name: one for name, one in restored.items() if one.check.probe == MANUAL}
     return tuple(results[check.id] for check in state.checks if check.id in results)
 
 

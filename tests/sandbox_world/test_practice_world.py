@@ -272,4 +272,5 @@ def test_the_list_of_scenarios() -> None:
         "errors-after-switch",
         "ttl-lowered-too-late",
         "record-changed-by-another",
+        "three-hosts-two-waves",
     }

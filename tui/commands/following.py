@@ -50,8 +50,9 @@ def follow(
 ) -> None:
     """Watch a cutover that somebody else carries out; nothing can be changed from here.
 
-    RUN on this machine is read from its journal; the run of a PLAN or a host, wherever it is, from the Lease
-    that it holds. Without any of them: the latest run on this machine.
+    RUN on this machine is read from its journal (a campaign's, on the screen with all waves); the run of a
+    PLAN or a host, wherever it is, from the Lease that it holds. Without any of them: the latest run on this
+    machine.
 
     Exit code as of `pointsman cutover`, when the run has come to rest; 2 for a journal that was changed.
     """
@@ -126,8 +127,13 @@ def _found(
 
     if subject and host:
         raise UserError("a run or a plan and a host were given", "give one of them")
-    if subject and not _is_plan(subject) and run_path(subject).exists():
-        return FollowedRun.open(subject)
+    if subject and not _is_plan(subject):
+        if run_path(subject).exists():
+            return FollowedRun.open(subject)
+        waves = sorted((run for run in list_runs() if run.campaign == subject), key=lambda run: run.wave)
+        if waves:
+            # the first wave that is still under way
+            return FollowedRun.open(next((run for run in waves if run.unfinished), waves[0]).run_id)
     if not subject and not host:
         runs = [run for run in list_runs() if not run.problem]
         if not runs:
@@ -143,9 +149,9 @@ def _found(
         hosts, namespace = plan.hosts, plan.gateway.namespace
     else:
         raise UserError(f"no run {subject} on this machine", "elsewhere: give its PLAN, or a --host of it")
-    local = next((run for run in list_runs() if run.unfinished and set(run.hosts) & set(hosts)), None)
-    if local is not None:
-        return FollowedRun.open(local.run_id)
+    here = next((run for run in list_runs() if run.unfinished and set(run.hosts) & set(hosts)), None)
+    if here is not None:
+        return FollowedRun.open(here.run_id)
     return _by_lease(hosts, namespace, settings, ending)
 
 
@@ -167,12 +173,25 @@ def _on_screen(run: FollowedRun | FollowedLease) -> int:
     from ..onlooker import OnlookerApp
     from ..screens.onlooking import OnlookerScreen
 
-    app = OnlookerApp(run, OnlookerScreen(run))
+    screen = OnlookerScreen(*_with_other_waves(run))
+    screen.look_at(run.run_id)
+    app = OnlookerApp(run, screen)
     app.run()
     if app.exit_line:
         note(f"pointsman: {app.exit_line}")
         return app.return_code or USAGE
     return code_of(run.view())
+
+
+def _with_other_waves(run: FollowedRun | FollowedLease) -> tuple[FollowedRun | FollowedLease, ...]:
+    """All waves of the run's plan whose journals are on this machine, the first one first."""
+    from ...checklists.journal.file import waves_of
+    from ...checklists.running.followed import FollowedRun
+
+    if not isinstance(run, FollowedRun) or not run.view().campaign:
+        return (run,)
+    waves = waves_of(run.run_id)
+    return tuple(run if one.run_id == run.run_id else FollowedRun.open(one.run_id) for one in waves)
 
 
 def _told(run: FollowedRun | FollowedLease, output: str) -> int:

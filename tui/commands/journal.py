@@ -50,7 +50,8 @@ def journal(context: click.Context, words: tuple[str, ...], verify: bool, output
         for entry in runs:
             state = entry.problem or entry.outcome or entry.phase
             started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.started_at))
-            click.echo(f"{entry.run_id}  {started}  {state:<16} {', '.join(entry.hosts)}")
+            wave = f"wave {entry.wave} of {entry.campaign}: " if entry.campaign else ""
+            click.echo(f"{entry.run_id}  {started}  {state:<16} {wave}{', '.join(entry.hosts)}")
         if not runs:
             click.echo("no runs yet")
         return

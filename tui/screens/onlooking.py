@@ -21,7 +21,8 @@ class OnlookerScreen(CutoverScreen):
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """What can be done by somebody who only looks."""
-        return (("J", "journal"), ("@", "commands"), ("esc", "leave it"))
+        waves = (("[ ]", "waves"),) if len(self.runs) > 1 else ()
+        return (*waves, ("J", "journal"), ("@", "commands"), ("esc", "leave it"))
 
     def where(self) -> str:
         """Whose it is."""
