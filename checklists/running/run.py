@@ -101,6 +101,8 @@ class CutoverRun:
         """
         checklist = load_checklist(plan.checklist)
         run_id = new_run_id()
+        # before anything is held: a way of changing records that is not there must leave nothing behind
+        records = provider_for(plan)
         who = operator_name()
         holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
         hold = take_hold(
@@ -132,9 +134,7 @@ class CutoverRun:
             journal.close()
             hold.release()
             raise
-        ports = Ports(
-            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=place.before
-        )
+        ports = Ports(records, snapshots, operator=who, lease=hold.lease, waves_before=place.before)
         run = cls(journal, start(first), ports, hold)
         run._start()
         return run
@@ -157,6 +157,7 @@ class CutoverRun:
         try:
             state = fold(journal.events)
             plan = state.plan
+            records = provider_for(plan)
             holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
             hold = take_hold(
                 plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
@@ -169,9 +170,7 @@ class CutoverRun:
             if hold is not None:
                 hold.release()
             raise
-        ports = Ports(
-            provider_for(plan), snapshots, operator=who, lease=hold.lease, waves_before=waves_before
-        )
+        ports = Ports(records, snapshots, operator=who, lease=hold.lease, waves_before=waves_before)
         run = cls(journal, state, ports, hold)
         run._start()
         return run
