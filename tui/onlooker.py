@@ -10,7 +10,6 @@ from .app import PointsmanApp
 from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
-from .screens.frame import FrameScreen
 from .settings import Settings
 
 if TYPE_CHECKING:
