@@ -34,6 +34,8 @@ from .values import record_set
 VERSION = 1
 COMMAND_DEADLINE_S = 30.0
 _MOST_SETS = 1000
+# a million brackets are JSON, too
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Set(msgspec.Struct):
@@ -134,7 +136,7 @@ class Command:
     async def _answered(self, change: RecordChange, ended: Ended) -> WriteOutcome:
         try:
             answer = msgspec.json.decode(ended.output, type=_Outcome)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             said = ended.trouble or f"its answer cannot be read: {clean(error, 120)}"
             return WriteOutcome("unknown", f"{self._name} apply: {said}")
         detail = f"{self._name}: {clean(answer.detail, 200) or answer.outcome}"
@@ -176,7 +178,7 @@ def _sets(output: bytes, hosts: tuple[str, ...], name: str) -> tuple[RecordSet, 
             # others of the hosts' records are nobody's business here
             if item.type in TYPES
         ]
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (*_UNREADABLE, ValueError) as error:
         raise RecordReadError(
             f"{name} read: its answer cannot be read: {clean(error, 200)}", "see docs/records.md"
         ) from None
