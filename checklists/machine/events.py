@@ -83,6 +83,17 @@ class Waived:
     check_id: str
     verdict: Verdict
     reason: str
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A person answered a manual check's question with yes, by its name; for this asking of its gate only."""
+
+    at: float
+    check_id: str
+    note: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,7 @@ class ChecksAsked:
 
     at: float
     why: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +256,15 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingChanged:
+    """Whether this run alone acts on its hosts: how it is known, or who took that from it, and since when."""
+
+    at: float
+    held: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HookBegan:
     """On disk before the plan's hook ``hook`` is started for the ``mark``-th beginning of a phase."""
 
@@ -278,6 +299,7 @@ class PostponedEvent:
     """No forward step from here."""
 
     at: float
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +307,7 @@ class ContinuedEvent:
     """Forward again, or out of a hold."""
 
     at: float
+    operator: str = ""
 
 
 Event = (
@@ -292,6 +315,7 @@ Event = (
     | Resumed
     | GateChecked
     | Waived
+    | Attested
     | ChecksAsked
     | ChangeProposed
     | NothingToLower
@@ -309,6 +333,7 @@ Event = (
     | TurnChanged
     | FlagSeen
     | Tuned
+    | HoldingChanged
     | HookBegan
     | HookEnded
     | RollBackAsked
@@ -321,6 +346,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "resumed": Resumed,
     "gate-checked": GateChecked,
     "waived": Waived,
+    "attested": Attested,
     "checks-asked": ChecksAsked,
     "change-proposed": ChangeProposed,
     "nothing-to-lower": NothingToLower,
@@ -338,6 +364,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "turn-changed": TurnChanged,
     "flag-seen": FlagSeen,
     "tuned": Tuned,
+    "holding-changed": HoldingChanged,
     "hook-began": HookBegan,
     "hook-ended": HookEnded,
     "rollback-asked": RollBackAsked,
@@ -378,8 +405,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
     fields = plain["subject"]
-    on_the_wire = "endpoint" in fields
-    subject: Subject = convert(fields, Endpoint) if on_the_wire else convert(fields, ObjectRef)
+    subject: Subject = convert(fields, Endpoint) if "endpoint" in fields else convert(fields, ObjectRef)
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},
         subject=subject,

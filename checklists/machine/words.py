@@ -7,17 +7,21 @@ from datetime import datetime
 from ...cluster.text import clean
 from ..records.base import RecordChange
 from .events import (
+    Attested,
     ChangeProposed,
     ChecksAsked,
     Confirmed,
+    ContinuedEvent,
     Event,
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
     OldSideCounted,
+    PostponedEvent,
     ProposalFailed,
     Resumed,
     RollBackAsked,
@@ -25,6 +29,7 @@ from .events import (
     SeenEverywhere,
     Tuned,
     TurnChanged,
+    WaitEnded,
     Waived,
     WatchBegan,
     WatchEnded,
@@ -91,6 +96,8 @@ def _event_words(event: Event) -> str:
             return f"gate {event.gate} asked: {results or 'no checks'}"
         case Waived():
             return f"{event.check_id} {event.verdict} waived: {event.reason}"
+        case Attested():
+            return f"{event.check_id} confirmed by hand: {event.note or 'yes'}"
         case ChecksAsked():
             return f"the checks are to be asked again: {event.why}"
         case ChangeProposed():
@@ -148,13 +155,21 @@ def _words_beside(event: Event) -> str:
             return f"this wave's turn has come: {event.why}" if event.come else f"not yet: {event.why}"
         case FlagSeen():
             return f"the postpone file {'is there' if event.there else 'is gone'}"
+        case HoldingChanged():
+            return event.detail or ("the hosts are held" if event.held else "the hosts are not held any more")
         case Tuned():
-            return f"{event.name} set to {event.value:g}"
+            return f"{event.name} set to {event.value:g}{_by(event.operator)}"
+        case PostponedEvent():
+            return f"postponed{_by(event.operator)}"
+        case ContinuedEvent():
+            return f"continued{_by(event.operator)}"
         case HookBegan():
             return f"hook {event.hook + 1} begun"
         case HookEnded():
             ended = "nobody saw its end" if event.code is None else f"exit code {event.code}"
             return f"hook {event.hook + 1}: {ended}{': ' if event.detail else ''}{event.detail}"
-    return {"wait-ended": "the wait is over", "postponed": "postponed", "continued": "continued"}.get(
-        event_name(event), event_name(event)
-    )
+    return "the wait is over" if isinstance(event, WaitEnded) else event_name(event)
+
+
+def _by(operator: str) -> str:
+    return f" by {operator}" if operator else ""

@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ...cluster.errors import UserError
-from ...cluster.store import Snapshot
 from ..plans.model import Plan, Provider
 from .base import RecordProvider
 from .command import Command
 from .octodns import Octodns
 from .rfc2136 import Rfc2136
 from .show import Show
+from .surroundings import Surroundings
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a way of changing records may need beside the plan: the cluster that external-dns lives in.
-
-    ``kubeconfig`` and ``context`` are empty where the run has no cluster; ``snapshots`` is its live picture.
-    """
-
-    kubeconfig: str = ""
-    context: str = ""
-    snapshots: Callable[[], Snapshot] | None = None
-
+__all__ = ["MAKERS", "Surroundings", "provider_for"]
 
 Maker = Callable[[Plan, Surroundings], RecordProvider]
+
+
+def _external_dns(plan: Plan, around: Surroundings) -> RecordProvider:
+    # it brings the whole cluster client along, which no other way needs
+    from .external_dns.provider import ExternalDns
+
+    return ExternalDns(plan, around)
+
 
 MAKERS: dict[Provider, Maker] = {
     "show": lambda plan, _: Show(plan),
     "rfc2136": lambda plan, _: Rfc2136(plan),
     "command": lambda plan, _: Command(plan),
     "octodns": lambda plan, _: Octodns(plan),
+    "external-dns": _external_dns,
 }
 
 

@@ -6,15 +6,18 @@ import asyncio
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
+from ..machine.rehearsal import rehearsal_change
 from ..machine.state import State
 from ..plans.model import Plan
 from ..records.base import (
+    Prepares,
     RecordChange,
     RecordProvider,
     RecordsRead,
     lower_ttl_change,
     return_change,
     switch_change,
+    words,
 )
 from ..records.rfc2136 import DEADLINE_S, read_records
 from . import caches
@@ -36,7 +39,7 @@ class Proposals:
         for server in plan.dns.authoritative[1:]:
             other = await read_records(server, plan.dns.zone, plan.hosts, DEADLINE_S)
             ttls += [item.ttl for item in other.sets]
-        change = lower_ttl_change(read, plan)
+        change = await self._prepared(lower_ttl_change(read, plan))
         # and a cache may hold one from before somebody lowered it by hand
         cached = caches.longest_cached_ttl(await caches.ask(plan))
         old_ttl = max(*ttls, plan.dns.old_ttl or 0, cached, plan.dns.low_ttl)
@@ -58,7 +61,26 @@ class Proposals:
                 raise UserError(f"{found}, {wanted}", "somebody raised it: lower it again and wait")
         for one in served:
             _require_equal(read, one)
-        return switch_change(read, plan)
+        change = await self._prepared(switch_change(read, plan))
+        assert change is not None
+        return change
+
+    async def rehearsal(self) -> RecordChange:
+        """The move of the rehearsal's name, which nobody may have any record of."""
+        name = self._plan.dns.rehearse
+        if not self._records.capabilities.rehearses:
+            mend = "leave dns.rehearse out of the plan"
+            raise UserError(f"provider {self._plan.dns.provider} cannot make and remove {name}", mend)
+        found = (await self._records.read((name,))).sets
+        if found:
+            mend = "choose a name that nobody uses for dns.rehearse, or remove them"
+            raise UserError(f"the rehearsal's {name} has records: {words(found)}", mend)
+        return rehearsal_change(self._plan)
+
+    async def _prepared(self, change: RecordChange | None) -> RecordChange | None:
+        if change is None or not isinstance(self._records, Prepares):
+            return change
+        return await self._records.prepare(change)
 
     async def back(self, state: State) -> RecordChange:
         """The change from what is there now to what stood before our own."""

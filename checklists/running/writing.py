@@ -10,6 +10,7 @@ from ..journal.secrecy import blot_secrets
 from ..machine.effects import Apply, FindOut, ProposeChange, due
 from ..machine.events import ChangeProposed, Event, NothingToLower, ProposalFailed, WriteEnded, WriteIntended
 from ..records.base import RecordChange, RecordReadError, WriteOutcome
+from . import flag
 from .desk import Desk
 from .proposals import Proposals
 
@@ -25,6 +26,8 @@ async def propose(desk: Desk, effect: ProposeChange) -> None:
         event: Event
         if back:
             event = ChangeProposed(desk.ports.clock(), await proposals.back(desk.state))
+        elif effect.purpose == "rehearse":
+            event = ChangeProposed(desk.ports.clock(), await proposals.rehearsal())
         elif effect.purpose == "switch":
             event = ChangeProposed(desk.ports.clock(), await proposals.switch())
         else:
@@ -35,7 +38,7 @@ async def propose(desk: Desk, effect: ProposeChange) -> None:
     except UserError as error:
         if back:
             raise
-        event = ProposalFailed(desk.ports.clock(), clean(error))
+        event = ProposalFailed(desk.ports.clock(), blot_secrets(clean(error)))
     desk.emit(effect, event)
 
 
@@ -44,6 +47,8 @@ async def apply(desk: Desk, effect: Apply) -> None:
     change = effect.change
     if not desk.state.pending:
         await _reachable(desk, change)
+        if change.purpose in ("lower-ttl", "switch") and flag.keeps(desk):
+            return
         desk.record(WriteIntended(desk.ports.clock(), change.purpose))
     outcome = await desk.ports.records.apply(change)
     if desk.state.pending and desk.state.proposal == change:
