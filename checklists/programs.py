@@ -20,7 +20,7 @@ _GRACE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. ``code`` None: it could not be ``started``, or was ended by its deadline (``why``).
+    """How a program ended. ``code`` None: it was not ``started``, or was ended by its deadline (``why``).
 
     A negative code is the number of the signal that ended it. ``cut``: it wrote more than is kept.
     """
