@@ -155,3 +155,25 @@ def test_a_check_in_a_pipeline(shop: dict[str, Any], tmp_path: Path) -> None:
     error = ElementTree.fromstring(asked.out).find(".//error")
     assert error is not None
     assert "on call?" in error.attrib["message"]
+
+
+def test_a_cutover_goes_past_a_question_that_was_answered_beforehand(
+    shop: dict[str, Any], tmp_path: Path
+) -> None:
+    plan = yaml.safe_load(Path(shop["plans"]["store.shop.test"]).read_text())
+    (tmp_path / "checks.yaml").write_text(
+        "apiVersion: pointsman/v1\nkind: Checklist\nchecks:\n"
+        "  - {id: told, title: told, probe: manual, gate: before-lower-ttl, params: {question: 'told?'}}\n"
+    )
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(plan | {"checklist": "checks.yaml"}))
+    nowhere = ("--kubeconfig", tmp_path / "none")
+    asked = run_here("cutover", tmp_path / "plan.yaml", *nowhere)
+    assert asked.code == 1
+    assert "the gate before-lower-ttl is shut: told" in asked.out
+    answered = run_here("cutover", tmp_path / "plan.yaml", "--attest", "told", *nowhere)
+    assert answered.code == 1
+    assert "confirmed by hand: told" in answered.err
+    assert "writing is off for this run" in answered.out
+    wrong = run_here("cutover", tmp_path / "plan.yaml", "--attest", "nope", *nowhere)
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "no manual check" in wrong.err
