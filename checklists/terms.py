@@ -33,6 +33,10 @@ StepStatus = Literal["done", "now", "next", "failed", "skipped"]
 Purpose = Literal["lower-ttl", "rehearse", "switch", "roll-back", "raise-ttl"]
 
 
+MANUAL = "manual"
+"""The probe whose answer only a person has: UNKNOWN until somebody confirms the check by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One item of a checklist, as its YAML says it.

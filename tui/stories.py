@@ -43,7 +43,7 @@ def tell_stories(
         for number, (host, outcome) in enumerate(stories.items(), 1):
             title = f"story {number} of {len(stories)}: {_TITLES.get(outcome, outcome)} ({host})"
             show([EMPTY, line(Span(title, Tone.STRONG))])
-            good += _tell(load_plan(plans[host]), outcome, live.snapshot, give_up)
+            good += _tell(load_plan(plans[host]), outcome, live.snapshot, kubeconfig, give_up)
             if give_up.is_set():
                 break
     finally:
@@ -64,8 +64,10 @@ def wait_until_loaded(live: LiveCluster, longest_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource, give_up: threading.Event) -> bool:
-    run = CutoverRun.start_new(plan, snapshots=snapshots, writes_enabled=True)
+def _tell(
+    plan: Plan, outcome: str, snapshots: SnapshotSource, kubeconfig: Path, give_up: threading.Event
+) -> bool:
+    run = CutoverRun.start_new(plan, snapshots=snapshots, writes_enabled=True, kubeconfig=str(kubeconfig))
     views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
     end_subscription = run.subscribe(views.put)
     narrator = Narrator(width())

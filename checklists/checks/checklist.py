@@ -2,45 +2,90 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ...cluster.errors import UserError
 from ...probes.engine import Job, Progress, run_jobs
 from ...probes.verdict import Endpoint, Result, Verdict
 from ...probes.wire.address import endpoint
 from ..plans.yamlmarks import Marked, load_marked
-from ..terms import GATES, Check, CheckResult, Gate
+from ..terms import GATES, MANUAL, Check, CheckResult, Gate
+from . import params as read
 from .cluster import routes_accepted
+from .command import TIMEOUT_S, own_command
 from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
+from .idle import old_side_idle
+from .manual import manual
+from .owner import dns_owner
 from .parity import DEADLINE_S, same_answers
+from .renewal import caa, renewal
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
 
 __all__ = ["CheckContext", "Checklist", "load_checklist", "run_checks"]
 
 _SECONDS_A_REQUEST = 0.25
+_TO_END_IT_S = 5.0
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _BUILTIN = Path(__file__).parents[1] / "builtin"
 
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
+    """``params`` say how each is read; ``needs`` are those without which it asks nothing."""
+
     run: ProbeFunction
-    params: tuple[str, ...] = ()
+    params: Mapping[str, read.Param] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     deadline_s: float = 30.0
 
 
 PROBES: Mapping[str, _Probe] = {
     "routes-accepted": _Probe(routes_accepted),
     "requests": _Probe(requests, deadline_s=60.0),
-    "parity": _Probe(same_answers, ("rounds", "rate_per_s"), deadline_s=DEADLINE_S),
+    "parity": _Probe(
+        same_answers,
+        {
+            "rounds": read.whole(1, 12, "how often each path is asked of old, new and old again"),
+            "rate_per_s": read.number(100, "requests a second, to all sides together"),
+        },
+        deadline_s=DEADLINE_S,
+    ),
     "tls-chain": _Probe(tls_chain),
-    "cache-warm-up": _Probe(cache_warm_up, ("passes", "rate_per_s"), deadline_s=120.0),
+    "cache-warm-up": _Probe(
+        cache_warm_up,
+        {
+            "passes": read.whole(1, 20, "how often each path is fetched"),
+            "rate_per_s": read.number(100, "requests a second"),
+        },
+        deadline_s=120.0,
+    ),
     "dns-ttl": _Probe(dns_ttl),
-    "error-watch": _Probe(error_watch, ("seconds",), deadline_s=120.0),
+    "dns-owner": _Probe(dns_owner),
+    "error-watch": _Probe(
+        error_watch,
+        {"seconds": read.number(3600, "seconds of requests to both sides, before the switch")},
+        deadline_s=120.0,
+    ),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
+    "old-side-idle": _Probe(old_side_idle),
+    "renewal": _Probe(renewal),
+    "caa": _Probe(caa, deadline_s=60.0),
+    MANUAL: _Probe(manual, {"question": read.text("what a person has to answer with yes")}, ("question",)),
+    "command": _Probe(
+        own_command,
+        {
+            "run": read.program("the program and its arguments, a word each; no shell"),
+            "timeout": read.seconds(3600, "until it is ended, with all that it started"),
+            "env": read.variables("environment variables that it is given beside the usual ones"),
+        },
+        ("run",),
+    ),
 }
 
 
@@ -57,8 +102,8 @@ def load_checklist(name_or_path: str | Path) -> Checklist:
     """A builtin checklist by name, or one's own by path. UserError names file, line and field."""
     text = str(name_or_path)
     if "/" in text or text.endswith((".yaml", ".yml")):
-        return checklist_of(load_marked(Path(text)))
-    known = sorted(path.stem for path in _BUILTIN.glob("*.yaml"))
+        return checklist_of(load_marked(Path(text)), Path(text).resolve().parent)
+    known = _builtins()
     if text not in known:
         raise UserError(
             f"no builtin checklist {text!r}", f"there is {', '.join(known)}; your own is named by its path"
@@ -66,39 +111,68 @@ def load_checklist(name_or_path: str | Path) -> Checklist:
     return checklist_of(load_marked(_BUILTIN / f"{text}.yaml"))
 
 
-def checklist_of(document: Marked) -> Checklist:
-    """The checklist in a parsed document."""
+def checklist_of(document: Marked, folder: Path | None = None) -> Checklist:
+    """The checklist in a parsed document; its own programs are relative to ``folder`` and run there."""
     fields = document.fields(
-        ("apiVersion", "kind", "name", "title", "checks"), ("apiVersion", "kind", "checks")
+        ("apiVersion", "kind", "name", "title", "include", "checks"), ("apiVersion", "kind", "checks")
     )
     fields["apiVersion"].choice(("pointsman/v1",))
     fields["kind"].choice(("Checklist",))
-    checks = tuple(_check(item, number) for number, item in enumerate(fields["checks"].items(1), start=1))
+    items = fields["checks"].items(1)
+    before = _included(fields["include"]) if "include" in fields else ()
+    own = tuple(_check(item, number, folder) for number, item in enumerate(items, start=len(before) + 1))
+    checks = (*before, *own)
     ids = [check.id for check in checks]
-    for check in checks:
-        if ids.count(check.id) > 1:
-            fields["checks"].fail(f"two checks have the id {check.id}")
+    for number, check in enumerate(own):
+        if check.id in ids[: len(before) + number]:
+            items[number].value["id"].fail(f"two checks have the id {check.id}", "each needs one of its own")
     name = fields["name"].text() if "name" in fields else Path(document.file).stem
     return Checklist(name, fields["title"].text() if "title" in fields else name, checks)
 
 
-def _check(marked: Marked, number: int) -> Check:
+def _included(marked: Marked) -> tuple[Check, ...]:
+    """The checks of a builtin checklist, which stand before one's own."""
+    return load_checklist(marked.choice(_builtins())).checks
+
+
+def _builtins() -> list[str]:
+    return sorted(path.stem for path in _BUILTIN.glob("*.yaml"))
+
+
+def _check(marked: Marked, number: int, folder: Path | None) -> Check:
     known = ("id", "number", "title", "probe", "gate", "again", "params", "why")
     fields = marked.fields(known, ("id", "title", "probe", "gate"))
     probe = fields["probe"].choice(PROBES)
-    params = fields["params"].fields(PROBES[probe].params) if "params" in fields else {}
-    for param in params.values():
-        param.number(0, 3600)
     return Check(
-        id=fields["id"].text(),
+        id=_id(fields["id"]),
         number=fields["number"].whole(1, 999) if "number" in fields else number,
         title=fields["title"].text(),
         probe=probe,
         gate=_gate(fields["gate"]),
         why=" ".join(fields["why"].text().split()) if "why" in fields else "",
-        params={name: param.plain() for name, param in params.items()},
+        params=_params(fields.get("params"), marked, PROBES[probe], folder),
         again=tuple(_gate(item) for item in fields["again"].items()) if "again" in fields else (),
     )
+
+
+def _id(marked: Marked) -> str:
+    text = marked.text()
+    if not _ID.fullmatch(text):
+        marked.fail("expected letters, digits, dots and dashes", "an id is typed on command lines")
+    return text
+
+
+def _params(given: Marked | None, check: Marked, probe: _Probe, folder: Path | None) -> dict[str, Any]:
+    if given is None and probe.needs:
+        check.child("params").fail("is missing", f"this probe needs {', '.join(probe.needs)}")
+    fields = given.fields(probe.params, probe.needs) if given is not None else {}
+    values = {name: probe.params[name].read(item) for name, item in fields.items()}
+    if "run" in values and folder is not None:
+        program, *words = values["run"]
+        # as a shell would find it: by PATH, or where the checklist lies
+        values["run"] = [str(folder / program) if "/" in program else program, *words]
+        values["folder"] = str(folder)
+    return values
 
 
 def _gate(marked: Marked) -> Gate:
@@ -140,8 +214,10 @@ def _job(check: Check, context: CheckContext, headlines: dict[str, str]) -> Job:
     subject = Endpoint(endpoint(plan.new.address, plan.port), plan.hosts[0])
     run = partial(_run, check, context, headlines)
     # many hosts are asked a few at a time, so they get more of it
-    requests = len(plan.hosts) * len(plan.paths)
+    requests = len(plan.asked)
     deadline_s = PROBES[check.probe].deadline_s + _SECONDS_A_REQUEST * (requests - 1)
+    if check.probe == "command":
+        deadline_s = float(check.params.get("timeout", TIMEOUT_S)) + _TO_END_IT_S
     return Job(check.id, check.title, run, deadline_s, subject)
 
 

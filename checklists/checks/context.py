@@ -10,6 +10,7 @@ from typing import Any
 
 from ...cluster.store import Snapshot
 from ...probes.verdict import Finding
+from ...probes.watching.idle import IdleFacts
 from ...probes.watching.state import WatchState
 from ...probes.wire.address import bracketed
 from ...probes.wire.http.facts import HttpExpectation, HttpRequest
@@ -23,8 +24,10 @@ SnapshotSource = Callable[[], Snapshot]
 class CheckContext:
     """The plan, the cluster if there is one, and at which gate the checks are asked (None: just to see).
 
+    ``attested`` are the manual checks that a person has confirmed by their ids.
     ``watch`` is the finished watch, for the gates after the switch. ``low_since`` (epoch seconds) is when the
     last server was seen with the low TTL in place of ``old_ttl`` seconds; None: nobody has waited for that.
+    ``idle`` is what is known of the old side's requests, for the gate before it is retired.
     """
 
     plan: Plan
@@ -33,6 +36,8 @@ class CheckContext:
     watch: WatchState | None = None
     low_since: float | None = None
     old_ttl: float = 0.0
+    idle: IdleFacts | None = None
+    attested: frozenset[str] = frozenset()
 
     @property
     def switched(self) -> bool:
@@ -76,8 +81,7 @@ def requests_to(
     ca_file = plan.tls.ca_file or None
     return tuple(
         (path, HttpRequest(url(plan, host, path.path), address, ca_file=ca_file, timeout_s=timeout_s))
-        for host in plan.hosts
-        for path in plan.paths
+        for host, path in plan.asked
     )
 
 

@@ -45,8 +45,7 @@ async def same_answers(context: CheckContext, check: Check) -> Answer:
 def _questions(plan: Plan) -> tuple[Question, ...]:
     return tuple(
         Question(url(plan, host, path.path), place="critical path", why="the plan names it", timeout_s=5.0)
-        for host in plan.hosts
-        for path in plan.paths
+        for host, path in plan.asked
     )
 
 

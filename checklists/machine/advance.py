@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from ...probes.verdict import Verdict
 from ..plans.model import plan_from_json
 from ..terms import Gate
 from . import around
 from .effects import Effect, due
 from .events import (
+    Attested,
     ChangeProposed,
+    Checked,
     ChecksAsked,
     Confirmed,
     ContinuedEvent,
@@ -27,6 +30,7 @@ from .events import (
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
@@ -69,6 +73,7 @@ from .state import (
     gate_open,
     low_ttl_counts,
     may_write,
+    why_not_attestable,
     why_not_waivable,
 )
 from .writes import confirmed, rollback_asked, write_ended, write_intended
@@ -92,6 +97,7 @@ def start(event: RunStarted) -> State:
         campaign=event.campaign,
         wave=event.wave,
         waves=event.waves,
+        operator=event.operator,
         marks=(("preflight", event.at),),
     )
 
@@ -129,7 +135,9 @@ def advance(state: State, event: Event) -> State:
 
 def _resumed(state: State, event: Resumed) -> State:
     lost = tuple(hook for hook in state.hooks_begun if hook not in state.hooks_ended)
-    state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost)
+    # another process holds the hosts now, or was refused them
+    state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost, unheld="", holding="")
+    state = replace(state, operator=event.operator or state.operator)
     if state.pending:
         return replace(state, lost=True)
     if state.phase == "rollback" and not may_write(state):
@@ -193,10 +201,21 @@ def _waived(state: State, event: Waived) -> State:
     require(not why_not_waivable(check, result), event, state)
     assert result is not None
     require(result.verdict == event.verdict and bool(event.reason.strip()), event, state)
-    state = replace(state, waivers=(*state.waivers, event))
+    return _gate_may_open(replace(state, waivers=(*state.waivers, event)), event.at)
+
+
+def _attested(state: State, event: Attested) -> State:
+    require(not why_not_attestable(state, event.check_id), event, state)
+    said = Checked(event.check_id, Verdict.PASS, f"confirmed: {event.note or 'yes'}")
+    others = tuple(item for item in state.results if item.check_id != event.check_id)
+    # the next asking of the gate writes UNKNOWN in its place: nobody has confirmed anything for that one
+    return _gate_may_open(replace(state, results=(*others, said)), event.at)
+
+
+def _gate_may_open(state: State, at: float) -> State:
     gate = current_gate(state)
     if state.phase == "stopped-at-gate" and gate is not None and gate_open(state, gate):
-        return _through_gate(state, gate, event.at)
+        return _through_gate(state, gate, at)
     return state
 
 
@@ -322,6 +341,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     Resumed: _resumed,
     GateChecked: _gate_checked,
     Waived: _waived,
+    Attested: _attested,
     ChecksAsked: _checks_asked,
     ChangeProposed: _change_proposed,
     NothingToLower: _nothing_to_lower,
@@ -339,6 +359,7 @@ _HANDLERS: dict[type[Event], Callable[[State, Any], State]] = {
     TurnChanged: around.turn_changed,
     FlagSeen: around.flag_seen,
     Tuned: around.tuned,
+    HoldingChanged: around.holding_changed,
     HookBegan: around.hook_began,
     HookEnded: around.hook_ended,
     RollBackAsked: rollback_asked,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..plans.model import Plan
 from .events import (
     FlagSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     OldSideCounted,
@@ -14,7 +15,7 @@ from .events import (
     TurnChanged,
     WatchNoted,
 )
-from .moves import require, take_back_consent
+from .moves import back_to_gate, gate_phase, require, take_back_consent
 from .state import QuietSpell, State
 
 TUNABLE: dict[str, tuple[float, float]] = {
@@ -81,7 +82,9 @@ def tuned(state: State, event: Tuned) -> State:
 
 def turn_changed(state: State, event: TurnChanged) -> State:
     """The waves before this one let it go, or do not any more."""
-    require(state.waves > 1 and event.come != state.turn, event, state)
+    # a turn that has not come may still not have come, for another reason
+    news = event.come != state.turn or (not event.come and event.why != state.turn_why)
+    require(state.waves > 1 and news, event, state)
     if not event.come and state.phase in ("confirm", "switch"):
         state = take_back_consent(state, event.at)
     return replace(state, turn=event.come, turn_why=event.why)
@@ -93,6 +96,19 @@ def flag_seen(state: State, event: FlagSeen) -> State:
     if event.there:
         state = take_back_consent(state, event.at)
     return replace(state, flagged=event.there)
+
+
+def holding_changed(state: State, event: HoldingChanged) -> State:
+    """Somebody else acts on the hosts, or nobody else does any more: then all is read and asked anew."""
+    if not event.held:
+        return replace(
+            take_back_consent(state, event.at), unheld=event.detail or "somebody else holds the hosts"
+        )
+    again, state = bool(state.unheld), replace(state, unheld="", holding=event.detail)
+    under_way = state.pending or state.confirmed
+    if again and not under_way and state.phase in ("lower-ttl", "rehearse", "confirm"):
+        return back_to_gate(state, gate_phase(state.phase), event.at)
+    return state
 
 
 def watch_noted(state: State, event: WatchNoted) -> State:

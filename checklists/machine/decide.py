@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...cluster.text import clean
 from .around import why_not_tunable
 from .events import (
+    Attested,
     ChecksAsked,
     Confirmed,
     ContinuedEvent,
@@ -22,9 +23,10 @@ from .state import (
     may_write,
     rollback_change,
     waiting_for_others,
+    why_not_attestable,
     why_not_waivable,
 )
-from .view import Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Tune, Waive
+from .view import Attest, Command, Confirm, Continue, Postpone, Quit, RollBack, RunChecksAgain, Tune, Waive
 
 _NOT_AS_SHOWN = "the change is not the one that was shown any more: look at it again; nothing was done"
 _CLOCK_SLACK_S = 5.0
@@ -43,6 +45,8 @@ def decide(state: State, command: Command, now: float, operator: str = "") -> De
         return _again(state, now, operator)
     if isinstance(command, Waive):
         return _waive(state, command, now, operator)
+    if isinstance(command, Attest):
+        return _attest(state, command, now, operator)
     if isinstance(command, Postpone):
         return _postpone(state, now, operator)
     if isinstance(command, Continue):
@@ -134,6 +138,13 @@ def _waive(state: State, command: Waive, now: float, operator: str) -> Decision:
     if command.seen is not None and result.verdict is not command.seen:
         return (), f"{check.title} is not waived: it says {result.verdict} by now; look at it again"
     return (Waived(now, check.id, result.verdict, clean(command.reason, 200), operator),), ""
+
+
+def _attest(state: State, command: Attest, now: float, operator: str) -> Decision:
+    refusal = why_not_attestable(state, command.check_id)
+    if refusal:
+        return (), f"{clean(command.check_id, 60)} is not confirmed: {refusal}"
+    return (Attested(now, command.check_id, clean(command.note.strip(), 200), operator),), ""
 
 
 def _continue(state: State, now: float, operator: str) -> Decision:

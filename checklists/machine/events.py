@@ -87,6 +87,16 @@ class Waived:
 
 
 @dataclass(frozen=True, slots=True)
+class Attested:
+    """A person answered a manual check's question with yes, by its name; for this asking of its gate only."""
+
+    at: float
+    check_id: str
+    note: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ChecksAsked:
     """The present gate is to be asked again."""
 
@@ -246,6 +256,15 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingChanged:
+    """Whether this run alone acts on its hosts: how it is known, or who took that from it, and since when."""
+
+    at: float
+    held: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HookBegan:
     """On disk before the plan's hook ``hook`` is started for the ``mark``-th beginning of a phase."""
 
@@ -296,6 +315,7 @@ Event = (
     | Resumed
     | GateChecked
     | Waived
+    | Attested
     | ChecksAsked
     | ChangeProposed
     | NothingToLower
@@ -313,6 +333,7 @@ Event = (
     | TurnChanged
     | FlagSeen
     | Tuned
+    | HoldingChanged
     | HookBegan
     | HookEnded
     | RollBackAsked
@@ -325,6 +346,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "resumed": Resumed,
     "gate-checked": GateChecked,
     "waived": Waived,
+    "attested": Attested,
     "checks-asked": ChecksAsked,
     "change-proposed": ChangeProposed,
     "nothing-to-lower": NothingToLower,
@@ -342,6 +364,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "turn-changed": TurnChanged,
     "flag-seen": FlagSeen,
     "tuned": Tuned,
+    "holding-changed": HoldingChanged,
     "hook-began": HookBegan,
     "hook-ended": HookEnded,
     "rollback-asked": RollBackAsked,
@@ -382,8 +405,7 @@ def finding_to_json(finding: Finding) -> dict[str, Any]:
 def finding_from_json(plain: Mapping[str, Any]) -> Finding:
     """The inverse of ``finding_to_json``."""
     fields = plain["subject"]
-    on_the_wire = "endpoint" in fields
-    subject: Subject = convert(fields, Endpoint) if on_the_wire else convert(fields, ObjectRef)
+    subject: Subject = convert(fields, Endpoint) if "endpoint" in fields else convert(fields, ObjectRef)
     return Finding(
         **{name: value for name, value in plain.items() if name not in ("subject", "verdict", "evidence")},
         subject=subject,

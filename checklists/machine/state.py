@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ...probes.verdict import Verdict
 from ..plans.model import Plan
 from ..records.base import RecordChange
-from ..terms import Check, Gate, Outcome, Phase
+from ..terms import MANUAL, Check, Gate, Outcome, Phase
 from .events import Checked, Waived, WatchEnded
 
 NEVER_WAIVED_FAIL = frozenset({"dns-ttl"})
@@ -43,7 +43,8 @@ class State:
 
     ``pending`` is a write whose intent stands and whose outcome does not; ``lost`` says that nobody waits for
     it any more, so that it has to be found out. ``rehearsal`` is how the rehearsal went, in words. ``marks``
-    are the instants at which each phase began.
+    are the instants at which each phase began. ``holding`` is how the run keeps others off its hosts;
+    ``unheld`` why it does not any more.
     """
 
     run_id: str
@@ -82,6 +83,9 @@ class State:
     turn: bool = True
     turn_why: str = ""
     flagged: bool = False
+    operator: str = ""
+    holding: str = ""
+    unheld: str = ""
     rehearsed: bool = False
     rehearsal: str = ""
     hooks_begun: tuple[tuple[int, int], ...] = ()
@@ -173,6 +177,22 @@ def why_not_waivable(check: Check, result: Checked | None) -> str:
     return ""
 
 
+def why_not_attestable(state: State, check_id: str) -> str:
+    """Why a check cannot be confirmed by a person now, or nothing if it can."""
+    check = next((item for item in state.checks if item.id == check_id), None)
+    if check is None:
+        return "there is no such check"
+    if check.probe != MANUAL:
+        return "only a manual check is answered by a person"
+    gate = current_gate(state)
+    if gate is None or check not in checks_of(state.checks, gate):
+        return "it does not belong to the gate that is asked now"
+    result = state.result_of(check_id)
+    if result is None or state.gate != gate or state.gate_at is None:
+        return "it has not been asked yet"
+    return "it is confirmed already" if result.verdict is Verdict.PASS else ""
+
+
 def may_write(state: State) -> bool:
     """True where writing is on, or where the change is made by a person anyway."""
     return state.writes_enabled or state.plan.dns.by_hand
@@ -189,6 +209,8 @@ def awaiting(state: State) -> RecordChange | None:
 
 def waiting_for_others(state: State) -> str:
     """Why nothing may go forward now though its gate is open; empty where nothing keeps it."""
+    if state.unheld:
+        return f"nothing goes forward (a rollback stays possible): {state.unheld}"
     if state.postponed:
         return "postponed: nothing goes forward until you continue"
     if state.flagged:

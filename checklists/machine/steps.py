@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..terms import Gate, Phase, StepStatus
-from .forecast import TAIL, Forecast, OldPeriod, forecast
 from .rehearsal import rehearsal_diff, rehearsal_steps
 from .state import (
     State,
@@ -16,7 +15,7 @@ from .state import (
     rollback_change,
     waiting_for_others,
 )
-from .view import Confirmation, ForecastView, StepView
+from .view import Confirmation, StepView
 from .words import change_words, clock_time, duration
 
 FORWARD: tuple[Phase, ...] = (
@@ -251,33 +250,6 @@ def rollback_confirmation(state: State) -> Confirmation | None:
     )
 
 
-def run_forecast(state: State, now: float) -> ForecastView | None:
-    """When the last compliant cache lets go of what it should forget in this phase."""
-    found = _forecast(state, now)
-    if found is None:
-        return None
-    since = clock_time(found.deciding.ended_at)
-    return ForecastView(found.lets_go_at, found.arithmetic(since), found.old_share(now), TAIL)
-
-
-def _forecast(state: State, now: float) -> Forecast | None:
-    low = float(state.plan.dns.low_ttl)
-    if state.phase == "wait-ttl":
-        seen = state.low_seen_at
-        return forecast([OldPeriod(seen if seen is not None else now, state.old_ttl, "of the old TTL")])
-    if state.switched is not None and state.phase in ("watch", "soak", "stopped-at-gate"):
-        periods = [
-            OldPeriod(state.new_seen_at if state.new_seen_at is not None else now, low, "of the low TTL")
-        ]
-        if state.low_seen_at is not None:
-            periods.append(OldPeriod(state.low_seen_at, state.old_ttl, "of the old TTL"))
-        return forecast(periods)
-    if state.phase == "drain":
-        seen = state.old_seen_at
-        return forecast([OldPeriod(seen if seen is not None else now, low, "of the low TTL")])
-    return None
-
-
 def message(state: State) -> str:
     """What the operator should know or do now, in one line."""
     if state.reason and outcome(state) in ("stopped-at-gate", "held"):
@@ -285,7 +257,7 @@ def message(state: State) -> str:
     if waiting_for_others(state):
         return waiting_for_others(state)
     if state.phase == "done":
-        return "done; keep the old side until its own counter shows nobody but our probes"
+        return f"done; `pointsman retire {state.run_id}` says whether the old side may go, and how"
     if state.phase == "rolled-back":
         kept = "; the TTL stays low" if state.switched else ""
         return f"rolled back{kept}"

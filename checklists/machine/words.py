@@ -7,6 +7,7 @@ from datetime import datetime
 from ...cluster.text import clean
 from ..records.base import RecordChange
 from .events import (
+    Attested,
     ChangeProposed,
     ChecksAsked,
     Confirmed,
@@ -15,6 +16,7 @@ from .events import (
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
@@ -94,6 +96,8 @@ def _event_words(event: Event) -> str:
             return f"gate {event.gate} asked: {results or 'no checks'}"
         case Waived():
             return f"{event.check_id} {event.verdict} waived: {event.reason}"
+        case Attested():
+            return f"{event.check_id} confirmed by hand: {event.note or 'yes'}"
         case ChecksAsked():
             return f"the checks are to be asked again: {event.why}"
         case ChangeProposed():
@@ -151,6 +155,8 @@ def _words_beside(event: Event) -> str:
             return f"this wave's turn has come: {event.why}" if event.come else f"not yet: {event.why}"
         case FlagSeen():
             return f"the postpone file {'is there' if event.there else 'is gone'}"
+        case HoldingChanged():
+            return event.detail or ("the hosts are held" if event.held else "the hosts are not held any more")
         case Tuned():
             return f"{event.name} set to {event.value:g}{_by(event.operator)}"
         case PostponedEvent():

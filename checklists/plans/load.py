@@ -9,7 +9,7 @@ from typing import Literal
 
 from . import load_dns, load_watching
 from .accepted import accepted
-from .fields import HOST, NAME, file_beside, matching
+from .fields import HOST, NAME, askable_path, file_beside, matching
 from .model import (
     CriticalPath,
     DnsPlan,
@@ -49,7 +49,7 @@ __all__ = [
 API_VERSION = "pointsman/v1"
 KIND = "CutoverPlan"
 
-_PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _ROUTE_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
 _KNOWN = (
     *("apiVersion", "kind", "name", "hosts", "ingress", "gateway", "routes", "old", "new", "port", "paths"),
@@ -76,12 +76,12 @@ def plan_of(document: Marked, directory: Path) -> Plan:
     if set(old.addresses) & set(new.addresses):
         fields["new"].fail("the new side has an address of the old side", "name the Gateway's own address")
     return Plan(
-        name=matching(fields["name"], _PLAN_NAME, "letters, digits, dots, dashes"),
+        name=matching(fields["name"], PLAN_NAME, "letters, digits, dots, dashes"),
         hosts=hosts,
         gateway=_object_name(fields["gateway"]),
         old=old,
         new=new,
-        paths=_paths(fields["paths"]),
+        paths=_paths(fields["paths"], hosts),
         dns=dns,
         ingress=tuple(_object_name(item) for item in fields["ingress"].items())
         if "ingress" in fields
@@ -152,24 +152,38 @@ def _ip(marked: Marked) -> str:
         marked.fail(f"expected an IP address, got {describe(marked.value)}", "an address, not a name")
 
 
-def _paths(marked: Marked) -> tuple[CriticalPath, ...]:
-    paths = tuple(_critical_path(item) for item in marked.items(1))
-    if len({path.path for path in paths}) != len(paths):
-        marked.fail("a path stands here twice")
-    return paths
+def _paths(marked: Marked, hosts: tuple[str, ...]) -> tuple[CriticalPath, ...]:
+    paths: dict[str, CriticalPath] = {}
+    for item in marked.items(1):
+        path = _critical_path(item, hosts)
+        if path.path in paths:
+            item.fail(f"the path {path.path} stands here twice", "name all its hosts in one")
+        paths[path.path] = path
+    for host in hosts:
+        if not any(not path.hosts or host in path.hosts for path in paths.values()):
+            marked.fail(f"no path is asked of {host}", "add one without hosts, or with this one among them")
+    return tuple(paths.values())
 
 
-def _critical_path(marked: Marked) -> CriticalPath:
+def _critical_path(marked: Marked, hosts: tuple[str, ...]) -> CriticalPath:
     if not isinstance(marked.value, dict):
         return CriticalPath(_path(marked))
-    fields = marked.fields(("path", "statuses"), ("path",))
+    fields = marked.fields(("path", "statuses", "hosts"), ("path",))
     statuses = fields["statuses"].items(1) if "statuses" in fields else ()
-    return CriticalPath(_path(fields["path"]), tuple(item.whole(200, 599) for item in statuses))
+    only = fields["hosts"].items(1) if "hosts" in fields else ()
+    for item in only:
+        if item.text() not in hosts:
+            item.fail(f"{describe(item.value)} is not one of the plan's hosts")
+    return CriticalPath(
+        _path(fields["path"]),
+        tuple(item.whole(200, 599) for item in statuses),
+        tuple(dict.fromkeys(item.text() for item in only)),
+    )
 
 
 def _path(marked: Marked) -> str:
     text = marked.text()
-    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text or "#" in text:
+    if not askable_path(text):
         marked.fail(
             f"expected a path such as /healthz, got {describe(text)}", "encode what is not plain ASCII"
         )

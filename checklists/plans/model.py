@@ -57,10 +57,14 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class CriticalPath:
-    """A path that has to answer; without ``statuses`` any status from 200 to 399 is an answer."""
+    """A path that has to answer; without ``statuses`` any status from 200 to 399 is an answer.
+
+    ``hosts`` are those of the plan that it is asked of; none: every one.
+    """
 
     path: str
     statuses: tuple[int, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +224,8 @@ class Plan:
     """A cutover, as its file says it; every path in it is absolute.
 
     ``accept`` are differences between the sides that its author accepts by path and field. ``waves`` are
-    groups of hosts that are cut over one after the other; none: all of them together. While
-    ``postpone_file`` exists, nothing goes forward.
+    groups of hosts that are cut over one after the other; none: all of them together; in the plan of one
+    wave, ``other_hosts`` are those of the others. While ``postpone_file`` exists, nothing goes forward.
     """
 
     name: str
@@ -242,6 +246,7 @@ class Plan:
     waivers: tuple[PlannedWaiver, ...] = field(default=())
     accept: tuple[Waiver, ...] = field(default=())
     waves: tuple[tuple[str, ...], ...] = field(default=())
+    other_hosts: tuple[str, ...] = field(default=())
     traffic: TrafficPlan = TrafficPlan()
     hooks: tuple[Hook, ...] = field(default=())
     postpone_file: str = ""
@@ -250,6 +255,13 @@ class Plan:
     def type_this(self) -> str:
         """What is asked to be typed before a write: the host in full; for several hosts the plan's name."""
         return self.hosts[0] if len(self.hosts) == 1 else self.name
+
+    @property
+    def asked(self) -> tuple[tuple[str, CriticalPath], ...]:
+        """Every host with each critical path that is asked of it."""
+        return tuple(
+            (host, path) for host in self.hosts for path in self.paths if not path.hosts or host in path.hosts
+        )
 
     def is_confirmed_by(self, typed: str) -> bool:
         """True where ``typed`` names the target in full; for several hosts, every host or the plan's name."""

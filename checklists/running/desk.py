@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
+from ..journal.file import Journal
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
-from ..machine.view import CacheRow, Command
+from ..machine.view import CacheRow, Command, WatchView
 from ..terms import CheckResult
+from .counted import Counted
+from .drain import Measured
 from .ports import Ports
+from .usercounts import Users
 
 
 @dataclass(slots=True)
@@ -20,6 +24,7 @@ class Seen:
     """What was seen and is shown, beside the state: lost at a crash, and nothing is decided by it.
 
     ``notice`` answers the operator, ``fatal`` is why the run had to end; ``passed`` is the watch that passed.
+    ``told`` are the numbers of a watch that somebody else holds, where only they are known.
     """
 
     notice: str = ""
@@ -29,13 +34,18 @@ class Seen:
     watch: WatchState | None = None
     watch_began: float = 0.0
     passed: WatchState | None = None
+    told: WatchView | None = None
     rows: tuple[CacheRow, ...] = ()
     missing: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    drained: Measured = field(default_factory=Measured)
+    users: Users = field(default_factory=Users)
 
 
 class Desk(Protocol):
     """What an effect works with."""
 
+    journal: Journal
     ports: Ports
     seen: Seen
 

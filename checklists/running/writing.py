@@ -92,6 +92,6 @@ async def find_out(desk: Desk, effect: FindOut) -> None:
 
 def _write_ended(desk: Desk, effect: Apply | FindOut, outcome: WriteOutcome) -> WriteEnded:
     purpose = effect.change.purpose
-    # what a server says must not end a run: a journal refuses what looks like a secret
+    # a server or a command may say what a journal refuses: that must not end the run
     detail = blot_secrets(clean(outcome.detail, 600))
     return WriteEnded(desk.ports.clock(), purpose, outcome.kind, detail, outcome.now)

@@ -10,7 +10,9 @@ from .cutover import CUTOVER_RULES
 from .dns import DNS_RULES
 from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
+from .idle import IDLE_RULES
 from .migration import MIGRATION_RULES
+from .own_checks import OWN_CHECK_RULES
 from .parity import PARITY_RULES
 from .request import REQUEST_RULES
 from .rule import Rule
@@ -40,6 +42,8 @@ RULES = _index(
     PARITY_RULES,
     WATCH_RULES,
     CUTOVER_RULES,
+    IDLE_RULES,
+    OWN_CHECK_RULES,
 )
 
 

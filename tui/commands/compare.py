@@ -264,7 +264,7 @@ def _of_plan(asked: _Asked) -> Sequence[Question]:
 
     if asked.plan is None:
         return ()
-    urls = [f"https://{host}{path.path}" for host in asked.plan.hosts for path in asked.plan.paths]
+    urls = [f"https://{host}{path.path}" for host, path in asked.plan.asked]
     return given_urls(urls, asked.timeout_s, "plan")
 
 

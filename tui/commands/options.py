@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ...cluster.errors import UserError
+from ...cluster.text import clean
 from ..settings import Settings
+
+if TYPE_CHECKING:
+    from ...checklists.terms import Check
 
 USAGE = 2
 INCONCLUSIVE = 3
@@ -118,3 +122,25 @@ def output_option(*formats: str) -> Callable[[F], F]:
         show_default=True,
         help="Output format.",
     )
+
+
+def attest_option(function: F) -> F:
+    """``--attest``: manual checks that a person confirms beforehand, by their ids."""
+    return click.option(
+        "--attest",
+        "attested",
+        metavar="CHECK",
+        multiple=True,
+        help="Answer a manual check's question with yes, by its id; repeatable.",
+    )(function)
+
+
+def manual_checks(checks: Iterable[Check], attested: Iterable[str], where: str) -> None:
+    """UserError for an id in ``attested`` that is no manual check's."""
+    from ...checklists.terms import MANUAL
+
+    known = [check.id for check in checks if check.probe == MANUAL]
+    for wanted in attested:
+        if wanted not in known:
+            there = f"there is {', '.join(known)}" if known else "there is none"
+            raise UserError(f"--attest {clean(wanted, 60)}: no manual check of {clean(where, 200)}", there)

@@ -183,8 +183,8 @@ def _wanted(
     if plan is not None and not asked:
         from ...checklists.checks.context import url as planned_url
 
-        hosts = [name for name in plan.hosts if host is None or name == host]
-        return _checked([planned_url(plan, name, path.path) for name in hosts for path in plan.paths], notes)
+        urls = [planned_url(plan, name, path.path) for name, path in plan.asked if host in (None, name)]
+        return _checked(urls, notes)
     if not asked:
         raise UserError("there is nothing to warm", "give URLs, --from FILE or --plan FILE")
     allowed = {host} if host is not None else set(plan.hosts) if plan is not None else None
