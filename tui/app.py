@@ -82,11 +82,15 @@ class PointsmanApp(App[None]):
     # -- life
 
     def on_mount(self) -> None:
+        """Put the terminal in order whatever ends us."""
+        self.begin()
+        leave_on_signals(self.exit)
+
+    def begin(self) -> None:
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
         self.call_after_refresh(self.bridge.start)
         self.set_interval(_TICK_S, self._tick)
-        leave_on_signals(self.exit)
 
     def _tick(self) -> None:
         bridge = self.bridge

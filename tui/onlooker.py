@@ -39,9 +39,9 @@ class OnlookerApp(PointsmanApp):
         self._run = run
         self._only = screen
 
-    def first_screen(self) -> FrameScreen:
+    def begin(self) -> None:
         """The one screen."""
-        return self._only
+        self.push_screen(self._only)
 
     def on_unmount(self) -> None:
         """Look no more; what the base does at its end is done besides."""
