@@ -44,7 +44,7 @@ class OnlookerApp(PointsmanApp):
         self.push_screen(self._only)
 
     def on_unmount(self) -> None:
-        """Look no more."""
+        """Look no more; what the base does at its end is done besides."""
         for run in self._only.runs:
             run.stop()
 

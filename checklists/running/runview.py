@@ -109,6 +109,7 @@ def watch_view(state: State, seen: Seen) -> WatchView | None:
         seconds_left=watch.decision.seconds_left,
         detectable=watch.decision.detectable,
         first_second=watch.buckets[0].second if watch.buckets else 0,
+        traffic=watch.traffic,
     )
 
 
