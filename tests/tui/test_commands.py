@@ -345,7 +345,7 @@ def test_version_and_help() -> None:
     ]
     assert set(commands) == {
         *("check", "compare", "cutover", "demo", "describe", "diagnose"),
-        *("explain", "journal", "probe", "resume", "route", "status", "twin", "warm"),
+        *("explain", "journal", "plan", "probe", "resume", "route", "status", "twin", "warm"),
     }
     for command in commands:
         shown = runner.invoke(cli, [command, "--help"], prog_name="pointsman")
