@@ -1,9 +1,10 @@
 """How soon the watch alarms, and how often for nothing: simulated, with the product's own decision.
 
 A watch is thousands of requests, and a share of one in a thousand needs tens of thousands of watches to be
-seen. So a simulated watch jumps from error to error: between errors the evidence of every test only falls,
-so an alarm can only come at an error (tests/watching/test_watch_simulation.py holds this shortcut against
-``decide`` request by request). At the errors the product's own tests are made, and its ``decide`` is asked.
+seen. So a simulated watch jumps from error to error until it alarms: between errors the evidence of every
+test only falls, so an alarm can only come at an error. From the alarm on it goes request by request, and the
+product's own ``decide`` is asked after each (tests/traffic/test_watch_simulation.py holds all of this against
+a watch that asks it after every request from the first).
 
     python benchmarks/watch_simulation.py [--runs 20000] [--quick]
 """
@@ -150,12 +151,15 @@ class Jumping:
         sides = replace(tally.sides, old_requests=tally.sides.old_requests + more)
         self.tally = replace(tally, old=test, sides=sides, old_good_meanwhile=tally.old_good_meanwhile + more)
 
-    def error(self, on_new: bool, at_s: float, path: str) -> None:
-        """One request fails."""
-        self.tally = self.tally.add(on_new, error=True, at_s=at_s, path=path)
+    def answered(self, event: int, failed: bool) -> None:
+        """One request: paths in turn, as the watch asks them."""
+        number = event // 2
+        path = "/a" if number % 2 else "/b"
+        self.tally = self.tally.add(event % 2 == 0, failed, number * 60 / PER_MINUTE, path)
 
-    def decided(self, at_s: float) -> WatchVerdict:
+    def decided(self, number: int) -> WatchVerdict:
         """What the product would say now, had it heard of good requests a moment ago."""
+        at_s = number * 60 / PER_MINUTE
         fresh = replace(self.tally, first_s=0.0, last_new_s=at_s, last_old_s=at_s)
         return decide(self.policy, fresh, at_s).verdict
 
@@ -163,30 +167,43 @@ class Jumping:
 def watch(case: Case, chance: random.Random, policy: WatchPolicy) -> Ended:
     """One watch of REQUESTS requests to each side, ten a second."""
     jumping = Jumping(policy)
-    minute: dict[int, int] = {}
-    by_rule: int | None = None
+    rule = MinuteRule()
     alarm: int | None = None
+    position = 0
     # request n of the new side is event 2n, that of the old one 2n + 1
-    events = _merged(errors(case.new, case.highest, chance), errors(case.old, case.highest, chance))
-    for event in events:
-        number, on_new = event // 2, event % 2 == 0
-        jumping.good_until(number if on_new else number + 1, number)
-        at_s = number * 60 / PER_MINUTE
-        # paths in turn, as the watch asks them
-        jumping.error(on_new, at_s, "/a" if number % 2 else "/b")
-        if on_new:
-            minute[number // PER_MINUTE] = minute.get(number // PER_MINUTE, 0) + 1
-            if by_rule is None and minute[number // PER_MINUTE] > PER_MINUTE / 100:
-                by_rule = number + 1
-        tally = jumping.tally
-        if alarm is None and (tally.new.alarmed or tally.cusum.alarmed):
-            alarm = number + 1
+    failing = _merged(errors(case.new, case.highest, chance), errors(case.old, case.highest, chance))
+    for event in (*failing, 2 * REQUESTS):
         if alarm is None:
-            continue
-        verdict = jumping.decided(at_s)
-        if verdict in (WatchVerdict.ABORT, WatchVerdict.HOLD):
-            return Ended(verdict, alarm, number + 1, by_rule)
-    return Ended(WatchVerdict.INCONCLUSIVE, alarm, None, by_rule)
+            jumping.good_until((event + 1) // 2, event // 2)
+            position = event
+        # after an alarm a good answer may decide as well: whose fault it is
+        for each in range(position, min(event + 1, 2 * REQUESTS)):
+            number, failed = each // 2, each == event
+            jumping.answered(each, failed)
+            if failed and each % 2 == 0:
+                rule.error(number)
+            if alarm is None and (jumping.tally.new.alarmed or jumping.tally.cusum.alarmed):
+                alarm = number + 1
+            verdict = jumping.decided(number) if alarm is not None else WatchVerdict.INCONCLUSIVE
+            if verdict in (WatchVerdict.ABORT, WatchVerdict.HOLD):
+                return Ended(verdict, alarm, number + 1, rule.after)
+        position = event + 1
+    return Ended(WatchVerdict.INCONCLUSIVE, alarm, None, rule.after)
+
+
+class MinuteRule:
+    """The rule of thumb: stop when in any minute more than 1 % of the requests have failed."""
+
+    def __init__(self) -> None:
+        self._errors: dict[int, int] = {}
+        self.after: int | None = None
+
+    def error(self, number: int) -> None:
+        """Request ``number`` of the new side has failed."""
+        minute = number // PER_MINUTE
+        self._errors[minute] = self._errors.get(minute, 0) + 1
+        if self.after is None and self._errors[minute] > PER_MINUTE / 100:
+            self.after = number + 1
 
 
 def _merged(new: Iterator[int], old: Iterator[int]) -> Iterator[int]:

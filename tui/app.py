@@ -82,15 +82,15 @@ class PointsmanApp(App[None]):
     # -- life
 
     def on_mount(self) -> None:
-        """Paint first; everything that costs time begins after it."""
-        self.push_screen(self.first_screen())
-        self.call_after_refresh(self.bridge.start)
-        self.set_interval(_TICK_S, self._tick)
+        """Put the terminal in order whatever ends us."""
+        self.begin()
         leave_on_signals(self.exit)
 
-    def first_screen(self) -> FrameScreen:
-        """What is painted first."""
-        return BrowseScreen()
+    def begin(self) -> None:
+        """Paint first; everything that costs time begins after it."""
+        self.push_screen(BrowseScreen())
+        self.call_after_refresh(self.bridge.start)
+        self.set_interval(_TICK_S, self._tick)
 
     def _tick(self) -> None:
         bridge = self.bridge

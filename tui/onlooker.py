@@ -10,7 +10,6 @@ from .app import PointsmanApp
 from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
-from .screens.frame import FrameScreen
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -40,9 +39,9 @@ class OnlookerApp(PointsmanApp):
         self._run = run
         self._only = screen
 
-    def first_screen(self) -> FrameScreen:
+    def begin(self) -> None:
         """The one screen."""
-        return self._only
+        self.push_screen(self._only)
 
     def on_unmount(self) -> None:
         """Look no more; what the base does at its end is done besides."""

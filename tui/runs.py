@@ -77,6 +77,9 @@ class Runs:
         """
         runs = self.of(plan)
         if runs and (anew or all(not run.alive or _left(run) for run in runs)):
+            if not anew and all(_left(run) for run in runs):
+                # nobody carries it out any more: it may be gone on with here
+                del self._runs[plan.name]
             _leave(runs)
             runs = ()
         if not runs:

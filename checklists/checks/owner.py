@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from ...probes.state.external_dns.foresee import Forecast
 from ...probes.state.external_dns.held import Held, names_to_read
 from ...probes.state.external_dns.instances import Instance, owner_ids, told_to_all
 from ...probes.state.external_dns.prefixes import unread_settings
+from ...probes.state.external_dns.wanted import record_type
 from ...probes.verdict import Endpoint, Finding, Verdict, finding, worst
 from ..records.external_dns.outlook import Outlook, after_words, look_around
 from ..terms import Check
@@ -30,7 +32,8 @@ async def dns_owner(context: CheckContext, check: Check) -> Answer:
     if context.snapshot is not None:
         snapshot = await loaded_snapshot(context.snapshot, _KINDS)
     outlook = await look_around(plan, snapshot)
-    findings = tuple(_findings(context, outlook, snapshot))
+    # thousands of objects are gone through several times, and the run's loop has others to serve
+    findings = await asyncio.to_thread(lambda: tuple(_findings(context, outlook, snapshot)))
     verdict = worst(one.verdict for one in findings)
     headline = next((one.summary for one in findings if one.verdict is verdict), "no external-dns is seen")
     facts = {
@@ -57,7 +60,13 @@ def _findings(context: CheckContext, outlook: Outlook, snapshot: Snapshot) -> It
         return
     if outlook.owner is None:
         yield from _no_owner_here(context, outlook)
+    for words in outlook.unseen():
+        yield _found(outlook, "DNS077", Verdict.UNKNOWN, words, plan.hosts[0])
+    if outlook.unseen():
+        return
     for instance in outlook.instances:
+        for words in instance.flags.doubts:
+            yield _found(outlook, "DNS077", Verdict.WARN, f"{instance.ref}: {words}", plan.hosts[0])
         own = instance == outlook.owner
         if plan.dns.provider == "external-dns" and own and not context.switched:
             yield from _handed_over(outlook, instance)
@@ -105,17 +114,14 @@ def _left_alone(outlook: Outlook, instance: Instance) -> Iterator[Finding]:
     """Somebody else makes the switch: external-dns has to let it be."""
     plan, world = outlook.plan, outlook.world(instance.flags)
     troubled = list(_now(outlook, instance, world))
-    yield from troubled
-    if troubled:
-        return
-    for host, reverted in _reverted(outlook, world):
-        words = f"{instance.ref} would put {host} back within {instance.flags.interval_s:g} s: {reverted}"
-        verdict = Verdict.FAIL if instance.running else Verdict.WARN
-        yield _found(outlook, "DNS073", verdict, words + _paused(instance), host, world)
-        troubled.append(_found(outlook, "DNS073", verdict, words, host))
     if not troubled:
-        reasons = _why_left(outlook, world)
-        words = f"{instance.ref} leaves the records as they are made: {reasons}"
+        verdict = Verdict.FAIL if instance.running else Verdict.WARN
+        for host, reverted in _reverted(outlook, world):
+            words = f"{instance.ref} would put {host} back within {instance.flags.interval_s:g} s: {reverted}"
+            troubled.append(_found(outlook, "DNS073", verdict, words + _paused(instance), host, world))
+    yield from troubled
+    if not troubled:
+        words = f"{instance.ref} leaves the records as they are made: {_why_left(outlook, world)}"
         yield _found(outlook, "DNS078", Verdict.PASS, words, plan.hosts[0], world)
 
 
@@ -148,10 +154,9 @@ def _change(outlook: Outlook, instance: Instance, world: DnsWorld, forecast: For
 def _reverted(outlook: Outlook, world: DnsWorld) -> Iterator[tuple[str, str]]:
     """Hosts whose records would not stay as the plan makes them, and what they would become."""
     plan = outlook.plan
-    lowered = replace(
-        world, held=tuple(replace(one, ttl=min(one.ttl, plan.dns.low_ttl)) for one in world.held)
-    )
-    switched = replace(world, held=tuple(_switched(outlook, one) for one in lowered.held))
+    low = plan.dns.low_ttl
+    lowered = replace(world, held=tuple(replace(one, ttl=min(one.ttl, low)) for one in world.held))
+    switched = replace(world, held=tuple(_switched(outlook, world)))
     for forecast in simulate(switched, (), plan.hosts):
         if forecast.changes:
             yield forecast.host, after_words(forecast)
@@ -161,12 +166,15 @@ def _reverted(outlook: Outlook, world: DnsWorld) -> Iterator[tuple[str, str]]:
             yield forecast.host, f"its TTL becomes {max(raised.values())} s again"
 
 
-def _switched(outlook: Outlook, held: Held) -> Held:
-    new = {"AAAA": [], "A": []}  # type: dict[str, list[str]]
-    for address in outlook.plan.new.addresses:
-        new["AAAA" if ":" in address else "A"].append(address)
-    values = new.get(held.type) or [outlook.plan.new.address]
-    return replace(held, values=tuple(sorted(values)), ttl=outlook.plan.dns.low_ttl)
+def _switched(outlook: Outlook, world: DnsWorld) -> Iterator[Held]:
+    """The records as the plan's own switch leaves them, and the ownership records beside them untouched."""
+    plan = outlook.plan
+    before = {(one.host, one.type): one for one in world.held}
+    for host in plan.hosts:
+        for address in plan.new.addresses:
+            kind = record_type(address)
+            known = before.get((host, kind)) or Held(host, kind, 0, ())
+            yield replace(known, ttl=plan.dns.low_ttl, values=(address,))
 
 
 def _without_wildcards(outlook: Outlook, world: DnsWorld) -> DnsWorld:

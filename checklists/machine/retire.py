@@ -40,7 +40,8 @@ class Instructions(Protocol):
 class RetireStep:
     """One step. ``commands`` are shell lines; ``undo`` what takes it back, empty where nothing does.
 
-    ``final``: from here there is no way back.
+    ``final``: from here there is no way back. ``verbatim``: the lines belong together and are indented as
+    they have to be (a here document).
     """
 
     title: str
@@ -48,6 +49,7 @@ class RetireStep:
     why: str = ""
     undo: str = ""
     final: bool = False
+    verbatim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ def _raise_ttl(state: State, records: Instructions) -> tuple[RetireStep, ...]:
             records.instructions(change),
             why="only now: as long as there was a way back, the low TTL kept it short",
             undo=f"lower it again: {change_words(change.inverted())}",
+            verbatim=True,
         ),
     )
 

@@ -71,7 +71,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(one) for name, one in value.fields}
     if isinstance(value, tuple):
         known = [entry for entry in value if entry.value is not None]
-        if any(entry.key for entry in known):
+        if any(entry.key for entry in value):
             return {entry.key: _plain(entry.value) for entry in known}
         return [_plain(entry.value) for entry in known]
     return value

@@ -51,7 +51,7 @@ KIND = "CutoverPlan"
 
 PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _ROUTE_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
-_KNOWN = (
+KNOWN = (
     *("apiVersion", "kind", "name", "hosts", "ingress", "gateway", "routes", "old", "new", "port", "paths"),
     *("tls", "dns", "durations", "thresholds", "on_alarm", "checklist", "waivers", "accept"),
     *("waves", "traffic", "hooks", "postpone_file"),
@@ -67,7 +67,7 @@ def load_plan(path: str | Path) -> Plan:
 
 def plan_of(document: Marked, directory: Path) -> Plan:
     """The plan in a parsed document; relative files are relative to ``directory``."""
-    fields = document.fields(_KNOWN, _REQUIRED)
+    fields = document.fields(KNOWN, _REQUIRED)
     fields["apiVersion"].choice((API_VERSION,))
     fields["kind"].choice((KIND,))
     dns = load_dns.dns(fields["dns"], directory)

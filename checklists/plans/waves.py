@@ -135,17 +135,10 @@ def _left_behind(ties: dict[str, HostTies], bonds: list[list[str]], first: str) 
             return
 
 
-def _in_order(ties: dict[str, HostTies], groups: list[list[str]], first: str) -> list[list[str]]:
-    """Groups one after the other, those that share a certificate next to each other, small ones first."""
+def _in_order(ties: dict[str, HostTies], groups: list[list[str]], first: str) -> list[list[list[str]]]:
+    """Clusters of groups that share a certificate, with what is near the canary first, then small ones."""
     heads = {group[0]: group for group in groups}
-    as_one = {
-        head: HostTies(
-            head,
-            sum(ties[host].weight for host in group),
-            names=frozenset(name for host in group for name in ties[host].names),
-        )
-        for head, group in heads.items()
-    }
+    as_one = {head: HostTies(head, sum(ties[host].weight for host in group)) for head, group in heads.items()}
 
     def near(one: HostTies, other: HostTies) -> bool:
         return any(_one_connection(ties[a], ties[b]) for a in heads[one.host] for b in heads[other.host])
@@ -158,20 +151,24 @@ def _in_order(ties: dict[str, HostTies], groups: list[list[str]], first: str) ->
         return not with_canary, sum(ties[host].weight for host in members), members[0]
 
     return [
-        heads[head]
+        [heads[head] for head in sorted(cluster, key=lambda head: (as_one[head].weight, head))]
         for cluster in sorted(clusters, key=key)
-        for head in sorted(cluster, key=lambda head: (as_one[head].weight, head))
     ]
 
 
-def _packed(groups: Sequence[list[str]], most: int) -> list[list[str]]:
+def _packed(clusters: Sequence[list[list[str]]], most: int) -> list[list[str]]:
+    """Waves filled one after the other; what fits into a fresh one is not torn for the rest of the last."""
     waves: list[list[str]] = []
-    for group in groups:
-        pieces = [group[at : at + most] for at in range(0, len(group), most)]
-        if waves and len(pieces) == 1 and len(waves[-1]) + len(group) <= most:
-            waves[-1] = [*waves[-1], *group]
-        else:
-            waves += pieces
+    for cluster in clusters:
+        size = sum(map(len, cluster))
+        fresh = bool(waves) and size <= most < len(waves[-1]) + size
+        for group in cluster:
+            pieces = [group[at : at + most] for at in range(0, len(group), most)]
+            if waves and not fresh and len(pieces) == 1 and len(waves[-1]) + len(group) <= most:
+                waves[-1] = [*waves[-1], *group]
+            else:
+                waves += pieces
+            fresh = False
     return waves
 
 

@@ -11,6 +11,7 @@ import yaml
 from ...cluster.text import clean
 from .derived import DerivedPlan, Entry, Flow, FlowMap, Scalar
 
+_EMPTY = {True: "{}", False: "[]"}
 _COLUMNS = 100
 _LONGEST_NOTE = 1_000
 _STEP = "  "
@@ -39,7 +40,7 @@ def _entry(entry: Entry, indent: str) -> Iterator[str]:
         yield f"{indent}# {head} {clean(entry.example, 200)}".rstrip()
     elif isinstance(value, tuple):
         if not any(one.value is not None for one in value):
-            yield f"{indent}{head} {'{}' if any(one.key for one in value) else '[]'}"
+            yield f"{indent}{head} {_EMPTY[any(one.key for one in value)]}"
         else:
             yield f"{indent}{head}"
         for one in value:

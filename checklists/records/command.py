@@ -7,6 +7,7 @@ no longer so; Pointsman cannot see whether it does, and reads once more just bef
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ..plans.model import Plan
+from ..programs import Ended, run_program
 from .base import (
     TYPES,
     Capabilities,
@@ -27,13 +29,15 @@ from .base import (
     words,
 )
 from .consoles import comments, plain_words
-from .process import Ended, run_command
 from .rfc2136 import DEADLINE_S, read_records
 from .values import record_set
 
 VERSION = 1
 COMMAND_DEADLINE_S = 30.0
+_MOST_OUTPUT = 1_000_000
 _MOST_SETS = 1000
+# a million brackets are JSON, too
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class _Set(msgspec.Struct):
@@ -66,13 +70,10 @@ class Command:
     async def read(self, hosts: tuple[str, ...] = ()) -> RecordsRead:
         """The hosts' sets as the command answers them."""
         wanted = hosts or self._plan.hosts
-        try:
-            ended = await self._run({"action": "read", "hosts": wanted})
-        except UserError as error:
-            raise RecordReadError(error.what, error.mend) from None
-        if ended.trouble:
-            raise RecordReadError(f"{self._name} read: {ended.trouble}", "run it by hand to see more")
-        return RecordsRead(_sets(ended.output, wanted, self._name), "", self._name)
+        ended = await self._run({"action": "read", "hosts": wanted})
+        if trouble := _trouble(ended):
+            raise RecordReadError(f"{self._name} read: {trouble}", "run it by hand to see more")
+        return RecordsRead(_sets(ended.stdout, wanted, self._name), "", self._name)
 
     async def apply(self, change: RecordChange) -> WriteOutcome:
         """Read, compare, and only then let the command write; whatever is not an answer is ``unknown``."""
@@ -89,10 +90,9 @@ class Command:
                 f"somebody else changed the records: now {words(now)}; nothing was sent",
                 now,
             )
-        try:
-            ended = await self._run(_apply_request(change))
-        except UserError as error:
-            return WriteOutcome("refused", f"nothing was sent: {error}")
+        ended = await self._run(_apply_request(change))
+        if not ended.started:
+            return WriteOutcome("refused", f"nothing was sent: {self._name}: {_trouble(ended)}")
         return await self._answered(change, ended)
 
     async def find_out(self, change: RecordChange) -> WriteOutcome:
@@ -126,16 +126,23 @@ class Command:
 
     async def _run(self, request: dict[str, Any]) -> Ended:
         sent = msgspec.json.encode(self._request(request))
-        return await run_command(self._plan.dns.command, sent + b"\n", self._deadline_s)
+        return await run_program(
+            self._plan.dns.command,
+            given=sent + b"\n",
+            timeout_s=self._deadline_s,
+            # its credentials are its own business, and where it looks for them
+            env=os.environ,
+            most_output=_MOST_OUTPUT,
+        )
 
     def _request(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"version": VERSION, "zone": self._plan.dns.zone, **request}
 
     async def _answered(self, change: RecordChange, ended: Ended) -> WriteOutcome:
         try:
-            answer = msgspec.json.decode(ended.output, type=_Outcome)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            said = ended.trouble or f"its answer cannot be read: {clean(error, 120)}"
+            answer = msgspec.json.decode(ended.stdout, type=_Outcome)
+        except _UNREADABLE as error:
+            said = _trouble(ended) or f"its answer cannot be read: {clean(error, 120)}"
             return WriteOutcome("unknown", f"{self._name} apply: {said}")
         detail = f"{self._name}: {clean(answer.detail, 200) or answer.outcome}"
         # it says itself that it changed nothing: then the exit code only repeats it
@@ -143,8 +150,8 @@ class Command:
             return WriteOutcome("refused", detail)
         if answer.outcome == "precondition-failed":
             return WriteOutcome("precondition-failed", detail)
-        if answer.outcome != "applied" or ended.trouble:
-            said = ended.trouble or f"outcome {clean(answer.outcome, 40)}"
+        if answer.outcome != "applied" or _trouble(ended):
+            said = _trouble(ended) or f"outcome {clean(answer.outcome, 40)}"
             return WriteOutcome("unknown", f"{detail}; {said}")
         try:
             now = (await self.read(change.hosts)).sets
@@ -154,6 +161,22 @@ class Command:
             # what it says and what it did differ: only the name servers can tell
             return WriteOutcome("unknown", f"{detail}, but then it reads {words(now)}", now)
         return WriteOutcome("applied", detail, now)
+
+
+def _trouble(ended: Ended) -> str:
+    """Why it counts as failed, with its last complaint; empty where it ended well."""
+    if ended.code == 0 and not ended.cut:
+        return ""
+    if not ended.started:
+        return f"it cannot be started: {clean(ended.why, 120)}"
+    if ended.code is None:
+        how = clean(ended.why, 120)
+    elif ended.code == 0:
+        how = f"more than {_MOST_OUTPUT} bytes of output"
+    else:
+        how = f"exit code {ended.code}" if ended.code > 0 else f"ended by signal {-ended.code}"
+    said = [line for line in ended.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    return f"{how}: {clean(said[-1].strip(), 200)}" if said else how
 
 
 def _apply_request(change: RecordChange) -> dict[str, Any]:
@@ -176,7 +199,7 @@ def _sets(output: bytes, hosts: tuple[str, ...], name: str) -> tuple[RecordSet, 
             # others of the hosts' records are nobody's business here
             if item.type in TYPES
         ]
-    except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+    except (*_UNREADABLE, ValueError) as error:
         raise RecordReadError(
             f"{name} read: its answer cannot be read: {clean(error, 200)}", "see docs/records.md"
         ) from None

@@ -44,15 +44,15 @@ class Octodns:
 
     capabilities = Capabilities(writes=True, rehearses=True)
 
-    def __init__(self, plan: Plan, deadline_s: float = OCTODNS_DEADLINE_S) -> None:
+    def __init__(self, plan: Plan, deadline_s: float = OCTODNS_DEADLINE_S, *, onlooker: bool = False) -> None:
+        """``onlooker``: octoDNS and its configuration are not needed before something is read."""
         chosen = plan.dns.octodns
         if chosen is None:
             raise UserError("dns.octodns is missing", "provider octodns needs {config: FILE, provider: NAME}")
-        if importlib.util.find_spec("octodns") is None:
-            raise UserError("dns.provider octodns: octoDNS is not installed", _MISSING)
         self._plan = plan
+        self._chosen = chosen
         self._deadline_s = deadline_s
-        self._target = _target_of(chosen)
+        self._made: Any = None if onlooker else _target_of(chosen)
         self._flight: Flight[Any] | None = None
 
     async def read(self, hosts: tuple[str, ...] = ()) -> RecordsRead:
@@ -73,7 +73,7 @@ class Octodns:
             return WriteOutcome("refused", "nothing was sent: octoDNS has not ended an earlier call yet")
         try:
             unmanaged = await self._unmanaged(change.hosts)
-        except RecordReadError as error:
+        except UserError as error:
             return WriteOutcome("refused", f"nothing was sent: {error}")
         flight = Flight(lambda mine: self._swap(change, unmanaged, mine), f"{_THREADS}apply")
         self._flight = flight
@@ -94,8 +94,14 @@ class Octodns:
         return comments((*plain_words(change), "octodns-sync would delete what its files lack"))
 
     @property
+    def _target(self) -> Any:
+        if self._made is None:
+            self._made = _target_of(self._chosen)
+        return self._made
+
+    @property
     def _name(self) -> str:
-        return f"octodns {clean(self._target.id, 60)}"
+        return f"octodns {clean(self._chosen.provider, 60)}"
 
     async def _reading(self, work: Callable[[Flight[T]], T], what: str) -> T:
         try:
@@ -160,6 +166,8 @@ class Octodns:
 
 def _target_of(chosen: OctodnsPlan) -> Any:
     """The provider, as octoDNS itself makes it. UserError names the file, and never a value in it."""
+    if importlib.util.find_spec("octodns") is None:
+        raise UserError("dns.provider octodns: octoDNS is not installed", _MISSING)
     file = Path(chosen.config).name
     _keep_off_the_screen()
     try:

@@ -29,16 +29,19 @@ MAKERS: dict[Provider, Maker] = {
     "show": lambda plan, _: Show(plan),
     "rfc2136": lambda plan, _: Rfc2136(plan),
     "command": lambda plan, _: Command(plan),
-    "octodns": lambda plan, _: Octodns(plan),
+    "octodns": lambda plan, around: Octodns(plan, onlooker=around.onlooker),
     "external-dns": _external_dns,
 }
 
 
 def provider_for(plan: Plan, around: Surroundings | None = None) -> RecordProvider:
-    """The way of changing records that the plan names. UserError: it lacks something it needs."""
+    """The way of changing records that the plan names. UserError: it lacks something it needs.
+
+    Without ``around`` it is for one who only looks on.
+    """
     maker = MAKERS.get(plan.dns.provider)
     if maker is None:
         raise UserError(
             f"dns.provider {plan.dns.provider} is not known here", f"known: {', '.join(sorted(MAKERS))}"
         )
-    return maker(plan, around or Surroundings())
+    return maker(plan, around or Surroundings(onlooker=True))

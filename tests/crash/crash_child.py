@@ -198,7 +198,7 @@ def arm_hooks(point: Points) -> None:
 def impatient() -> None:
     """Nothing of a process that is dead for sure can still be on its way for long."""
     writing.QUIET_S = writing.RETRY_S = 0.3
-    execute._POLL_S = 0.1
+    execute._POLL_S = 0.3
 
 
 def begin_or_resume(directory: Path) -> CutoverRun:

@@ -327,3 +327,12 @@ def world() -> tuple[list[Json], Records]:
         documents += case.objects
         case.records(records)
     return documents, records
+
+
+def table() -> list[str]:
+    """The cases as docs/external-dns.md shows them."""
+    rows = []
+    for case in CASES:
+        does = "; ".join(f"{action} {kind} {', '.join(values)}" for action, kind, values in case.does)
+        rows.append(f"| {case.words} | {does or 'keeps all'} |")
+    return rows

@@ -233,6 +233,14 @@ def test_edits_that_nobody_has_made() -> None:
     assert spared.addresses_after == (OLD,)
 
 
+def test_a_service_that_is_not_followed_hides_its_own_names_only() -> None:
+    hidden = service("inner", hostname=B)
+    hidden["spec"]["type"] = "ClusterIP"
+    begin = scene(ingress("old", A), hidden)
+    unsure = {one.host: bool(one.unsure) for one in simulate(begin.world, (), (A, B))}
+    assert unsure == {A: False, B: True}
+
+
 def test_commands_are_quoted_and_guarded() -> None:
     patch = ObjectPatch("Ingress", "networking.k8s.io", "shop", "old", "x/hostname", None, "a, b", None)
     gone = replace(patch, key="x/gone", before="y", after=None)

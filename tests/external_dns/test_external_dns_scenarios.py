@@ -267,6 +267,23 @@ async def test_a_patch_without_an_external_dns_is_under_way_and_then_counts_as_m
         assert "ingress-hostname-source" not in stage.annotations("Ingress")
 
 
+async def test_cut_off_between_two_patches_nothing_has_moved_and_it_is_made_whole() -> None:
+    async with staged("external-dns-first-owner") as stage:
+        provider, switch = await lowered_and_switched(stage)
+        first, _ = objects.groups(switch.via)
+        with provider._connected() as connection:
+            assert await asyncio.to_thread(objects.patch, connection, first) == ""
+        fresh = stage.provider()
+        found = await fresh.find_out(switch)
+        assert (found.kind, "partly set" in found.detail) == ("not-applied", True)
+        assert stage.addresses() == ("127.0.0.2",)
+        again = await Proposals(stage.plan, fresh).switch()
+        assert len(again.via) < len(switch.via) + 1
+        assert (await fresh.apply(again)).kind == "applied"
+        assert (await fresh.apply(again.inverted())).kind == "applied"
+        assert stage.addresses() == ("127.0.0.2",)
+
+
 async def test_what_git_keeps_is_never_patched() -> None:
     async with staged("external-dns-first-owner") as stage:
         storage = stage.world.storage

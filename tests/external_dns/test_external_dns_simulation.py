@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import pytest
-from external_dns_cases import BOTH, CASES, HOSTS, OWNER, Case, world
+from external_dns_cases import BOTH, CASES, HOSTS, OWNER, Case, table, world
 from external_dns_kit import find_external_dns, flags_for, snapshot_of, what_it_does
+from pointsman.probes.catalogue.dns_owner import DNS_OWNER_RULES
 from pointsman.probes.state.external_dns.foresee import Forecast, foresee
 
 Change = tuple[str, str, str, tuple[str, ...], int]
@@ -31,6 +33,17 @@ def test_the_table_of_cases(case: Case) -> None:
     }
     assert steps == set(case.does)
     assert not forecast.unsure
+
+
+def test_the_docs_show_the_table_of_cases() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "external-dns.md").read_text()
+    shown = [line for line in text.splitlines() if line.startswith("| ") and line in table()]
+    assert shown == table()
+
+
+def test_the_docs_name_every_rule_of_the_check() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "external-dns.md").read_text()
+    assert [one.id for one in DNS_OWNER_RULES if f"`{one.id}`" not in text] == []
 
 
 def changes_of(forecasts: dict[str, Forecast]) -> set[Change]:

@@ -17,7 +17,7 @@ from octodns.record import Delete
 from octodns_target import Target
 from pointsman.checklists.records.base import RecordChange, RecordReadError, RecordSet
 from pointsman.checklists.records.octodns import Octodns
-from pointsman.checklists.records.providers import provider_for
+from pointsman.checklists.records.providers import Surroundings, provider_for
 from pointsman.cluster.errors import UserError
 from records_kit import HOST, NEW, OLD, OLD6, ZONE, a_plan, a_set, octodns_plan, switch_of
 
@@ -203,6 +203,10 @@ async def test_a_record_with_more_than_values_is_not_touched(zone: Zone) -> None
         await zone.provider().read()
 
 
+def a_change() -> RecordChange:
+    return RecordChange("switch", ZONE, (HOST,), (a_set(OLD, 1),), (a_set(NEW, 1),))
+
+
 def test_a_bad_configuration_is_told(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"octodns.yaml: no provider other; it has target"):
         zone.provider(name="other")
@@ -223,7 +227,11 @@ def test_a_bad_configuration_is_told(zone: Zone, monkeypatch: pytest.MonkeyPatch
         zone.provider()
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UserError, match=r"pip install 'pointsman\[octodns\]'"):
-        provider_for(zone.plan())
+        provider_for(zone.plan(), Surroundings())
+    # who only looks on does not need it, until he asks
+    assert "delete" in provider_for(zone.plan()).instructions(a_change())[-1]
+    with pytest.raises(RecordReadError, match="not installed"):
+        asyncio.run(provider_for(zone.plan()).read())
 
 
 async def test_its_log_stays_off_the_screen_and_ours_does_not(

@@ -6,14 +6,14 @@ import json
 import re
 from pathlib import Path
 
-from pointsman.checklists.plans.model import CONSOLES
+from pointsman.checklists.plans.model import CONSOLES, ExternalDnsPlan
 from pointsman.checklists.records.base import TYPES, Capabilities
 from pointsman.checklists.records.command import VERSION, Command, _apply_request
 from pointsman.checklists.records.octodns import Octodns
-from pointsman.checklists.records.providers import MAKERS
+from pointsman.checklists.records.providers import MAKERS, provider_for
 from pointsman.checklists.records.rfc2136 import Rfc2136
 from pointsman.checklists.records.show import Show
-from records_kit import NEW, OLD, a_set, change_of
+from records_kit import NEW, OLD, a_plan, a_set, change_of
 
 DOCS = (Path(__file__).parents[2] / "docs" / "records.md").read_text()
 CAPABILITIES: dict[str, Capabilities] = {
@@ -21,6 +21,9 @@ CAPABILITIES: dict[str, Capabilities] = {
     "rfc2136": Rfc2136.capabilities,
     "octodns": Octodns.capabilities,
     "command": Command.capabilities,
+    "external-dns": provider_for(
+        a_plan("external-dns", ("127.0.0.1:9",), external_dns=ExternalDnsPlan(write="annotations"))
+    ).capabilities,
 }
 
 
@@ -33,7 +36,7 @@ def rows(first: str) -> dict[str, list[str]]:
 
 def test_the_table_of_ways_is_true() -> None:
     found = rows("`dns.provider`")
-    assert set(found) == set(MAKERS)
+    assert set(found) == set(MAKERS) == set(CAPABILITIES)
     for name, able in CAPABILITIES.items():
         wanted = (able.writes, able.compare_and_swap, able.atomic, able.rehearses)
         assert tuple(cell.startswith("yes") for cell in found[name]) == wanted, name

@@ -61,7 +61,9 @@ def test_the_numbers_of_the_watch_are_those_of_the_moment(state_dir: Path) -> No
     assert watch is not None
     assert (watch.new.requests, watch.new.errors, watch.old.errors) == (20, 1, 0)
     assert (watch.evidence, watch.alarm_at) == (4.0, 1000.0)
-    assert watch.new.buckets == ((2, 0), (2, 1))
+    # a note has the seconds since the last one; what is shown goes further back
+    assert watch.new.buckets == ((2, 0), (2, 0), (2, 0), (2, 1))
+    assert watch.first_second == 4
     # after the resume it is counted anew
     run.go_to(noted[2] - 1)
     assert run.view().watch is None

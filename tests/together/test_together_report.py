@@ -199,6 +199,7 @@ def test_it_tells_all_of_it() -> None:
         "> GET https://store.shop.test/seen at 127.0.0.3",
         "< server: seen", "The watch from", "share of errors",
         "the alarm is raised at 1000", "notify 'the team'", "exit code 1", "What the old side still counted",
+        "| new | pods of the gateway | 40 | not known |",
         "pointsman journal verify abcd1234", '"tsig_key_file": "/k"',
     ):  # fmt: skip
         assert told in text, told

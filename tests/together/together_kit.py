@@ -85,14 +85,18 @@ assert LOWER is not None
 SWITCH = switch_change(replace(READ, sets=LOWER.after), PLAN)
 
 
-def numbers(requests: int, errors: int, ratio: float) -> dict[str, Any]:
-    """What a watch notes."""
+def numbers(requests: int, errors: int, ratio: float, second: int) -> dict[str, Any]:
+    """What a watch notes, with two seconds since the note before."""
     new = {"requests": requests, "errors": errors, "kinds": {"ok": requests - errors, "5xx": errors}}
     old = {"requests": requests, "errors": 0, "kinds": {"ok": requests}}
     return {
         "new": {**new, "p95_ms": 12.5, "buckets": [[2, 0], [2, errors]]},
         "old": {**old, "p95_ms": 11.0, "buckets": [[2, 0], [2, 0]]},
         "evidence": {"ratio": ratio, "alarm_at": 1000.0},
+        "buckets": [[second, 2, 0, 2, 0], [second + 1, 2, errors, 2, 0]],
+        "traffic": {
+            "new": {"source": "pods of the gateway", "requests": 40, "errors_5xx": None, "problems": ["x"]}
+        },
     }
 
 
@@ -142,13 +146,13 @@ def a_run(text: str = "fine", operator: str = "ana@desk", writes: bool = True) -
         HookBegan(T0 + 34.2, 7, 0),
         SeenEverywhere(T0 + 35, "new", text),
         HookEnded(T0 + 35.5, 7, 0, 1, text),
-        WatchNoted(T0 + 40, numbers(10, 0, 0.9)),
+        WatchNoted(T0 + 40, numbers(10, 0, 0.9, 4)),
         Tuned(T0 + 45, "thresholds.min_samples", 20, operator),
-        WatchNoted(T0 + 50, numbers(20, 1, 4.0)),
+        WatchNoted(T0 + 50, numbers(20, 1, 4.0, 6)),
         Resumed(T0 + 60, writes, "ben@desk"),
         WatchBegan(T0 + 61),
-        WatchNoted(T0 + 70, numbers(10, 0, 0.9)),
-        WatchEnded(T0 + 121, "PASS", text, numbers(120, 1, 2.0)),
+        WatchNoted(T0 + 70, numbers(10, 0, 0.9, 7)),
+        WatchEnded(T0 + 121, "PASS", text, numbers(120, 1, 2.0, 9)),
         gate(122, "after-switch", "third"),
         WatchBegan(T0 + 122, soaking=True),
         OldSideCounted(T0 + 130, T0 + 122, text or "x", 0.0, 4.0, {HOST: 0.0}, text),

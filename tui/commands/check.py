@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -109,9 +108,9 @@ def _print(
         click.echo(_document(plan, results, verdict, elapsed_s))
     elif output == "junit":
         # the document says that it is UTF-8, whatever this terminal speaks
-        sys.stdout.buffer.write(junit_of(plan, results, elapsed_s).encode())
+        click.echo(junit_of(plan, results, elapsed_s).encode(), nl=False)
     else:
-        sys.stdout.buffer.write(markdown_of(plan, results, verdict).encode())
+        click.echo(markdown_of(plan, results, verdict).encode(), nl=False)
 
 
 def _document(plan: Plan, results: Sequence[CheckResult], verdict: Verdict, elapsed_s: float) -> str:

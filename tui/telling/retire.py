@@ -43,8 +43,11 @@ def _step_lines(number: int, step: RetireStep, width: int, safe: bool) -> list[L
     )
     lines = [title]
     lines += labelled("why", clean(step.why, 600), width) if step.why else []
-    for at, text in enumerate(step.commands):
-        lines += command("run" if at == 0 else "", clean(text, 4000), width)
+    if step.verbatim:
+        lines += [line(Span(clean(text, 4000), Tone.ACCENT)) for text in step.commands]
+    else:
+        for at, text in enumerate(step.commands):
+            lines += command("run" if at == 0 else "", clean(text, 4000), width)
     if step.final:
         lines += labelled("undo", "NONE: from here there is no way back", width, Tone.BAD)
     elif step.undo:

@@ -10,7 +10,7 @@ from ....cluster.snapshot import Snapshot
 from ....cluster.text import clean
 from ....probes.state.external_dns.edits import DnsWorld, settled, simulate
 from ....probes.state.external_dns.flags import Flags
-from ....probes.state.external_dns.foresee import Forecast
+from ....probes.state.external_dns.foresee import Forecast, reads
 from ....probes.state.external_dns.held import names_to_read
 from ....probes.state.external_dns.instances import (
     Instance,
@@ -44,10 +44,22 @@ class Outlook:
         """The world as an external-dns with these flags sees it."""
         return world_of(self.snapshot, flags, self.facts.sets, self.facts.texts)
 
+    def unseen(self) -> tuple[str, ...]:
+        """The kinds that an external-dns reads and that are not all known here, and why."""
+        kinds = {kind for one in self.instances for kind in reads(one.flags)}
+        states = {kind: self.snapshot.state_of(kind) for kind in sorted(kinds)}
+        return tuple(
+            f"{kind} objects are {state.state} {clean(state.detail, 120)}: what it would do is not known"
+            for kind, state in states.items()
+            if state.state not in ("live", "absent") or state.namespaces is not None
+        )
+
     def handover(self) -> Handover:
         """UserError: nobody, or nobody known, owns the names."""
         if self.facts.unread:
             raise UserError(f"{self.facts.server}: {clean(self.facts.unread[0], 160)}", "is it reachable?")
+        if self.unseen():
+            raise UserError(self.unseen()[0], "name a kubeconfig that may list them everywhere")
         if self.owner is None:
             raise UserError(self.why, "dns.external_dns.owner in the plan names an owner id")
         gateway = ObjectRef(

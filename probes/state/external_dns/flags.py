@@ -34,10 +34,12 @@ _SHOWN = (
 )
 # what makes names or targets by rules that are not followed here
 _NOT_FOLLOWED = (
-    *("--fqdn-template", "--target-template", "--fqdn-target-template", "--regex-domain-filter"),
-    *("--regex-domain-exclusion", "--target-net-filter", "--exclude-target-net", "--default-targets"),
-    *("--force-default-targets", "--compatibility", "--migrate-from-txt-owner", "--nat64-networks"),
+    *("--target-template", "--fqdn-target-template", "--regex-domain-filter", "--regex-domain-exclusion"),
+    *("--target-net-filter", "--exclude-target-net", "--default-targets", "--force-default-targets"),
+    *("--combine-fqdn-annotation", "--compatibility", "--migrate-from-txt-owner", "--nat64-networks"),
 )
+# a name that an Ingress or route does not give itself
+_MORE_NAMES = ("--fqdn-template",)
 _SECRET = "--txt-encrypt-aes-key"  # noqa: S105 - the argument's name
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
@@ -50,7 +52,7 @@ class Flags:
 
     ``shown`` are the arguments worth reading, without secrets. ``prefix`` is how the annotations begin that
     it reads; ``prefix_known``: by its release or argument. ``unsure`` are reasons why what it wants cannot be
-    worked out here. ``interval_s`` seconds.
+    worked out here, ``doubts`` what might want the same names beside it. ``interval_s`` seconds.
     """
 
     sources: tuple[str, ...]
@@ -82,6 +84,7 @@ class Flags:
     prefix: str = OLD_PREFIX
     prefix_known: bool = True
     unsure: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def follows_gateways(self) -> bool:
@@ -195,16 +198,22 @@ def flags_from(given: Iterable[tuple[str, str]], image: str = "") -> Flags:
         prefix=prefix,
         prefix_known=known,
         unsure=tuple(_unsure(pairs, sources)),
+        doubts=tuple(_doubts(pairs, sources)),
     )
 
 
 def _unsure(pairs: list[tuple[str, str]], sources: tuple[str, ...]) -> Iterator[str]:
     for name in sorted({name for name, value in pairs if name in _NOT_FOLLOWED and value}):
         yield f"{name} makes or filters names by rules that are not followed here"
-    for source in sorted(set(sources) - KNOWN_SOURCES):
-        yield f"its source {source} is not read here, and may want names too"
     if not sources:
         yield "its sources are not among its arguments"
+
+
+def _doubts(pairs: list[tuple[str, str]], sources: tuple[str, ...]) -> Iterator[str]:
+    for source in sorted(set(sources) - KNOWN_SOURCES):
+        yield f"its source {source} is not read here, and may want the same names"
+    for name in sorted({name for name, value in pairs if name in _MORE_NAMES and value}):
+        yield f"{name} makes names that are not worked out here"
 
 
 def _annotation_prefix(given: str, image: str) -> tuple[str, bool]:

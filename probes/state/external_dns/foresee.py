@@ -17,7 +17,7 @@ from ....cluster.text import clean
 from .flags import Flags
 from .held import Held
 from .routes import from_routes
-from .wanted import Endpoint, Ignored, Wanted, from_ingresses, from_services
+from .wanted import Endpoint, Ignored, Unsure, Wanted, from_ingresses, from_services
 
 Action = Literal["keep", "create", "update", "delete", "forbidden"]
 ROUTE_KINDS = {
@@ -27,6 +27,9 @@ ROUTE_KINDS = {
     "gateway-tcproute": "TCPRoute",
     "gateway-udproute": "UDPRoute",
 }
+
+
+_KIND_OF = {"ingress": "Ingress", "service": "Service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,18 @@ class Forecast:
         return any(step.moves for step in self.steps)
 
 
+def reads(flags: Flags) -> tuple[str, ...]:
+    """The kinds of objects that its records come from."""
+    kinds = [_KIND_OF[source] for source in flags.sources if source in _KIND_OF]
+    kinds += [ROUTE_KINDS[source] for source in flags.sources if source in ROUTE_KINDS]
+    if flags.follows_gateways:
+        kinds += ["Gateway", "Namespace", *(["ListenerSet"] if flags.listener_sets else [])]
+    return tuple(dict.fromkeys(kinds))
+
+
 def wanted_by(snapshot: Snapshot, flags: Flags) -> Wanted:
     """All that its sources want, merged as each source does it, without what it does not manage."""
-    wanted = Wanted(unsure=list(flags.unsure))
+    wanted = Wanted(unsure=[Unsure("", why) for why in flags.unsure])
     for source in flags.sources:
         alone = Wanted()
         if source == "ingress":
@@ -172,7 +184,7 @@ def _forecast(
 ) -> Forecast:
     candidates = wanted.of(host)
     ignored = tuple(one for one in wanted.ignored if one.host == host)
-    unsure = (*wanted.unsure, *doubt)
+    unsure = (*(one.why for one in wanted.unsure if one.host in ("", host)), *doubt)
     if not flags.matches_domain(host):
         why = "its domain filters leave this name out"
         steps = tuple(

@@ -49,13 +49,21 @@ class Ignored:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """What could not be worked out of a host (empty: of any)."""
+
+    host: str
+    why: str
+
+
 @dataclass(slots=True)
 class Wanted:
     """What is wanted, in the order of the sources; what is not, and what could not be worked out."""
 
     endpoints: list[Endpoint] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
-    unsure: list[str] = field(default_factory=list)
+    unsure: list[Unsure] = field(default_factory=list)
 
     def of(self, host: str) -> tuple[Endpoint, ...]:
         """The endpoints of one host."""
@@ -203,9 +211,8 @@ def from_services(snapshot: Snapshot, flags: Flags, wanted: Wanted) -> None:
             continue
         targets = split(setting(service, "target", flags)) or _service_targets(service)
         if inner or not targets:
-            wanted.unsure.append(
-                f"what {ref} publishes as {clean(service.spec.type, 20)} is not followed here"
-            )
+            words = f"what {ref} publishes as {clean(service.spec.type, 20)} is not followed here"
+            wanted.unsure += [Unsure(host, words) for host in (*names, *inner)]
         resource = f"service/{ref.namespace}/{ref.name}"
         for host in names:
             wanted.endpoints += endpoints(host, targets, ttl_of(service, flags), resource, ref)
