@@ -11,7 +11,6 @@ from .bridge import Bridge
 from .lines import Line, Span, Tone, line
 from .screens.cutover import CutoverScreen
 from .settings import Settings
-from .signals import leave_on_signals
 
 if TYPE_CHECKING:
     from ..checklists.running.face import RunFace
@@ -40,13 +39,12 @@ class OnlookerApp(PointsmanApp):
         self._run = run
         self._only = screen
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """The one screen."""
         self.push_screen(self._only)
-        leave_on_signals(self.exit)
 
     def on_unmount(self) -> None:
-        """Look no more."""
+        """Look no more; what the base does at its end is done besides."""
         for run in self._only.runs:
             run.stop()
 

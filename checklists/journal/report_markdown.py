@@ -25,7 +25,7 @@ def render(document: Document) -> str:
 
 def text(words: str, limit: int = _LONGEST) -> str:
     """Text from outside as one line of text: no Markdown, no HTML, no link of its own."""
-    shown = _MARKS.sub(r"\\\1", clean(words, limit))
+    shown = _MARKS.sub(r"\\\1", clean(words, limit).strip())
     # what GitHub and others make a link of without being asked
     shown = shown.replace("://", r"\://").replace("www.", r"www\.").replace("WWW.", r"WWW\.")
     # and what would begin a list, a heading or a rule at the beginning of a line
@@ -61,8 +61,8 @@ def _facts(block: Facts) -> Iterable[str]:
 def _value(row: Fact) -> str:
     if not row.strong:
         return text(row.value)
-    first, space, rest = row.value.partition(" ")
-    return f"**{text(first)}**{space}{text(rest)}"
+    first, space, rest = clean(row.value, _LONGEST).strip().partition(" ")
+    return f"**{text(first) or '-'}**{space}{text(rest)}"
 
 
 def _table(block: Table) -> list[str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..machine.events import WatchBegan, WatchEnded, WatchNoted
-from ..machine.numbers import mapping, number
-from .document import Block, Chart, Curve, Fact, Facts, Items, Paragraph, Section
+from ..machine.numbers import mapping, number, rows_of
+from .document import Block, Chart, Curve, Fact, Facts, Items, Paragraph, Section, Table
 from .record import Record, instant
 
 Noted = WatchNoted | WatchEnded
+_MOST_POINTS = 400
 
 
 @dataclass(slots=True)
@@ -56,6 +57,10 @@ def _blocks(watch: _Watch, ended: WatchEnded | None) -> Iterator[Block]:
     if ratio is not None and alarm_at is not None:
         words = f"{ratio:.3g}; the alarm is raised at {alarm_at:g}"
         yield Facts((Fact("evidence against the new side", words),))
+    counted = tuple(_counted(last))
+    if counted:
+        yield Paragraph("What the sides counted themselves, of everybody's requests:")
+        yield Table(("side", "source", "requests", "5xx", "404", "failed handshakes", "not told"), counted)
     shares = tuple(curve for name in ("new", "old") if len((curve := _share(watch, name)).points) > 1)
     if shares:
         yield Chart("share of errors", "%", shares)
@@ -63,6 +68,23 @@ def _blocks(watch: _Watch, ended: WatchEnded | None) -> Iterator[Block]:
     if len(curve.points) > 1:
         title = "evidence against the new side (likelihood ratio)"
         yield Chart(title, "", (curve,), threshold=alarm_at, logarithmic=True)
+
+
+def _counted(numbers: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    traffic = mapping(numbers.get("traffic"))
+    for name in ("new", "old"):
+        side = mapping(traffic.get(name))
+        if not side:
+            continue
+        counts = (side.get(field) for field in ("requests", "errors_5xx", "not_found", "handshake_failures"))
+        problems = side.get("problems")
+        told = "; ".join(str(one) for one in problems) if isinstance(problems, list | tuple) else ""
+        yield name, str(side.get("source") or ""), *(_count(one) for one in counts), told
+
+
+def _count(value: object) -> str:
+    found = number(value)
+    return "not known" if found is None else f"{found:g}"
 
 
 def _side_words(name: str, side: Mapping[str, Any]) -> str:
@@ -73,8 +95,29 @@ def _side_words(name: str, side: Mapping[str, Any]) -> str:
 
 
 def _share(watch: _Watch, name: str) -> Curve:
-    """The share of errors since the note before, at each note; none where nothing was asked meanwhile."""
-    points, before = [], (0.0, 0.0)
+    """The share of errors over time: by the seconds that were noted, else from one note to the next."""
+    rows = _seconds(watch, name)
+    if sum(asked > 0 for _, asked, _ in rows) > 1:
+        return Curve(
+            name, tuple((at, 100.0 * min(failed / asked, 1.0)) for at, asked, failed in rows if asked)
+        )
+    return Curve(name, tuple(_between_notes(watch, name)))
+
+
+def _seconds(watch: _Watch, name: str) -> list[tuple[float, float, float]]:
+    """When, requests, errors; neighbours are taken together where there are very many."""
+    place = 1 if name == "new" else 3
+    noted = (row for event in watch.noted for row in rows_of(event.numbers))
+    rows = sorted(
+        (number(row[0]) or 0.0, number(row[place]) or 0.0, number(row[place + 1]) or 0.0) for row in noted
+    )
+    together = max(1, -(-len(rows) // _MOST_POINTS))
+    groups = (rows[start : start + together] for start in range(0, len(rows), together))
+    return [(group[0][0], sum(row[1] for row in group), sum(row[2] for row in group)) for group in groups]
+
+
+def _between_notes(watch: _Watch, name: str) -> Iterator[tuple[float, float]]:
+    before = (0.0, 0.0)
     for event in watch.noted:
         side = mapping(event.numbers.get(name))
         requests, errors = number(side.get("requests")), number(side.get("errors"))
@@ -83,8 +126,7 @@ def _share(watch: _Watch, name: str) -> Curve:
         asked, failed = requests - before[0], errors - before[1]
         before = (requests, errors)
         if asked > 0:
-            points.append((event.at - watch.began, 100.0 * min(max(failed, 0.0) / asked, 1.0)))
-    return Curve(name, tuple(points))
+            yield event.at - watch.began, 100.0 * min(max(failed, 0.0) / asked, 1.0)
 
 
 def _evidence(watch: _Watch) -> Curve:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -22,3 +22,10 @@ def number(value: object) -> float | None:
 def whole(value: object) -> int:
     """``value`` as a count; 0 where it is none."""
     return int(number(value) or 0)
+
+
+def rows_of(numbers: Mapping[str, Any]) -> list[Sequence[Any]]:
+    """A note's seconds: when, the new side's requests and errors, the old side's; none where it has none."""
+    buckets = numbers.get("buckets")
+    rows = buckets if isinstance(buckets, list | tuple) else ()
+    return [row for row in rows if isinstance(row, list | tuple) and len(row) >= 5]

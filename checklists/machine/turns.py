@@ -29,6 +29,8 @@ def turn(before: Sequence[State | None], pause: float, now: float) -> Turn:
     Each of them must have passed its own watch, and ``pause`` seconds must have gone by since the last did.
     Trouble in any of them keeps all that follow, because what broke one host's new side may break the next.
     """
+    if not before:
+        return Turn(True, "it goes first")
     for number, state in enumerate(before, 1):
         trouble = _trouble(state)
         if trouble:
@@ -45,7 +47,7 @@ def turn(before: Sequence[State | None], pause: float, now: float) -> Turn:
         words = f"the pause of {duration(pause)} after wave {len(before)} ends at {clock_time(come_at)}"
         return Turn(False, words)
     watched = "wave 1 has" if len(before) == 1 else f"waves 1 to {len(before)} have"
-    return Turn(True, f"{watched} passed the watch, and the pause is over" if before else "it is the first")
+    return Turn(True, f"{watched} passed the watch, and the pause is over")
 
 
 def _trouble(state: State | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
@@ -10,7 +11,7 @@ from ..journal.file import Journal
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
-from ..machine.view import CacheRow, WatchView
+from ..machine.view import CacheRow, Command, WatchView
 from ..terms import CheckResult
 from .counted import Counted
 from .drain import Measured
@@ -51,6 +52,13 @@ class Desk(Protocol):
     @property
     def state(self) -> State:
         """The state as of the last event on disk."""
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is: its directory is private, and its name the run's."""
+
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of ``operator`` out; why it was not, or nothing."""
 
     def record(self, event: Event) -> None:
         """Journal an event and go on from it. Raises UserError where it cannot be, and the run has ended."""

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...cluster.errors import UserError
@@ -25,7 +26,9 @@ from ..machine.effects import (
     Effect,
     FindOut,
     ProposeChange,
+    Rehearse,
     RunGate,
+    RunHook,
     RunWatch,
     due,
 )
@@ -34,7 +37,22 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, drain, gates, held, livefile, quiet, turns, users, watching, writing
+from . import (
+    caches,
+    control,
+    drain,
+    flag,
+    gates,
+    held,
+    hooks,
+    livefile,
+    quiet,
+    rehearsal,
+    turns,
+    users,
+    watching,
+    writing,
+)
 from .desk import Desk, Seen
 from .holding import signed
 from .looking import news, without
@@ -46,6 +64,8 @@ Companion = Callable[[Desk], Awaitable[None]]
 COMPANIONS: tuple[Companion, ...] = (
     held.keep,
     livefile.keep_written,
+    control.listen,
+    flag.look_for_flag,
     turns.take_turns,
     quiet.count_old_side,
     users.look_at_users,
@@ -53,8 +73,12 @@ COMPANIONS: tuple[Companion, ...] = (
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S, _POLL_SOAKING_S = 1.0, 30.0
+_LAST_HOOKS_S = 5.0
 _POLLED = frozenset(
-    {"wait-ttl", "confirm", "switch", "watch", "soak", "rollback", "drain", "held", "stopped-at-gate"}
+    (
+        *("wait-ttl", "rehearse", "confirm", "switch", "watch", "soak", "rollback", "drain"),
+        *("held", "stopped-at-gate"),
+    )
 )
 
 
@@ -103,17 +127,19 @@ class Executor:
         """Something worth showing has changed."""
         self._changed()
 
-    def command(self, command: Command) -> None:
-        """Carry a command of the operator out, in the loop."""
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of an operator out, in the loop; why it was not, or nothing."""
         if isinstance(command, Quit):
             self._ended.set()
-            return
-        events, self.seen.notice = decide(self.state, command, self.ports.clock())
+            return ""
+        events, said = decide(self.state, command, self.ports.clock(), operator)
+        self.seen.notice = said
         # a journal that cannot be written has ended the run, and said so
         with contextlib.suppress(UserError):
             for event in events:
                 self.record(signed(event, self.ports.operator))
         self._changed()
+        return self.seen.fatal or said
 
     def record(self, event: Event) -> None:
         """Journal one event and go on from it."""
@@ -187,12 +213,20 @@ class Executor:
             return writing.apply(self, effect)
         if isinstance(effect, FindOut):
             return writing.find_out(self, effect)
+        if isinstance(effect, Rehearse):
+            return rehearsal.rehearse(self, effect)
+        if isinstance(effect, RunHook):
+            return hooks.run_hook(self, effect)
         if isinstance(effect, RunWatch):
             return watching.watch(self, effect)
         assert isinstance(effect, AwaitInstant)
         return self._await_instant(effect)
 
     async def _stop_effects(self) -> None:
+        hooked = [task for effect, task in self._running.items() if isinstance(effect, RunHook)]
+        if hooked:
+            # the last transition's hooks are wanted most of all when the run is over
+            await asyncio.wait(hooked, timeout=_LAST_HOOKS_S)
         for effect, task in self._running.items():
             # a message that has left cannot be called back: its outcome is awaited, which has a deadline
             if not (
@@ -241,3 +275,8 @@ class Executor:
         if event is not None and not self._ended.is_set():
             self.record(event)
         self._changed()
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is."""
+        return self.journal.path

@@ -8,7 +8,7 @@ is shown as not known.
 from __future__ import annotations
 
 from ..machine.events import WatchEnded, WatchNoted
-from ..machine.numbers import mapping, number, whole
+from ..machine.numbers import mapping, number, rows_of, whole
 from ..machine.view import SideView, WatchView
 from ..plans.model import Plan
 
@@ -16,6 +16,7 @@ from ..plans.model import Plan
 def watch_from(event: WatchNoted | WatchEnded, plan: Plan, began: float) -> WatchView:
     """The watch at the event's instant; ``began`` in epoch seconds."""
     numbers = event.numbers
+    rows = rows_of(numbers)
     evidence = mapping(numbers.get("evidence"))
     new = _side(plan.new.address, numbers.get("new"))
     return WatchView(
@@ -31,6 +32,9 @@ def watch_from(event: WatchNoted | WatchEnded, plan: Plan, began: float) -> Watc
         samples=new.requests,
         min_samples=plan.thresholds.min_samples,
         detail=event.detail if isinstance(event, WatchEnded) else str(numbers.get("reason") or ""),
+        seconds_left=number(numbers.get("seconds_left")),
+        detectable=number(numbers.get("detectable")) or 1.0,
+        first_second=whole(rows[0][0]) if rows else 0,
     )
 
 

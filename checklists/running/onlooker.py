@@ -20,12 +20,16 @@ _REFUSAL_S = 6.0
 
 
 class Onlooker:
-    """A thread that looks again and again, until ``stop``. Subclasses give ``plan`` and ``look``."""
+    """A thread that looks again and again, until ``stop``. Subclasses give ``plan`` and ``look``.
+
+    ``ended`` is why it cannot be looked at any more, empty while it can.
+    """
 
     def __init__(self, first: RunView, every_s: float) -> None:
         self._board = ViewBoard(first)
         self._every_s = every_s
         self._refused_until = 0.0
+        self.ended = ""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"looking at {first.run_id}", daemon=True)
 
@@ -93,4 +97,5 @@ class Onlooker:
                 self._board.put(view)
 
     def _end(self, why: str) -> None:
+        self.ended = why
         self._board.put(replace(self._board.view(), message=why, journal_ok=False))

@@ -24,6 +24,7 @@ from .run import provider_for
 from .runview import view_of
 
 LONGEST_GAP_S = 1.0
+_MOST_SECONDS = 120
 _ANSWERS = ("confirmed", "pending", "postponed", "flagged", "watch_passed", "soak_over", "rehearsed")
 _CHANGES = ("proposal", "lowered", "switched", "returned")
 
@@ -196,18 +197,30 @@ def _moments(path: Path) -> tuple[Moment, ...]:
     state: State | None = None
     watch: WatchView | None = None
     began = 0.0
-    moments = []
+    moments: list[Moment] = []
     for entry in read_journal(path):
         event = entry.event
         state = fold((event,)) if state is None or isinstance(event, RunStarted) else advance(state, event)
         if isinstance(event, WatchBegan):
             began, watch = event.at, None
         elif isinstance(event, WatchNoted | WatchEnded):
-            watch = watch_from(event, state.plan, began)
+            watch = _with_seconds_before(watch_from(event, state.plan, began), watch)
         moments.append(Moment(entry.number, event, state, watch, entry.digest))
     if not moments:
         raise UserError(f"{path}: the journal is empty", "nothing was done")
     return tuple(moments)
+
+
+def _with_seconds_before(now: WatchView, before: WatchView | None) -> WatchView:
+    """A note has the seconds since the last one only."""
+    if before is None:
+        return now
+    new = (*before.new.buckets, *now.new.buckets)[-_MOST_SECONDS:]
+    old = (*before.old.buckets, *now.old.buckets)[-_MOST_SECONDS:]
+    # as many seconds further back as there are more of them now
+    first = max(0, now.first_second - (len(new) - len(now.new.buckets)))
+    new_side, old_side = replace(now.new, buckets=new), replace(now.old, buckets=old)
+    return replace(now, first_second=first, new=new_side, old=old_side)
 
 
 def what_changed(before: Moment | None, now: Moment) -> tuple[str, ...]:

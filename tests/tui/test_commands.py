@@ -33,6 +33,8 @@ ITEMS = (
     "dns-ttl",
     "error-watch",
     "old-side-kept",
+    "dns-owner",
+    "old-side-idle",
 )
 
 

@@ -1,4 +1,4 @@
-"""Three hosts in two waves by keys, and all that can happen in a night; the zone's changes are told exactly."""
+"""Three hosts in two waves by keys, and all that can happen in a night; the zone's changes told exactly."""
 
 from __future__ import annotations
 

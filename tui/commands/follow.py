@@ -111,7 +111,9 @@ class _Story:
         from ...checklists.machine.view import Attest
 
         stopped = "stopped-at-gate"
-        if run.view().outcome == stopped:
+        # what was told may be older: the run may have gone on, or asks something else by now
+        view = run.view()
+        if view.outcome == stopped:
             with self._telling_meanwhile():
                 chosen = _confirmed_by_hand(view, attested)
             if not chosen:

@@ -195,6 +195,8 @@ def _with_other_waves(run: FollowedRun | FollowedLease) -> tuple[FollowedRun | F
 
 
 def _told(run: FollowedRun | FollowedLease, output: str) -> int:
+    from ...checklists.running.followed import FollowedRun
+
     views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
     end_subscription = run.subscribe(views.put)
     tell = _telling_json() if output == "json" else _telling_text()
@@ -207,7 +209,7 @@ def _told(run: FollowedRun | FollowedLease, output: str) -> int:
             if not view.journal_ok:
                 note(f"pointsman: {view.message}")
                 # who looks has ended with the journal; who is looked at goes on saying it
-                return INCONCLUSIVE if run.alive else USAGE
+                return USAGE if run.ended and isinstance(run, FollowedRun) else INCONCLUSIVE
             if _rests(run, view):
                 return code_of(view)
             view = _next(run, views)

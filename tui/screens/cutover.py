@@ -124,7 +124,9 @@ class CutoverScreen(FrameScreen):
         view = self.run.view()
         keys = [] if view.read_only else self._writing_keys(view)
         if len(self.runs) > 1:
-            keys.append(("[ ]", "waves"))
+            # behind the two that change the world: where there is no room for all, the rest gives way
+            asked = sum(key in ("enter", "z") for key, _ in keys)
+            keys.insert(asked, ("[ ]", "waves"))
         leave = "back" if view.finished or view.read_only else "leave it running"
         return (*keys, ("J", "journal"), ("@", "commands"), ("?", "help"), ("esc", leave))
 
@@ -220,7 +222,7 @@ class CutoverScreen(FrameScreen):
             view.phase
         )
         if asked is not None and not view.read_only:
-            title = f"to {_VERBS[asked.purpose]}, press enter and type: {asked.type_this}"
+            title = f"to {_VERBS[asked.purpose]}, press enter and type: {clean(asked.type_this, 300)}"
         return title or view.outcome or view.phase, lines
 
     def _gate_lines(self, view: RunView, width: int) -> list[Line]:
@@ -282,7 +284,7 @@ class CutoverScreen(FrameScreen):
             self._frozen = None
             self._shown = None
 
-        question = f"To {_VERBS[asked.purpose]}, type {asked.type_this} :"
+        question = f"To {_VERBS[asked.purpose]}, type {clean(asked.type_this, 300)} :"
         self.ask(question, answer, gave_up=gave_up)
         self._shown = None
 

@@ -111,6 +111,13 @@ _PREFIX = "envoy_http_conn_manager_prefix"
 # listeners of Envoy's own, or of its controller's, that no client uses
 _INNER = {_PREFIX: r"admin|async-client|.*(ready|stats|prometheus|health|metrics).*"}
 
+_ENVOY_TLS = (
+    Family("envoy_listener_ssl_handshake", into="handshakes"),
+    Family("envoy_listener_ssl_connection_error", into="handshake_failures"),
+    # a name that no listener has, and what is no TLS at all
+    Family("envoy_listener_no_filter_chain_match", into="handshake_failures"),
+)
+
 
 def _envoy(
     name: str,
@@ -119,21 +126,14 @@ def _envoy(
     path: str = "/stats/prometheus",
     *,
     zero: str = "",
-    more: tuple[Family, ...] = (),
-    notes: tuple[str, ...] = (),
 ) -> Families:
     answers = (
         Family("envoy_http_downstream_rq_xx", status="envoy_response_code_class", classes=True, never=_INNER),
         Family("envoy_http_downstream_rq_total", into="requests", never=_INNER),
     )
-    rest = (
-        Family("envoy_http_no_route", into="not_found", never=_INNER),
-        Family("envoy_listener_ssl_handshake", into="handshakes"),
-        Family("envoy_listener_ssl_connection_error", into="handshake_failures"),
-        Family("envoy_listener_no_filter_chain_match", into="handshake_failures"),
-    )
-    own = ("its 404s are those for which it has no route; a backend's own are not counted",)
-    return Families(name, title, port, path, answers, (*more, *rest), zero=zero, notes=(*own, *notes))
+    rest = (Family("envoy_http_no_route", into="not_found", never=_INNER), *_ENVOY_TLS)
+    notes = ("its 404s are those for which it has no route; a backend's own are not counted",)
+    return Families(name, title, port, path, answers, rest, zero=zero, notes=notes)
 
 
 _ALL = (
@@ -155,10 +155,7 @@ _ALL = (
         15020,
         "/stats/prometheus",
         (Family("istio_requests_total", status="response_code", only={"reporter": "source|"}),),
-        (
-            Family("envoy_listener_ssl_handshake", into="handshakes"),
-            Family("envoy_listener_ssl_connection_error", into="handshake_failures"),
-        ),
+        _ENVOY_TLS,
         notes=("it counts TLS handshakes only where its proxyStatsMatcher lets listener.*.ssl through",),
     ),
     Families(
@@ -175,11 +172,7 @@ _ALL = (
             Family("hubble_http_requests_total", status="status", only={"reporter": "server|"}),
             Family("hubble_http_responses_total", status="status", only={"reporter": "server|"}),
         ),
-        (
-            Family("envoy_http_no_route", into="not_found", never=_INNER),
-            Family("envoy_listener_ssl_handshake", into="handshakes"),
-            Family("envoy_listener_ssl_connection_error", into="handshake_failures"),
-        ),
+        (Family("envoy_http_no_route", into="not_found", never=_INNER), *_ENVOY_TLS),
         notes=("a node's Envoy serves every gateway and every layer 7 policy of that node",),
     ),
     Families(

@@ -144,6 +144,10 @@ def _why(error: UserError, right: str, namespace: str) -> str:
         return f"not allowed to {right} in {namespace} (403)"
     if isinstance(error, ApiError) and error.status == 404:
         return "nothing is there on that port and path (404)"
+    if isinstance(error, ApiError) and error.status in (502, 503, 504):
+        # in these words every API server tells of a pod that it cannot reach
+        cause = error.what.rpartition("error trying to reach service: ")[2]
+        return f"the API server does not reach it ({error.status}): {cause}"
     return error.what
 
 
