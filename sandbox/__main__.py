@@ -48,6 +48,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--low-ttl", type=int, default=usual.low_ttl, help="seconds")
     parser.add_argument("--watch", type=float, default=usual.watch, help="seconds")
     parser.add_argument("--soak", type=float, default=usual.soak, help="seconds")
+    parser.add_argument("--pause", type=float, default=usual.pause, help="seconds between waves")
     return parser.parse_args(arguments)
 
 
@@ -58,7 +59,7 @@ async def _live(options: argparse.Namespace) -> int:
         loop.add_signal_handler(number, ending.set)
     # what is asked of us while the world is still being built ends it as well
     world = World(shoppers=not options.no_shoppers)
-    pace = Pace(options.old_ttl, options.low_ttl, options.watch, options.soak)
+    pace = Pace(options.old_ttl, options.low_ttl, options.watch, options.soak, options.pause)
     try:
         info = await world.start(options.scenario, pace, options.load)
         line = json.dumps(info.to_json()) + "\n"

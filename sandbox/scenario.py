@@ -1,8 +1,8 @@
 """Scenarios: what a practice cluster holds at first, and what happens in it later. Data, in `scenarios/`.
 
 A scenario file names the manifests it is made of (`cluster`), or the scenario that it varies (`base`, with
-`overlays` of its own), the hosts of the zone with what their plan needs, what is done before the world opens
-(`prepare`) and what happens in it (`triggers`).
+`overlays` of its own), the hosts of the zone with what their plan needs, the plans of several hosts in waves
+(`campaigns`), what is done before the world opens (`prepare`) and what happens in it (`triggers`).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Pace:
     low_ttl: int = 3
     watch: float = 15.0
     soak: float = 10.0
+    pause: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class HostPlan:
     routes: tuple[str, ...]
     paths: tuple[str, ...]
     accept: tuple[Json, ...] = ()
+    dns: Mapping[str, Any] = field(default_factory=dict)
+    """What its plan says of DNS in place of the usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +99,15 @@ class Scenario:
     """Applied after the controller's first round: what a frozen object looks like afterwards."""
     hosts: tuple[HostPlan, ...]
     stories: Mapping[str, str] = field(default_factory=dict)
-    """Host -> how its cutover must end: done, stopped-at-gate, rolled-back, held."""
+    """Host (or campaign) -> how its cutover must end: done, stopped-at-gate, rolled-back, held."""
+    campaigns: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    """Name of a plan of many hosts -> its waves."""
     prepare: tuple[Preparation, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    registry: Mapping[str, Json] = field(default_factory=dict)
+    """Host -> owner and resource of its ownership record, where external-dns made the host's records."""
+    says: Mapping[str, str] = field(default_factory=dict)
+    """Host -> the rule by which a check tells beforehand how it would end."""
 
 
 def list_scenarios() -> tuple[ScenarioInfo, ...]:
@@ -139,8 +148,14 @@ def load_scenario(name: str, values: Mapping[str, str]) -> Scenario:
         hosts=tuple(_host(host, item) for host, item in (definition.get("hosts") or {}).items())
         or (parent.hosts if parent else ()),
         stories=definition.get("stories") or (parent.stories if parent else {}),
+        campaigns={
+            str(plan): tuple(tuple(wave) for wave in waves)
+            for plan, waves in (definition.get("campaigns") or {}).items()
+        },
         prepare=tuple(Preparation(**item) for item in definition.get("prepare") or ()),
         triggers=(*inherited, *(Trigger(**item) for item in definition.get("triggers") or ())),
+        registry=definition.get("registry") or (parent.registry if parent else {}),
+        says=definition.get("says") or (parent.says if parent else {}),
     )
 
 
@@ -179,4 +194,5 @@ def _host(host: str, item: Json) -> HostPlan:
         routes=tuple(item.get("routes") or ()),
         paths=tuple(item.get("paths") or ("/", "/healthz")),
         accept=tuple(item.get("accept") or ()),
+        dns=dict(item.get("dns") or {}),
     )

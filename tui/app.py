@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     # all that the first paint does not need is imported when it is: the probes' libraries cost 250 ms
     from ..checklists.journal.file import RunInfo
     from ..checklists.plans.load import Plan
-    from ..checklists.running.run import CutoverRun
+    from ..checklists.running.face import RunFace
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 
@@ -50,7 +50,7 @@ _SECOND, _MINUTE = 10, 600
 
 
 class PointsmanApp(App[None]):
-    """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``CutoverRun``."""
+    """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``RunFace``."""
 
     ENABLE_COMMAND_PALETTE = False
     TITLE = "pointsman"
@@ -82,11 +82,15 @@ class PointsmanApp(App[None]):
     # -- life
 
     def on_mount(self) -> None:
+        """Put the terminal in order whatever ends us."""
+        self.begin()
+        leave_on_signals(self.exit)
+
+    def begin(self) -> None:
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
         self.call_after_refresh(self.bridge.start)
         self.set_interval(_TICK_S, self._tick)
-        leave_on_signals(self.exit)
 
     def _tick(self) -> None:
         bridge = self.bridge
@@ -202,8 +206,8 @@ class PointsmanApp(App[None]):
             metadata.pop("managedFields", None)
         return yaml.safe_dump(document, sort_keys=False, width=100, allow_unicode=False)
 
-    def run_of(self, plan: Plan) -> CutoverRun | None:
-        """The run of a plan that was begun or resumed here."""
+    def runs_of(self, plan: Plan) -> tuple[RunFace, ...]:
+        """The runs of a plan that were begun or resumed here, one for each wave."""
         return self._runs.of(plan)
 
     @property
@@ -211,10 +215,10 @@ class PointsmanApp(App[None]):
         """Runs that were left unfinished, by plan name."""
         return self._runs.unfinished
 
-    def adopt(self, plan: Plan, run: CutoverRun) -> None:
-        """A run that was resumed before the app began."""
+    def adopt(self, plan: Plan, *runs: RunFace) -> None:
+        """A run (or one for each wave) that was resumed before the app began."""
         self.plans[plan.name] = plan
-        self._runs.adopt(plan, run)
+        self._runs.adopt(plan, *runs)
 
     def fetch_events(self, ref: ObjectRef) -> tuple[EventLine, ...]:
         """The events about an object, newest first. UserError where they cannot be had."""
@@ -287,7 +291,7 @@ class PointsmanApp(App[None]):
 
         self.push_screen(XrayScreen(request_line))
 
-    def open_journal(self, run: CutoverRun) -> None:
+    def open_journal(self, run: RunFace) -> None:
         """The journal of a run."""
         from .screens.journal import JournalScreen
 
@@ -302,39 +306,49 @@ class PointsmanApp(App[None]):
 
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
         """The checklist of the plan that has one of ``hosts``; the list of plans where none has."""
-        from .screens.checklist import ChecklistScreen
-
-        for plan in self.plans.values():
-            if set(plan.hosts) & set(hosts):
-                try:
-                    session = self._runs.session(plan)
-                except UserError as error:
-                    self.say(str(error), Tone.BAD)
-                else:
-                    self.push_screen(ChecklistScreen(plan, session))
-                return
+        plan = next((plan for plan in self.plans.values() if set(plan.hosts) & set(hosts)), None)
+        if plan is not None:
+            self.open_plan(plan)
+            return
         self.open_plans()
         if hosts:
             self.call_after_refresh(self.say, f"no plan has {clean(hosts[0])}", Tone.DOUBT)
 
-    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
-        """The plan's run: the one here, else an unfinished one from its journal, else a new one.
-
-        ``anew`` leaves a run that has come to its end, and begins another.
-        """
-        from ..checklists.plans.load import plan_digest
-        from .screens.cutover import CutoverScreen
+    def open_plan(self, plan: Plan) -> None:
+        """The checklist of a plan."""
+        from .screens.checklist import ChecklistScreen
 
         try:
-            run = self._runs.run(plan, anew=anew)
+            session = self._runs.session(plan)
+        except UserError as error:
+            self.say(str(error), Tone.BAD)
+        else:
+            self.push_screen(ChecklistScreen(plan, session))
+
+    def tune(self, words: Sequence[str]) -> None:
+        """``:set NAME VALUE`` for the cutover on the screen in front."""
+        if isinstance(self.screen, FrameScreen):
+            self.screen.tune(words)
+
+    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
+        """The plan's runs: those here, else unfinished ones from their journals, else new ones.
+
+        ``anew`` leaves runs that have come to their end, and begins others.
+        """
+        from ..checklists.plans.load import plan_digest
+        from ..checklists.plans.waves import wave_plan
+
+        try:
+            runs = self._runs.runs(plan, anew=anew)
         except UserError as error:
             self.say(str(error), Tone.BAD)
             return
         if anew:
             self.pop_screen()
-        screen = CutoverScreen(run)
+        screen = doors.of_run(*runs)
         self.push_screen(screen)
-        if plan_digest(run.plan) != plan_digest(plan):
+        parts = [wave_plan(plan, wave) for wave in range(len(plan.waves))] or [plan]
+        if {plan_digest(run.plan) for run in runs} - {plan_digest(part) for part in parts}:
             changed = "the plan's file has changed since this run began; the run goes by its own copy"
             self.call_after_refresh(screen.say, changed, Tone.DOUBT)
 

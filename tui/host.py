@@ -16,7 +16,7 @@ from .tables.changes import Changes
 if TYPE_CHECKING:
     from ..checklists.journal.file import RunInfo
     from ..checklists.plans.load import Plan
-    from ..checklists.running.run import CutoverRun
+    from ..checklists.running.face import RunFace
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
 
@@ -87,8 +87,8 @@ class Host(Protocol):
 
     # -- plans and runs
 
-    def run_of(self, plan: Plan) -> CutoverRun | None:
-        """The run of a plan that was begun or resumed here."""
+    def runs_of(self, plan: Plan) -> tuple[RunFace, ...]:
+        """The runs of a plan that were begun or resumed here, one for each wave."""
 
     def open_twin(self, hosts: tuple[str, ...] = (), ingress: ObjectRef | None = None) -> None:
         """The Ingress beside its successor: ``ingress``, or those of ``hosts``, or the list of all."""
@@ -102,10 +102,16 @@ class Host(Protocol):
     def open_checklist(self, hosts: tuple[str, ...]) -> None:
         """The checklist of the plan that has one of ``hosts``."""
 
-    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
-        """The plan's run; ``anew`` begins another after one that has come to its end."""
+    def open_plan(self, plan: Plan) -> None:
+        """The checklist of a plan."""
 
-    def open_journal(self, run: CutoverRun) -> None:
+    def tune(self, words: Sequence[str]) -> None:
+        """``:set NAME VALUE`` for the cutover on the screen in front."""
+
+    def open_cutover(self, plan: Plan, *, anew: bool = False) -> None:
+        """The plan's runs; ``anew`` begins others after those that have come to their end."""
+
+    def open_journal(self, run: RunFace) -> None:
         """The journal of a run."""
 
     def open_last_journal(self) -> None:

@@ -13,6 +13,7 @@ from ..cluster.text import clean
 from .host import Host
 from .lines import Tone
 from .tables.resources import RESOURCES
+from .tuning import tunable_names
 
 ROUTE_PLACES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("HTTPRoute", ("httproutes", "httproute", "hr")),
@@ -107,6 +108,13 @@ PLACES: tuple[Place, ...] = (
         ("events", "event", "ev"),
         "what controllers said of the selected object",
         lambda host, words: host.about_selected("events"),
+    ),
+    Place(
+        ("set", "tune"),
+        "change a threshold of the cutover on the screen: min_samples 200, watch 10m",
+        lambda host, words: host.tune(words),
+        "NAME VALUE",
+        lambda h: tunable_names(),
     ),
     Place(("journal",), "the journal of the run begun here", lambda host, words: host.open_last_journal()),
     Place(("commands",), "every command that reproduces what was seen", _list("commands")),

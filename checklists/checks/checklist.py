@@ -20,7 +20,9 @@ from .cluster import routes_accepted
 from .command import TIMEOUT_S, own_command
 from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
+from .idle import old_side_idle
 from .manual import manual
+from .owner import dns_owner
 from .parity import DEADLINE_S, same_answers
 from .renewal import caa, renewal
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
@@ -64,12 +66,14 @@ PROBES: Mapping[str, _Probe] = {
         deadline_s=120.0,
     ),
     "dns-ttl": _Probe(dns_ttl),
+    "dns-owner": _Probe(dns_owner),
     "error-watch": _Probe(
         error_watch,
         {"seconds": read.number(3600, "seconds of requests to both sides, before the switch")},
         deadline_s=120.0,
     ),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
+    "old-side-idle": _Probe(old_side_idle),
     "renewal": _Probe(renewal),
     "caa": _Probe(caa, deadline_s=60.0),
     MANUAL: _Probe(manual, {"question": read.text("what a person has to answer with yes")}, ("question",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...cluster.objects import Condition, Gateway, Listener, ParentRef, Route
 from ...cluster.refs import GATEWAY_GROUP, ObjectRef
@@ -118,7 +119,10 @@ def _missing(routes: tuple[Route, ...], plan: Plan, snapshot: Snapshot) -> Itera
         if not own:
             words = f"no route of {plan.gateway} has the hostname {host}"
             yield finding("CUT002", Verdict.FAIL, gateway_ref(plan), words, reproduce=command)
-    there = {(route.ref.kind, route.ref.namespace, route.ref.name) for route in routes}
+    # in the plan of one wave, a route that is named may lead to the hosts of another
+    all_waves = replace(plan, hosts=(*plan.hosts, *plan.other_hosts))
+    named = routes_of_plan(snapshot, all_waves) if plan.other_hosts else routes
+    there = {(route.ref.kind, route.ref.namespace, route.ref.name) for route in named}
     for name in plan.routes:
         if (name.kind, name.namespace, name.name) not in there:
             ref = ObjectRef(name.kind, name.namespace, name.name, group=GATEWAY_GROUP)

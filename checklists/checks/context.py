@@ -10,6 +10,7 @@ from typing import Any
 
 from ...cluster.store import Snapshot
 from ...probes.verdict import Finding
+from ...probes.watching.idle import IdleFacts
 from ...probes.watching.state import WatchState
 from ...probes.wire.address import bracketed
 from ...probes.wire.http.facts import HttpExpectation, HttpRequest
@@ -26,6 +27,7 @@ class CheckContext:
     ``attested`` are the manual checks that a person has confirmed by their ids.
     ``watch`` is the finished watch, for the gates after the switch. ``low_since`` (epoch seconds) is when the
     last server was seen with the low TTL in place of ``old_ttl`` seconds; None: nobody has waited for that.
+    ``idle`` is what is known of the old side's requests, for the gate before it is retired.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class CheckContext:
     watch: WatchState | None = None
     low_since: float | None = None
     old_ttl: float = 0.0
+    idle: IdleFacts | None = None
     attested: frozenset[str] = frozenset()
 
     @property

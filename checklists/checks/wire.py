@@ -13,7 +13,7 @@ from cryptography import x509
 from ...probes.engine import each, in_turns
 from ...probes.verdict import Endpoint, Finding, Verdict, finding, worst
 from ...probes.watching import judge as watch_judge
-from ...probes.watching.decision import WatchPolicy
+from ...probes.watching.decision import TrafficTally, WatchPolicy
 from ...probes.watching.state import WatchState
 from ...probes.watching.watch import Watch
 from ...probes.wire.address import endpoint
@@ -197,8 +197,14 @@ def _watched(state: WatchState, request: HttpRequest) -> Answer:
     return Answer(state.decision.reason, findings, {"watch": msgspec.to_builtins(state)})
 
 
-def make_watch(plan: Plan, policy: WatchPolicy, rate_per_s: float, tick_s: float = 0.25) -> Watch:
-    """A watch of both sides over every critical path."""
+def make_watch(
+    plan: Plan,
+    policy: WatchPolicy,
+    rate_per_s: float,
+    tick_s: float = 0.25,
+    traffic: TrafficTally | None = None,
+) -> Watch:
+    """A watch of both sides over every critical path; ``traffic`` takes in what the sides count."""
     new, old = requests_to(plan, plan.new.address), requests_to(plan, plan.old.address)
     expectations: dict[str, HttpExpectation] = {request.target: expectation(path) for path, request in new}
     return Watch(
@@ -208,6 +214,7 @@ def make_watch(plan: Plan, policy: WatchPolicy, rate_per_s: float, tick_s: float
         policy=policy,
         expectations=expectations,
         tick_s=tick_s,
+        traffic=traffic,
     )
 
 
@@ -219,15 +226,11 @@ async def old_side_kept(context: CheckContext, check: Check) -> Answer:
     )
     findings = [item for path, facts in asked for item in judge_http(facts, expectation(path))]
     findings += ingresses
-    subject = Endpoint(endpoint(plan.old.address, plan.port), plan.hosts[0])
-    when = "before the cutover" if not context.switched else "by probes of ours"
-    idle = f"that nobody uses the old side any more cannot be proven {when}: keep it"
-    findings.append(finding("CUT006", Verdict.SKIP, subject, idle))
     bad = [item for item in findings if item.verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)]
     if bad:
         headline = max(bad, key=lambda item: item.verdict.badness).summary
     else:
         kept = f"{len(asked)} of {len(asked)} paths answer"
         objects = f", {len(plan.ingress)} Ingress kept" if plan.ingress else ""
-        headline = f"{kept}{objects}; idle is not proven yet"
+        headline = f"{kept}{objects}"
     return Answer(headline, tuple(findings), {"old": msgspec.to_builtins([facts for _, facts in asked])})

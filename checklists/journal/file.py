@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +33,10 @@ _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{2,40}$")
 _LARGEST_LINE = 64_000_000
 
 
+class RunHeldError(UserError):
+    """Another process goes on with the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line: ``number`` counts from 1, ``digest`` chains it to all before."""
@@ -44,7 +48,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty."""
+    """A run as a list shows it. ``problem`` is why its journal cannot be read, or empty.
+
+    ``campaign`` is what the waves of one plan have in common; ``wave`` counts from 1.
+    """
 
     run_id: str
     path: Path
@@ -57,6 +64,9 @@ class RunInfo:
     unfinished: bool = False
     length: int = 0
     problem: str = ""
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
 
 
 def state_directory(override: Path | None = None) -> Path:
@@ -129,6 +139,11 @@ class Journal:
         """Every event, oldest first."""
         return tuple(entry.event for entry in self._entries)
 
+    @property
+    def head(self) -> str:
+        """The hash of the last entry, which seals all before it."""
+        return self._entries[-1].digest if self._entries else FIRST_HASH
+
     def __len__(self) -> int:
         return len(self._entries)
 
@@ -200,12 +215,16 @@ def chain(previous: str, number: int, plain: dict[str, Any]) -> str:
     return hashlib.sha256(previous.encode() + canonical({"n": number, **plain})).hexdigest()
 
 
-def verify_lines(raw: bytes, path: Path) -> tuple[list[Entry], int]:
-    """The entries, and the length of the part that is whole; UserError names the first changed line."""
+def verify_lines(raw: bytes, path: Path, after: Sequence[Entry] = ()) -> tuple[list[Entry], int]:
+    """The entries, and the length of the part that is whole; UserError names the first changed line.
+
+    ``after`` are entries that were verified before, the last one is enough: the chain goes on from it.
+    """
     entries: list[Entry] = []
     good = 0
-    previous = FIRST_HASH
-    for number, (line, start) in enumerate(_lines(raw), start=1):
+    previous = after[-1].digest if after else FIRST_HASH
+    first = after[-1].number + 1 if after else 1
+    for number, (line, start) in enumerate(_lines(raw), start=first):
         whole = line.endswith(b"\n")
         plain = _parsed(line)
         last = start + len(line) == len(raw)
@@ -227,8 +246,13 @@ def verify_lines(raw: bytes, path: Path) -> tuple[list[Entry], int]:
 
 def read_journal(path: Path) -> tuple[Entry, ...]:
     """A journal's entries without holding it: for reports, lists and those who only look."""
+    return tuple(verify_lines(read_bytes(path), path)[0])
+
+
+def read_bytes(path: Path) -> bytes:
+    """A journal's bytes. UserError where they cannot be read."""
     try:
-        return tuple(verify_lines(path.read_bytes(), path)[0])
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}", "check the path") from None
 
@@ -267,7 +291,25 @@ def _info(path: Path) -> RunInfo:
         outcome=outcome(state),
         unfinished=is_unfinished(state),
         length=len(entries),
+        campaign=state.campaign,
+        wave=state.wave,
+        waves=state.waves,
     )
+
+
+def waves_of(run_id: str, state_dir: Path | None = None) -> tuple[RunInfo, ...]:
+    """The runs of a campaign, by its id or that of one of its runs, the first wave first; a run without
+    waves alone. UserError where there is no such run."""
+    runs = list_runs(state_dir)
+    found = next((run for run in runs if run.run_id == run_id), None)
+    campaign = found.campaign if found is not None else run_id
+    if found is not None and not campaign:
+        return (found,)
+    waves = sorted((run for run in runs if campaign and run.campaign == campaign), key=lambda run: run.wave)
+    if not waves:
+        path = run_path(run_id, state_dir)
+        raise UserError(f"no run {run_id} in {path.parent}", "`pointsman journal` lists all runs")
+    return tuple(waves)
 
 
 def is_unfinished(state: State) -> bool:
@@ -293,8 +335,9 @@ def _lock(file: BinaryIO, path: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise UserError(
-            f"run {path.stem} is held by another Pointsman", "go on there, or end it first"
+        raise RunHeldError(
+            f"run {path.stem} is held by another Pointsman",
+            f"go on there, or watch it with: pointsman follow {path.stem}",
         ) from None
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from ..plans.model import Plan
 from .events import (
     FlagSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     OldSideCounted,
@@ -14,7 +15,7 @@ from .events import (
     TurnChanged,
     WatchNoted,
 )
-from .moves import require, take_back_consent
+from .moves import back_to_gate, gate_phase, require, take_back_consent
 from .state import QuietSpell, State
 
 TUNABLE: dict[str, tuple[float, float]] = {
@@ -29,6 +30,9 @@ TUNABLE: dict[str, tuple[float, float]] = {
     "durations.quiet": (0.0, 90 * 86400.0),
 }
 """What may be changed while a run goes on: above the first number, up to the second."""
+
+WATCH_ONLY = ("thresholds.min_samples", "thresholds.rate_per_s", "durations.watch")
+"""What decides nothing any more once the watch has passed."""
 
 COUNTED_ANEW = ("thresholds.p0", "thresholds.alpha")
 """A test whose hypothesis is changed while it runs is no test: the watch is counted from there."""
@@ -54,8 +58,12 @@ def why_not_tunable(state: State, name: str, value: float) -> str:
         return f"{name} is a whole number"
     if state.phase in ("done", "rolled-back"):
         return "the run has come to its end"
+    if state.phase in ("rollback", "drain"):
+        return "the way back is taken as it is"
     if name == "durations.soak" and state.soak_over:
         return "the soak is over"
+    if name in WATCH_ONLY and (state.watch_passed or state.began("soak") is not None):
+        return "the watch is over"
     return ""
 
 
@@ -65,7 +73,7 @@ def tuned(state: State, event: Tuned) -> State:
     state = replace(state, plan=tuned_plan(state.plan, event.name, event.value))
     if event.name in COUNTED_ANEW and state.switched is not None:
         state = replace(state, watch_round=state.watch_round + 1)
-    began = state.began("soak")
+    began = next((at for phase, at in state.marks if phase == "soak"), None)
     if event.name == "durations.soak" and state.phase == "soak" and began is not None:
         # never in the past: the end of the soak is an event of its own
         state = replace(state, wait_until=max(began + event.value, event.at))
@@ -74,7 +82,9 @@ def tuned(state: State, event: Tuned) -> State:
 
 def turn_changed(state: State, event: TurnChanged) -> State:
     """The waves before this one let it go, or do not any more."""
-    require(state.waves > 1 and event.come != state.turn, event, state)
+    # a turn that has not come may still not have come, for another reason
+    news = event.come != state.turn or (not event.come and event.why != state.turn_why)
+    require(state.waves > 1 and news, event, state)
     if not event.come and state.phase in ("confirm", "switch"):
         state = take_back_consent(state, event.at)
     return replace(state, turn=event.come, turn_why=event.why)
@@ -86,6 +96,19 @@ def flag_seen(state: State, event: FlagSeen) -> State:
     if event.there:
         state = take_back_consent(state, event.at)
     return replace(state, flagged=event.there)
+
+
+def holding_changed(state: State, event: HoldingChanged) -> State:
+    """Somebody else acts on the hosts, or nobody else does any more: then all is read and asked anew."""
+    if not event.held:
+        return replace(
+            take_back_consent(state, event.at), unheld=event.detail or "somebody else holds the hosts"
+        )
+    again, state = bool(state.unheld), replace(state, unheld="", holding=event.detail)
+    under_way = state.pending or state.confirmed
+    if again and not under_way and state.phase in ("lower-ttl", "rehearse", "confirm"):
+        return back_to_gate(state, gate_phase(state.phase), event.at)
+    return state
 
 
 def watch_noted(state: State, event: WatchNoted) -> State:

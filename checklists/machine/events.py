@@ -83,6 +83,7 @@ class Waived:
     check_id: str
     verdict: Verdict
     reason: str
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class ChecksAsked:
 
     at: float
     why: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,15 @@ class Tuned:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldingChanged:
+    """Whether this run alone acts on its hosts: how it is known, or who took that from it, and since when."""
+
+    at: float
+    held: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HookBegan:
     """On disk before the plan's hook ``hook`` is started for the ``mark``-th beginning of a phase."""
 
@@ -288,6 +299,7 @@ class PostponedEvent:
     """No forward step from here."""
 
     at: float
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +307,7 @@ class ContinuedEvent:
     """Forward again, or out of a hold."""
 
     at: float
+    operator: str = ""
 
 
 Event = (
@@ -320,6 +333,7 @@ Event = (
     | TurnChanged
     | FlagSeen
     | Tuned
+    | HoldingChanged
     | HookBegan
     | HookEnded
     | RollBackAsked
@@ -350,6 +364,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "turn-changed": TurnChanged,
     "flag-seen": FlagSeen,
     "tuned": Tuned,
+    "holding-changed": HoldingChanged,
     "hook-began": HookBegan,
     "hook-ended": HookEnded,
     "rollback-asked": RollBackAsked,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..terms import Gate, Phase, StepStatus
-from .forecast import TAIL, Forecast, OldPeriod, forecast
+from .rehearsal import rehearsal_diff, rehearsal_steps
 from .state import (
     State,
     awaiting,
@@ -11,10 +11,11 @@ from .state import (
     checks_of,
     current_gate,
     outcome,
+    rehearsal_planned,
     rollback_change,
     waiting_for_others,
 )
-from .view import Confirmation, ForecastView, StepView
+from .view import Confirmation, StepView
 from .words import change_words, clock_time, duration
 
 FORWARD: tuple[Phase, ...] = (
@@ -42,7 +43,7 @@ _GATES: dict[Phase, Gate] = {
 
 def steps(state: State, now: float) -> tuple[StepView, ...]:
     """Every step with its status, its gate and its inverse; the way back too once it has been taken."""
-    rehearsal = bool(state.plan.dns.rehearse) and not state.plan.dns.by_hand
+    rehearsal = rehearsal_planned(state.plan)
     forward = [phase for phase in FORWARD if phase != "rehearse" or rehearsal]
     views = [_forward(state, phase, now) for phase in forward]
     if state.began("rollback") is not None:
@@ -135,7 +136,7 @@ def _detail(state: State, phase: Phase, status: StepStatus, now: float) -> str:
     if status == "now" and (state.postponed or state.flagged):
         return "postponed"
     if phase == "rehearse":
-        return f"{state.plan.dns.rehearse}: made, moved, moved back, removed"
+        return state.rehearsal or f"{state.plan.dns.rehearse}: made, moved, moved back, removed"
     change = {"lower-ttl": state.lowered, "switch": state.switched}.get(phase)
     proposed = (
         state.proposal if (phase, state.phase) in (("lower-ttl", "lower-ttl"), ("switch", "switch")) else None
@@ -214,15 +215,17 @@ def confirmation(state: State, by_hand: tuple[str, ...] = ()) -> Confirmation | 
         authorises = "the switch; an alarm of the watch holds and waits for you"
     else:
         authorises = "the lower TTL only; no address changes"
+    diff, inverse = change.diff, change.inverse_diff
     if change.purpose == "rehearse":
         authorises = f"{change.hosts[0]} only: made, moved, moved back, removed; no name that clients use"
+        diff, inverse = rehearsal_diff(change), rehearsal_steps(change)[-1].diff
     if by_hand:
         authorises = f"Pointsman to go on once you have made the change yourself ({authorises})"
     return Confirmation(
         purpose=change.purpose,
-        hosts=plan.hosts,
-        diff=(*change.diff, *by_hand),
-        inverse=change.inverse_diff,
+        hosts=change.hosts if change.purpose == "rehearse" else plan.hosts,
+        diff=(*diff, *by_hand),
+        inverse=inverse,
         type_this=plan.type_this,
         precondition=change.precondition,
         change_id=change.digest,
@@ -247,33 +250,6 @@ def rollback_confirmation(state: State) -> Confirmation | None:
     )
 
 
-def run_forecast(state: State, now: float) -> ForecastView | None:
-    """When the last compliant cache lets go of what it should forget in this phase."""
-    found = _forecast(state, now)
-    if found is None:
-        return None
-    since = clock_time(found.deciding.ended_at)
-    return ForecastView(found.lets_go_at, found.arithmetic(since), found.old_share(now), TAIL)
-
-
-def _forecast(state: State, now: float) -> Forecast | None:
-    low = float(state.plan.dns.low_ttl)
-    if state.phase == "wait-ttl":
-        seen = state.low_seen_at
-        return forecast([OldPeriod(seen if seen is not None else now, state.old_ttl, "of the old TTL")])
-    if state.switched is not None and state.phase in ("watch", "soak", "stopped-at-gate"):
-        periods = [
-            OldPeriod(state.new_seen_at if state.new_seen_at is not None else now, low, "of the low TTL")
-        ]
-        if state.low_seen_at is not None:
-            periods.append(OldPeriod(state.low_seen_at, state.old_ttl, "of the old TTL"))
-        return forecast(periods)
-    if state.phase == "drain":
-        seen = state.old_seen_at
-        return forecast([OldPeriod(seen if seen is not None else now, low, "of the low TTL")])
-    return None
-
-
 def message(state: State) -> str:
     """What the operator should know or do now, in one line."""
     if state.reason and outcome(state) in ("stopped-at-gate", "held"):
@@ -281,7 +257,7 @@ def message(state: State) -> str:
     if waiting_for_others(state):
         return waiting_for_others(state)
     if state.phase == "done":
-        return "done; keep the old side until its own counter shows nobody but our probes"
+        return f"done; `pointsman retire {state.run_id}` says whether the old side may go, and how"
     if state.phase == "rolled-back":
         kept = "; the TTL stays low" if state.switched else ""
         return f"rolled back{kept}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...probes.verdict import Verdict
+from ...probes.watching.traffic.view import TrafficView
 from ..terms import CheckResult, Outcome, Phase, Purpose, StepStatus
 
 
@@ -63,7 +64,13 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class WatchView:
-    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``."""
+    """The watch as numbers: ``evidence`` is the likelihood ratio that raises the alarm at ``alarm_at``.
+
+    ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
+    ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second
+    of the watch that the sides' buckets begin with; ``traffic`` what the sides count by themselves, where the
+    plan names such counts.
+    """
 
     verdict: str
     since: float
@@ -75,6 +82,10 @@ class WatchView:
     samples: int = 0
     min_samples: int = 0
     detail: str = ""
+    seconds_left: float | None = None
+    detectable: float = 1.0
+    first_second: int = 0
+    traffic: TrafficView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +103,74 @@ class CacheRow:
 
 @dataclass(frozen=True, slots=True)
 class ForecastView:
-    """When the last compliant cache lets go of the old answer; ``tail`` is what DNS cannot know."""
+    """When the last compliant cache lets go of the old answer; ``tail`` is what DNS cannot know.
+
+    ``known`` False: a server still serves the old data, and it is the earliest instant. ``minimum`` is the
+    shortest time (seconds) for which a resolver was seen to keep an answer, ``browsers_at`` the instant for
+    caches that keep everything for a minute, as Chromium does.
+    """
 
     lets_go_at: float
     arithmetic: str
     old_share: float
     tail: str = ""
+    known: bool = True
+    minimum: float = 0.0
+    browsers_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolverDrain:
+    """When a resolver was last seen with the old answer after the switch, and first with the new one."""
+
+    server: str
+    host: str
+    answer: str
+    last_old: float | None = None
+    first_new: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedView:
+    """What the old side counted in a window: ``others`` are not our probes; None: it cannot be told."""
+
+    since: float
+    until: float
+    others: float | None
+    ours: float = 0.0
+
+    @property
+    def per_minute(self) -> float | None:
+        """Requests of others a minute."""
+        if self.others is None or self.until <= self.since:
+            return None
+        return self.others / (self.until - self.since) * 60
+
+
+@dataclass(frozen=True, slots=True)
+class DrainView:
+    """The measured drain beside the forecast one.
+
+    ``last_old`` is when any resolver was last seen with the old answer, ``late_s`` how much later than the
+    forecast that was (negative: earlier; None: not over, or never seen). ``source`` is where the old side's
+    requests are counted, empty where nowhere; ``quiet_since`` since when only ours came, ``wanted_s`` for how
+    long that has to last. ``verdict`` says whether the old side is idle, ``missing`` what is not proven yet.
+    ``raised`` says who raised the TTL while it should stay low.
+    """
+
+    forecast_at: float | None
+    last_old: float | None = None
+    late_s: float | None = None
+    resolvers: tuple[ResolverDrain, ...] = ()
+    source: str = ""
+    counted: tuple[CountedView, ...] = ()
+    quiet_since: float | None = None
+    quiet_until: float | None = None
+    wanted_s: float = 0.0
+    verdict: Verdict = Verdict.UNKNOWN
+    missing: tuple[str, ...] = ()
+    detail: str = ""
+    raised: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +180,8 @@ class RunView:
     ``finished`` means that it has come to rest (``outcome`` says how); ``stopped-at-gate`` and ``held`` can
     still be left by a command, and ``done`` by a rollback, while the run is open. ``commands`` are shell
     lines that reproduce what was done; ``log`` are the last events in words. ``read_only`` says why nothing
-    can be asked of it here (somebody else's run, a replay); empty where commands are taken.
+    can be asked of it here (somebody else's run, a replay); empty where commands are taken. ``operator`` is
+    who carries it out, ``journal_head`` the hash of its journal's last line.
     """
 
     run_id: str
@@ -121,6 +195,7 @@ class RunView:
     checks_running: str = ""
     caches: tuple[CacheRow, ...] = ()
     forecast: ForecastView | None = None
+    drain: DrainView | None = None
     journal_length: int = 0
     journal_ok: bool = True
     finished: bool = False
@@ -138,6 +213,8 @@ class RunView:
     wave: int = 1
     waves: int = 1
     read_only: str = ""
+    operator: str = ""
+    journal_head: str = ""
 
 
 # Commands: what an operator can ask of a run. Every typed name is compared in full.

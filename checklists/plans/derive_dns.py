@@ -10,7 +10,7 @@ from itertools import pairwise
 from ...cluster.knowledge.annotations import external_dns_key
 from ...cluster.kubernetes_objects import Ingress
 from ...cluster.text import clean
-from ...probes.state.ingress import is_external_dns
+from ...probes.state.external_dns.flags import is_external_dns
 from ...probes.wire.dns.cdn import cdn_of_address, cdn_of_name
 from ...probes.wire.dns.facts import DnsFacts
 from ...probes.wire.dns.names import absolute, within

@@ -224,8 +224,8 @@ class Plan:
     """A cutover, as its file says it; every path in it is absolute.
 
     ``accept`` are differences between the sides that its author accepts by path and field. ``waves`` are
-    groups of hosts that are cut over one after the other; none: all of them together. While
-    ``postpone_file`` exists, nothing goes forward.
+    groups of hosts that are cut over one after the other; none: all of them together; in the plan of one
+    wave, ``other_hosts`` are those of the others. While ``postpone_file`` exists, nothing goes forward.
     """
 
     name: str
@@ -246,6 +246,7 @@ class Plan:
     waivers: tuple[PlannedWaiver, ...] = field(default=())
     accept: tuple[Waiver, ...] = field(default=())
     waves: tuple[tuple[str, ...], ...] = field(default=())
+    other_hosts: tuple[str, ...] = field(default=())
     traffic: TrafficPlan = TrafficPlan()
     hooks: tuple[Hook, ...] = field(default=())
     postpone_file: str = ""

@@ -51,6 +51,7 @@ def wave_plan(plan: Plan, index: int) -> Plan:
             if not path.hosts or set(path.hosts) & set(hosts)
         ),
         waves=(),
+        other_hosts=tuple(host for wave in waves if wave is not hosts for host in wave),
     )
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
+from ..journal.file import Journal
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
-from ..machine.view import CacheRow
+from ..machine.view import CacheRow, Command, WatchView
 from ..terms import CheckResult
+from .counted import Counted
+from .drain import Measured
 from .ports import Ports
+from .usercounts import Users
 
 
 @dataclass(slots=True)
@@ -19,6 +24,7 @@ class Seen:
     """What was seen and is shown, beside the state: lost at a crash, and nothing is decided by it.
 
     ``notice`` answers the operator, ``fatal`` is why the run had to end; ``passed`` is the watch that passed.
+    ``told`` are the numbers of a watch that somebody else holds, where only they are known.
     """
 
     notice: str = ""
@@ -28,19 +34,31 @@ class Seen:
     watch: WatchState | None = None
     watch_began: float = 0.0
     passed: WatchState | None = None
+    told: WatchView | None = None
     rows: tuple[CacheRow, ...] = ()
     missing: tuple[str, ...] = ()
+    counted: Counted = field(default_factory=Counted)
+    drained: Measured = field(default_factory=Measured)
+    users: Users = field(default_factory=Users)
 
 
 class Desk(Protocol):
     """What an effect works with."""
 
+    journal: Journal
     ports: Ports
     seen: Seen
 
     @property
     def state(self) -> State:
         """The state as of the last event on disk."""
+
+    @property
+    def journal_path(self) -> Path:
+        """Where the journal is: its directory is private, and its name the run's."""
+
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of ``operator`` out; why it was not, or nothing."""
 
     def record(self, event: Event) -> None:
         """Journal an event and go on from it. Raises UserError where it cannot be, and the run has ended."""

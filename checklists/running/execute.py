@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ...cluster.errors import UserError
@@ -25,7 +26,9 @@ from ..machine.effects import (
     Effect,
     FindOut,
     ProposeChange,
+    Rehearse,
     RunGate,
+    RunHook,
     RunWatch,
     due,
 )
@@ -34,20 +37,48 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, gates, watching, writing
+from . import (
+    caches,
+    control,
+    drain,
+    flag,
+    gates,
+    held,
+    hooks,
+    livefile,
+    quiet,
+    rehearsal,
+    turns,
+    users,
+    watching,
+    writing,
+)
 from .desk import Desk, Seen
+from .holding import signed
 from .looking import news, without
 from .ports import Ports
 
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = ()
+COMPANIONS: tuple[Companion, ...] = (
+    held.keep,
+    livefile.keep_written,
+    control.listen,
+    flag.look_for_flag,
+    turns.take_turns,
+    quiet.count_old_side,
+    users.look_at_users,
+)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
-_POLL_S = 1.0
+_POLL_S, _POLL_SOAKING_S = 1.0, 30.0
+_LAST_HOOKS_S = 5.0
 _POLLED = frozenset(
-    {"wait-ttl", "confirm", "switch", "watch", "rollback", "drain", "held", "stopped-at-gate"}
+    (
+        *("wait-ttl", "rehearse", "confirm", "switch", "watch", "soak", "rollback", "drain"),
+        *("held", "stopped-at-gate"),
+    )
 )
 
 
@@ -96,17 +127,19 @@ class Executor:
         """Something worth showing has changed."""
         self._changed()
 
-    def command(self, command: Command) -> None:
-        """Carry a command of the operator out, in the loop."""
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of an operator out, in the loop; why it was not, or nothing."""
         if isinstance(command, Quit):
             self._ended.set()
-            return
-        events, self.seen.notice = decide(self.state, command, self.ports.clock())
+            return ""
+        events, said = decide(self.state, command, self.ports.clock(), operator)
+        self.seen.notice = said
         # a journal that cannot be written has ended the run, and said so
         with contextlib.suppress(UserError):
             for event in events:
-                self.record(event)
+                self.record(signed(event, self.ports.operator))
         self._changed()
+        return self.seen.fatal or said
 
     def record(self, event: Event) -> None:
         """Journal one event and go on from it."""
@@ -180,12 +213,20 @@ class Executor:
             return writing.apply(self, effect)
         if isinstance(effect, FindOut):
             return writing.find_out(self, effect)
+        if isinstance(effect, Rehearse):
+            return rehearsal.rehearse(self, effect)
+        if isinstance(effect, RunHook):
+            return hooks.run_hook(self, effect)
         if isinstance(effect, RunWatch):
             return watching.watch(self, effect)
         assert isinstance(effect, AwaitInstant)
         return self._await_instant(effect)
 
     async def _stop_effects(self) -> None:
+        hooked = [task for effect, task in self._running.items() if isinstance(effect, RunHook)]
+        if hooked:
+            # the last transition's hooks are wanted most of all when the run is over
+            await asyncio.wait(hooked, timeout=_LAST_HOOKS_S)
         for effect, task in self._running.items():
             # a message that has left cannot be called back: its outcome is awaited, which has a deadline
             if not (
@@ -216,24 +257,26 @@ class Executor:
                     _log.exception("dns poller")
             # not wait_for: in Python 3.11 it loses a cancellation that comes together with the event
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_POLL_S):
+                async with asyncio.timeout(self._poll_pause()):
                     await self._look_now.wait()
             self._look_now.clear()
+
+    def _poll_pause(self) -> float:
+        """A soak lasts for days: an answer in it is wanted soon, not at once."""
+        if self.state.phase != "soak":
+            return _POLL_S
+        return min(_POLL_SOAKING_S, max(_POLL_S, self.state.plan.durations.soak / 100))
 
     def _looked(self, look: caches.Look) -> None:
         self.seen.rows = caches.cache_rows(self.state.plan, look.facts)
         self.seen.missing = without(self.state, look)
+        self.seen.drained = drain.measured(self.seen.drained, self.state, look.ended, self.seen.rows)
         event = news(self.state, look, self._entered)
         if event is not None and not self._ended.is_set():
             self.record(event)
         self._changed()
 
     @property
-    def waiting_on(self) -> str:
-        """What keeps ``AwaitEverywhere`` from ending, in one line."""
-        awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(self.state))
-        return (
-            clean(f"not everywhere yet: {'; '.join(self.seen.missing[:3])}")
-            if awaited and self.seen.missing
-            else ""
-        )
+    def journal_path(self) -> Path:
+        """Where the journal is."""
+        return self.journal.path

@@ -5,11 +5,13 @@ from __future__ import annotations
 from ...cluster.text import clean
 from ...probes.verdict import worst
 from ..checks.checklist import CheckContext, Checklist, run_checks
+from ..journal.evidence import kept_facts
 from ..journal.secrecy import blot_secrets
 from ..machine.effects import RunGate
 from ..machine.events import Checked, GateChecked, finding_to_json
 from ..machine.state import checks_of
 from ..terms import CheckResult
+from . import quiet
 from .desk import Desk
 
 
@@ -18,6 +20,8 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
     checks = checks_of(desk.state.checks, effect.gate)
     # by now the soak's own watch runs, which is never finished: this gate is about the one that was
     watch = (desk.seen.passed if effect.gate == "after-switch" else None) or desk.seen.watch
+    if effect.gate == "before-retire":
+        await quiet.counted_to_now(desk)
     context = CheckContext(
         desk.state.plan,
         desk.ports.snapshots,
@@ -25,6 +29,7 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
         watch,
         low_since=desk.state.low_seen_at,
         old_ttl=desk.state.old_ttl,
+        idle=quiet.facts_of(desk) if effect.gate == "before-retire" else None,
     )
     desk.seen.checking = tuple(check.id for check in checks)
 
@@ -44,6 +49,7 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
             blot_secrets(clean(result.headline)),
             round(result.elapsed_ms, 1),
             tuple(blot_secrets(finding_to_json(item)) for item in result.findings),
+            kept_facts(result.facts),
         )
         for result in results
     )

@@ -9,9 +9,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
@@ -22,12 +24,17 @@ from ..machine.advance import State, advance, fold, start
 from ..machine.events import Resumed, RunStarted
 from ..machine.view import Command, Quit, RunView
 from ..plans.load import Plan, plan_digest, plan_to_json
-from ..records.base import RecordProvider
-from ..records.rfc2136 import Rfc2136
-from ..records.show import Show
+from ..records.providers import Surroundings, provider_for
 from .execute import Executor
-from .ports import Ports
-from .runview import run_view
+from .face import ViewBoard
+from .holding import Holder, operator_name
+from .leasing import Hold, take_hold
+from .ports import Ports, WavesBefore, since_boot
+from .runview import view_of
+from .traffic import new_source, old_source
+
+if TYPE_CHECKING:
+    from ...cluster.client.connect import Connection
 
 __all__ = ["CutoverRun", "SnapshotSource", "provider_for"]
 
@@ -37,27 +44,37 @@ _TICK_S = 1.0
 _LAST_TURNS_S = 0.05
 
 
-def provider_for(plan: Plan) -> RecordProvider:
-    """The way of changing records that the plan names."""
-    return Rfc2136(plan) if plan.dns.provider == "rfc2136" else Show(plan)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which wave (from 1) of how many a run is, in which campaign, and how those before it stand."""
+
+    campaign: str = ""
+    wave: int = 1
+    waves: int = 1
+    before: WavesBefore | None = None
+
+
+ALONE = Place()
 
 
 class CutoverRun:
     """One cutover, from ``start_new`` or ``resume`` until ``stop``."""
 
-    def __init__(self, journal: Journal, state: State, ports: Ports) -> None:
+    def __init__(self, journal: Journal, state: State, ports: Ports, hold: Hold | None = None) -> None:
         self._journal = journal
+        self._hold = hold
         self._ports = ports
         self._state = state
-        self._changed = threading.Condition()
-        self._subscribers: list[Callable[[RunView], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executor: Executor | None = None
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"cutover {state.run_id}", daemon=True)
-        self._view = RunView(
+        first = RunView(
             state.run_id, state.plan.hosts, state.phase, plan_name=state.plan.name, now=ports.clock()
         )
+        self._board = ViewBoard(first)
+        if ports.lease is not None:
+            self._board.subscribe(ports.lease.publish)
 
     @classmethod
     def start_new(
@@ -69,11 +86,29 @@ class CutoverRun:
         kubeconfig: str = "",
         context: str = "",
         state_dir: Path | None = None,
+        connection: Connection | None = None,
+        place: Place = ALONE,
     ) -> CutoverRun:
-        """Open a journal for a new run and start it. UserError: the journal cannot be written."""
+        """Open a journal for a new run and start it. UserError: the journal cannot be written.
+
+        With ``connection``, and writing on, a Lease keeps others off the hosts. Raises HeldElsewhereError
+        where another run has one of them.
+        """
         checklist = load_checklist(plan.checklist)
+        kubeconfig = os.path.abspath(kubeconfig) if kubeconfig else ""
+        # before the journal: a way of changing records that is not there must not leave a run behind
+        records = provider_for(plan, Surroundings(kubeconfig, context, snapshots))
         run_id = new_run_id()
-        journal = Journal.create(run_id, state_dir)
+        who = operator_name()
+        holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+        hold = take_hold(
+            plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
+        )
+        try:
+            journal = Journal.create(run_id, state_dir)
+        except UserError:
+            hold.release()
+            raise
         first = RunStarted(
             at=time.time(),
             run_id=run_id,
@@ -81,16 +116,30 @@ class CutoverRun:
             plan_digest=plan_digest(plan),
             checks=checklist.checks,
             writes_enabled=writes_enabled,
-            kubeconfig=os.path.abspath(kubeconfig) if kubeconfig else "",
+            kubeconfig=kubeconfig,
             context=context,
             version=_version(),
+            campaign=place.campaign,
+            wave=place.wave,
+            waves=place.waves,
+            operator=who,
         )
         try:
             journal.append(first)
         except UserError:
             journal.close()
+            hold.release()
             raise
-        run = cls(journal, start(first), Ports(provider_for(plan), snapshots))
+        ports = Ports(
+            records,
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=place.before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
+        )
+        run = cls(journal, start(first), ports, hold)
         run._start()
         return run
 
@@ -102,18 +151,39 @@ class CutoverRun:
         snapshots: SnapshotSource | None = None,
         writes_enabled: bool = False,
         state_dir: Path | None = None,
+        connection: Connection | None = None,
+        waves_before: WavesBefore | None = None,
     ) -> CutoverRun:
         """Go on with a run from its journal. UserError: unknown run, held elsewhere, changed journal."""
         journal = Journal.open(run_id, state_dir)
+        who = operator_name()
+        hold: Hold | None = None
         try:
             state = fold(journal.events)
-            event = Resumed(time.time(), writes_enabled)
+            plan = state.plan
+            records = provider_for(plan, _surroundings(journal, snapshots))
+            holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+            hold = take_hold(
+                plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
+            )
+            event = Resumed(time.time(), writes_enabled, who)
             advance(state, event)
             state = advance(state, journal.append(event).event)
         except UserError:
             journal.close()
+            if hold is not None:
+                hold.release()
             raise
-        run = cls(journal, state, Ports(provider_for(state.plan), snapshots))
+        ports = Ports(
+            records,
+            snapshots,
+            operator=who,
+            lease=hold.lease,
+            waves_before=waves_before,
+            old_traffic=partial(old_source, plan, connection),
+            new_traffic=partial(new_source, plan, connection),
+        )
+        run = cls(journal, state, ports, hold)
         run._start()
         return run
 
@@ -128,13 +198,18 @@ class CutoverRun:
         return self._state.plan
 
     @property
+    def state(self) -> State:
+        """The machine's state now. Immutable, from any thread."""
+        return self._executor.state if self._executor is not None else self._state
+
+    @property
     def alive(self) -> bool:
         """Whether the run's thread still works."""
         return self._thread.is_alive()
 
     def view(self) -> RunView:
         """The run now. Cheap, from any thread."""
-        return self._view
+        return self._board.view()
 
     def send(self, command: Command) -> None:
         """Hand a command over, from any thread. A refused one is explained in ``RunView.message``."""
@@ -145,20 +220,11 @@ class CutoverRun:
 
     def subscribe(self, callback: Callable[[RunView], None]) -> Callable[[], None]:
         """Call ``callback`` (in the run's thread) with each new view; the result ends that."""
-        self._subscribers.append(callback)
-
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._subscribers.remove(callback)
-
-        return unsubscribe
+        return self._board.subscribe(callback)
 
     def wait(self, predicate: Callable[[RunView], bool], timeout_s: float) -> RunView:
         """The first view for which ``predicate`` holds. TimeoutError after ``timeout_s``."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: predicate(self._view), timeout_s):
-                raise TimeoutError(f"run {self.run_id} is in phase {self._view.phase}: {self._view.message}")
-            return self._view
+        return self._board.wait(predicate, timeout_s)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Leave the run (it can be resumed) and end the thread; a write under way is finished first."""
@@ -179,6 +245,8 @@ class CutoverRun:
         finally:
             self._journal.close()
             self._ready.set()
+            if self._hold is not None:
+                self._hold.release()
 
     async def _main(self) -> None:
         dirty = asyncio.Event()
@@ -210,24 +278,31 @@ class CutoverRun:
             except Exception as error:  # noqa: BLE001 - a run that goes on unseen would be the worst of all
                 _log.exception("the view of run %s", self.run_id)
                 text = f"this picture is old: a newer one cannot be drawn ({type(error).__name__})"
-                self._set_view(replace(self._view, message=text))
+                self._board.put(replace(self._board.view(), message=text))
             await asyncio.sleep(_LEAST_GAP_S)
 
     def _show(self, executor: Executor) -> None:
-        self._set_view(run_view(executor, self._ports.clock()))
-
-    def _set_view(self, view: RunView) -> None:
-        with self._changed:
-            self._view = view
-            self._changed.notify_all()
-        for callback in tuple(self._subscribers):
-            try:
-                callback(view)
-            except Exception:  # noqa: BLE001 - a broken face must not stop the run
-                _log.exception("a subscriber of run %s", self.run_id)
+        journal = executor.journal
+        view = view_of(
+            executor.state,
+            journal.events,
+            executor.seen,
+            self._ports.clock(),
+            records=self._ports.records,
+            journal_path=str(journal.path),
+            journal_head=journal.head,
+            journal_ok=journal.intact(),
+        )
+        self._board.put(view)
 
     def _last_words(self, text: str) -> None:
-        self._set_view(replace(self._view, message=text, journal_ok=False))
+        self._board.put(replace(self._board.view(), message=text, journal_ok=False))
+
+
+def _surroundings(journal: Journal, snapshots: SnapshotSource | None) -> Surroundings:
+    first = journal.events[0]
+    assert isinstance(first, RunStarted)
+    return Surroundings(first.kubeconfig, first.context, snapshots)
 
 
 def _version() -> str:

@@ -1,31 +1,47 @@
-"""The immutable view of a run, put together from the machine's state and what the executor has seen."""
+"""The immutable view of a run, put together from the machine's state and what was seen beside it. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...cluster.text import clean
 from ...probes.watching.state import NEW, OLD, WatchState
 from ...probes.watching.state import SideView as ProbedSide
-from ..machine.effects import RunWatch, due
-from ..machine.events import Checked, finding_from_json
+from ..machine.effects import AwaitEverywhere, RunWatch, due
+from ..machine.events import Checked, Event, finding_from_json
+from ..machine.forecast import run_forecast
 from ..machine.state import State, can_roll_back, outcome
-from ..machine.steps import confirmation, message, rollback_confirmation, run_forecast, steps
+from ..machine.steps import confirmation, message, rollback_confirmation, steps
 from ..machine.view import RunView, SideView, WatchView
 from ..machine.words import clock_time, event_words
+from ..records.base import RecordProvider
 from ..terms import MANUAL, CheckResult
-from .execute import Executor
+from .desk import Seen
+from .drain import drain_view
 
 _LOG_LINES = 200
 _COMMANDS = 200
 
 
-def run_view(executor: Executor, now: float) -> RunView:
-    """The run at ``now``."""
-    state = executor.state
+def view_of(
+    state: State,
+    events: Sequence[Event],
+    seen: Seen,
+    now: float,
+    *,
+    records: RecordProvider,
+    journal_path: str,
+    journal_head: str = "",
+    journal_ok: bool = True,
+    read_only: str = "",
+) -> RunView:
+    """The run at ``now``: ``state`` is the fold of ``events``; ``records`` only gives words."""
     proposal = state.proposal
     by_hand: tuple[str, ...] = ()
-    if proposal is not None and not executor.ports.records.capabilities.writes:
-        by_hand = executor.ports.records.instructions(proposal)
+    if proposal is not None and not records.capabilities.writes:
+        by_hand = records.instructions(proposal)
     rest = outcome(state)
-    said = executor.seen.fatal or executor.seen.notice or executor.waiting_on or message(state)
+    checks = _checks(state, seen)
     return RunView(
         run_id=state.run_id,
         hosts=state.plan.hosts,
@@ -33,51 +49,67 @@ def run_view(executor: Executor, now: float) -> RunView:
         steps=steps(state, now),
         waiting_for=confirmation(state, by_hand),
         rollback=rollback_confirmation(state),
-        watch=watch_view(executor),
-        checks=_checks(executor),
-        checks_running=", ".join(executor.seen.checking),
-        caches=executor.seen.rows,
-        forecast=run_forecast(state, now),
-        journal_length=len(executor.journal),
-        journal_ok=not executor.seen.fatal and executor.journal.intact(),
+        watch=watch_view(state, seen),
+        checks=checks,
+        checks_running=", ".join(seen.checking),
+        caches=seen.rows,
+        forecast=run_forecast(state, now, seen.drained.minimum),
+        drain=drain_view(state, now, seen.rows, seen.drained, seen.counted, events),
+        journal_length=len(events),
+        journal_ok=not seen.fatal and journal_ok,
         finished=bool(rest),
         outcome=rest,
         can_roll_back=can_roll_back(state),
-        message=said,
+        message=seen.fatal or seen.notice or _waiting_on(state, seen) or _raised(seen) or message(state),
         plan_name=state.plan.name,
-        journal_path=str(executor.journal.path),
+        journal_path=journal_path,
         postponed=state.postponed,
         wait_until=state.wait_until,
-        commands=_commands(executor),
-        log=tuple(
-            f"{clock_time(event.at)} {event_words(event)}" for event in executor.journal.events[-_LOG_LINES:]
-        ),
+        commands=_commands(state, checks, records),
+        log=tuple(f"{clock_time(event.at)} {event_words(event)}" for event in events[-_LOG_LINES:]),
         now=now,
         campaign=state.campaign,
         wave=state.wave,
         waves=state.waves,
+        read_only=read_only,
+        operator=state.operator,
+        journal_head=journal_head,
     )
 
 
-def watch_view(executor: Executor) -> WatchView | None:
+def _waiting_on(state: State, seen: Seen) -> str:
+    """What keeps ``AwaitEverywhere`` from ending, in one line."""
+    awaited = any(isinstance(effect, AwaitEverywhere) for effect in due(state))
+    return clean(f"not everywhere yet: {'; '.join(seen.missing[:3])}") if awaited and seen.missing else ""
+
+
+def _raised(seen: Seen) -> str:
+    return clean(f"the TTL should stay low: {seen.drained.raised}") if seen.drained.raised else ""
+
+
+def watch_view(state: State, seen: Seen) -> WatchView | None:
     """The watch in numbers; None before it has begun."""
-    state, seen = executor.state, executor.seen.watch
-    if state.switched is None or seen is None:
+    if state.switched is None:
         return None
-    plan = state.plan
-    decided = state.decision
+    if seen.watch is None:
+        return seen.told
+    watch, plan, decided = seen.watch, state.plan, state.decision
     running = any(isinstance(effect, RunWatch) for effect in due(state))
     return WatchView(
-        verdict=decided.verdict if decided and not running else str(seen.verdict.value),
-        since=executor.seen.watch_began,
-        until=executor.seen.watch_began + plan.durations.watch,
-        new=_side(plan.new.address, seen, NEW, seen.new),
-        old=_side(plan.old.address, seen, OLD, seen.old),
-        evidence=seen.decision.evidence,
-        alarm_at=seen.decision.threshold,
-        samples=seen.new.requests,
+        verdict=decided.verdict if decided and not running else str(watch.verdict.value),
+        since=seen.watch_began,
+        until=seen.watch_began + plan.durations.watch,
+        new=_side(plan.new.address, watch, NEW, watch.new),
+        old=_side(plan.old.address, watch, OLD, watch.old),
+        evidence=watch.decision.evidence,
+        alarm_at=watch.decision.threshold,
+        samples=watch.new.requests,
         min_samples=plan.thresholds.min_samples,
-        detail=seen.decision.reason,
+        detail=watch.decision.reason,
+        seconds_left=watch.decision.seconds_left,
+        detectable=watch.decision.detectable,
+        first_second=watch.buckets[0].second if watch.buckets else 0,
+        traffic=watch.traffic,
     )
 
 
@@ -97,13 +129,13 @@ def _side(address: str, seen: WatchState, name: str, side: ProbedSide) -> SideVi
     )
 
 
-def _checks(executor: Executor) -> tuple[CheckResult, ...]:
-    restored = _restored(executor.state)
-    results = {**restored, **executor.seen.results}
-    if executor.state.gate_at is not None:
+def _checks(state: State, seen: Seen) -> tuple[CheckResult, ...]:
+    restored = _restored(state)
+    results = {**restored, **seen.results}
+    if state.gate_at is not None:
         # what a person confirmed is newer than what the check itself could say
         results |= {name: one for name, one in restored.items() if one.check.probe == MANUAL}
-    return tuple(results[check.id] for check in executor.state.checks if check.id in results)
+    return tuple(results[check.id] for check in state.checks if check.id in results)
 
 
 def _restored(state: State) -> dict[str, CheckResult]:
@@ -122,9 +154,11 @@ def _restored(state: State) -> dict[str, CheckResult]:
     }
 
 
-def _commands(executor: Executor) -> tuple[str, ...]:
-    lines = [item.reproduce for result in _checks(executor) for item in result.findings if item.reproduce]
-    state = executor.state
-    changes = [change for change in (state.lowered, state.switched, state.returned) if change is not None]
-    lines += ["\n".join(executor.ports.records.instructions(change)) for change in changes]
+def _commands(state: State, checks: Sequence[CheckResult], records: RecordProvider) -> tuple[str, ...]:
+    lines = [item.reproduce for result in checks for item in result.findings if item.reproduce]
+    # what a person is to type stands there to be copied before it is done
+    by_hand = None if records.capabilities.writes else state.proposal
+    made = (state.lowered, state.switched, state.returned, by_hand)
+    changes = [change for change in made if change is not None]
+    lines += ["\n".join(records.instructions(change)) for change in changes]
     return tuple(dict.fromkeys(lines))[-_COMMANDS:]

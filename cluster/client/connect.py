@@ -145,11 +145,13 @@ class Connection:
         content_type: str | None = None,
         accept: str = JSON,
         timeout_s: float = 30.0,
+        most_bytes: int = _BODY_LIMIT,
     ) -> bytes:
         """The body of the answer. Raises ApiError for every status from 400 up and where no answer comes.
 
-        ``timeout_s`` bounds the whole request. A GET is tried once more where a kept connection broke, and
-        again where the server names a time after which to (Retry-After) and that is within ``timeout_s``.
+        ``timeout_s`` bounds the whole request, ``most_bytes`` the decoded answer. A GET is tried once more
+        where a kept connection broke, and again where the server names a time after which to (Retry-After)
+        and that is within ``timeout_s``.
         """
         deadline = time.monotonic() + timeout_s
         headers = [("Accept", accept), ("Accept-Encoding", "gzip")]
@@ -159,7 +161,7 @@ class Connection:
             try:
                 response = self._open(method, path, params, headers, deadline - time.monotonic(), body=body)
                 try:
-                    answer = self._read(response, deadline)
+                    answer = self._read(response, deadline, most_bytes)
                 finally:
                     response.close() if self._closed.is_set() else response.release_conn()
             except ApiError as error:
@@ -294,7 +296,9 @@ class Connection:
             # each new connection reads the files again
             self._pools.drop_idle()
 
-    def _read(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+    def _read(
+        self, response: urllib3.BaseHTTPResponse, deadline: float, most_bytes: int = _BODY_LIMIT
+    ) -> bytes:
         chunks: list[bytes] = []
         size = 0
         try:
@@ -303,8 +307,9 @@ class Connection:
                 self._note_heard(response.status)
                 chunks.append(chunk)
                 size += len(chunk)
-                if size > _BODY_LIMIT:
-                    raise ApiError(0, "protocol", f"{self.server} sent an answer larger than 512 MB")
+                if size > most_bytes:
+                    words = f"{self.server} sent an answer larger than {most_bytes // 1_048_576} MB"
+                    raise ApiError(0, "protocol", words)
                 if time.monotonic() > deadline:
                     raise TimeoutError
         except ApiError:

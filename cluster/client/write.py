@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -23,7 +23,8 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 class Lease:
     """Who holds a lock. ``mine`` says whether this holder does; ``holder`` is whoever does, or empty.
 
-    ``renewed`` is the last renewal as the holder wrote it (RFC 3339).
+    ``acquired`` and ``renewed`` are instants as the holder wrote them (RFC 3339); ``annotations`` too are
+    its own words.
     """
 
     namespace: str
@@ -33,46 +34,102 @@ class Lease:
     resource_version: str
     renewed: str = ""
     duration_s: int = 0
+    acquired: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def standing(self) -> bool:
+        """True while somebody holds it and has renewed it in time, by this machine's clock."""
+        return bool(self.holder) and not _expired(self)
 
 
 def acquire_lease(
-    connection: Connection, namespace: str, name: str, identity: str, duration_s: int = 60
+    connection: Connection,
+    namespace: str,
+    name: str,
+    identity: str,
+    duration_s: int = 60,
+    *,
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
 ) -> Lease:
     """Take the Lease if it is free, ours, or has run out; else say who holds it (``mine`` False).
 
-    Raises ApiError where leases are forbidden (403): the caller then falls back to a file lock.
+    ``labels`` are set where it is made, ``annotations`` also where it is taken. Raises ApiError where leases
+    are forbidden (403): the caller then falls back to a file lock.
     """
     collection = _LEASES.format(namespace=namespace)
+    metadata = {"name": name, "namespace": namespace}
     body = {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {**metadata, "labels": dict(labels or {}), "annotations": dict(annotations or {})},
         "spec": _lease_spec(identity, duration_s, acquired=True),
     }
+    encoded = msgspec.json.encode(body)
     try:
-        answer = connection.request("POST", collection, body=msgspec.json.encode(body), content_type=JSON)
+        answer = connection.request("POST", collection, body=encoded, content_type=JSON, timeout_s=timeout_s)
         return _lease(answer, identity)
     except ApiError as error:
         # a second create is refused, which makes the Lease a lock
         if error.status != 409:
             raise
-    current = connection.request("GET", f"{collection}/{name}")
-    lease = _lease(current, identity)
-    if lease.holder and not lease.mine and not _expired(lease):
+    lease = read_lease(connection, namespace, name, identity, timeout_s=timeout_s)
+    if lease.standing and not lease.mine:
         return lease
-    return _patch_lease(connection, lease, identity, _lease_spec(identity, duration_s, acquired=True))
+    spec = _lease_spec(identity, duration_s, acquired=True)
+    return _patch_lease(connection, lease, identity, spec, annotations, timeout_s)
 
 
-def renew_lease(connection: Connection, lease: Lease, identity: str) -> Lease:
+def read_lease(
+    connection: Connection, namespace: str, name: str, identity: str = "", *, timeout_s: float = 10.0
+) -> Lease:
+    """A Lease as it is. Raises ApiError, 404 where there is none."""
+    path = f"{_LEASES.format(namespace=namespace)}/{name}"
+    return _lease(connection.request("GET", path, timeout_s=timeout_s), identity)
+
+
+def list_leases(
+    connection: Connection,
+    namespace: str,
+    selector: str,
+    identity: str = "",
+    *,
+    timeout_s: float = 10.0,
+) -> tuple[Lease, ...]:
+    """The Leases of a namespace (empty: of all) that a label selector chooses. Raises ApiError."""
+    path = _LEASES.format(namespace=namespace) if namespace else "/apis/coordination.k8s.io/v1/leases"
+    answer = connection.request("GET", path, {"labelSelector": selector}, timeout_s=timeout_s)
+    items = msgspec.json.decode(answer).get("items") or ()
+    return tuple(_lease_of(item, identity) for item in items if isinstance(item, dict))
+
+
+def renew_lease(
+    connection: Connection,
+    lease: Lease,
+    identity: str,
+    *,
+    annotations: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
+) -> Lease:
     """Say that we still hold it. ``mine`` is False in the answer where somebody else took it."""
-    return _patch_lease(connection, lease, identity, _lease_spec(identity, lease.duration_s, acquired=False))
+    spec = _lease_spec(identity, lease.duration_s, acquired=False)
+    return _patch_lease(connection, lease, identity, spec, annotations, timeout_s)
 
 
-def release_lease(connection: Connection, lease: Lease, identity: str) -> Lease:
+def release_lease(
+    connection: Connection,
+    lease: Lease,
+    identity: str,
+    *,
+    annotations: Mapping[str, str] | None = None,
+    timeout_s: float = 10.0,
+) -> Lease:
     """Give it up, leaving the object. A Lease that is no longer ours is left alone."""
     if not lease.mine:
         return lease
-    return _patch_lease(connection, lease, identity, {"holderIdentity": None})
+    return _patch_lease(connection, lease, identity, {"holderIdentity": None}, annotations, timeout_s)
 
 
 def annotate(
@@ -100,15 +157,25 @@ def annotate(
     return str(_mapping(msgspec.json.decode(answer), "metadata").get("resourceVersion") or "")
 
 
-def _patch_lease(connection: Connection, lease: Lease, identity: str, spec: dict[str, Any]) -> Lease:
+def _patch_lease(
+    connection: Connection,
+    lease: Lease,
+    identity: str,
+    spec: dict[str, Any],
+    annotations: Mapping[str, str] | None,
+    timeout_s: float,
+) -> Lease:
     path = f"{_LEASES.format(namespace=lease.namespace)}/{lease.name}"
-    body = {"metadata": {"resourceVersion": lease.resource_version}, "spec": spec}
+    metadata: dict[str, Any] = {"resourceVersion": lease.resource_version}
+    if annotations is not None:
+        metadata["annotations"] = dict(annotations)
+    body = msgspec.json.encode({"metadata": metadata, "spec": spec})
     try:
-        answer = connection.request("PATCH", path, body=msgspec.json.encode(body), content_type=_MERGE)
+        answer = connection.request("PATCH", path, body=body, content_type=_MERGE, timeout_s=timeout_s)
     except ApiError as error:
         if error.status != 409:
             raise
-        answer = connection.request("GET", path)
+        answer = connection.request("GET", path, timeout_s=timeout_s)
     return _lease(answer, identity)
 
 
@@ -120,7 +187,10 @@ def _lease_spec(identity: str, duration_s: int, *, acquired: bool) -> dict[str, 
 
 
 def _lease(answer: bytes, identity: str) -> Lease:
-    document = msgspec.json.decode(answer)
+    return _lease_of(msgspec.json.decode(answer), identity)
+
+
+def _lease_of(document: object, identity: str) -> Lease:
     metadata, spec = _mapping(document, "metadata"), _mapping(document, "spec")
     holder = str(spec.get("holderIdentity") or "")
     duration = spec.get("leaseDurationSeconds")
@@ -132,6 +202,12 @@ def _lease(answer: bytes, identity: str) -> Lease:
         resource_version=str(metadata.get("resourceVersion") or ""),
         renewed=str(spec.get("renewTime") or ""),
         duration_s=duration if isinstance(duration, int) else 0,
+        acquired=str(spec.get("acquireTime") or ""),
+        annotations={
+            str(key): str(value)
+            for key, value in _mapping(metadata, "annotations").items()
+            if value is not None
+        },
     )
 
 

@@ -10,6 +10,7 @@ from .cutover import CUTOVER_RULES
 from .dns import DNS_RULES
 from .gateway import GATEWAY_RULES
 from .http import HTTP_RULES
+from .idle import IDLE_RULES
 from .migration import MIGRATION_RULES
 from .own_checks import OWN_CHECK_RULES
 from .parity import PARITY_RULES
@@ -41,6 +42,7 @@ RULES = _index(
     PARITY_RULES,
     WATCH_RULES,
     CUTOVER_RULES,
+    IDLE_RULES,
     OWN_CHECK_RULES,
 )
 

@@ -1,12 +1,28 @@
-"""What the watch decides, from counts alone: PASS, INCONCLUSIVE, ABORT or HOLD. Pure."""
+"""What the watch decides, from counts alone: PASS, INCONCLUSIVE, ABORT or HOLD. Pure.
+
+Our own probes decide; what the sides count of their users (``TrafficTally``) can raise an alarm, hold or
+doubt, and never passes alone.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from .sequential import Cusum, MixtureTest, TwoSideTest, detectable_rate
+from .traffic.tally import Said, TrafficTally, percent
+
+__all__ = [
+    "TrafficTally",
+    "WatchDecision",
+    "WatchPolicy",
+    "WatchTally",
+    "WatchVerdict",
+    "decide",
+    "percent",
+]
 
 # the old side is taken to be innocent at this evidence: being wrong rolls back what it could have held
 _ATTRIBUTION_EVIDENCE = 20.0
@@ -33,7 +49,8 @@ class WatchPolicy:
 
     PASS needs ``min_time_s`` AND ``min_samples`` of the new side. ``max_time_s`` 0 means three times the
     minimum time and at least a minute more. ``stale_s``: a side without a sample for so long is missing
-    data. ``needs_old``: the old side is probed too, and must have been.
+    data. ``needs_old``: the old side is probed too, and must have been. ``passes`` False: it only waits for
+    an alarm, as while soaking.
     """
 
     p0: float = 0.001
@@ -41,9 +58,10 @@ class WatchPolicy:
     min_samples: int = 600
     min_time_s: float = 600.0
     max_time_s: float = 0.0
-    cusum_threshold: float = 9.5
+    cusum_threshold: float = 10.0
     stale_s: float = 10.0
     needs_old: bool = True
+    passes: bool = True
 
     @property
     def longest_s(self) -> float:
@@ -127,8 +145,9 @@ def _few(seen: tuple[_Item, ...], one: _Item) -> tuple[_Item, ...]:
 class WatchDecision:
     """The running answer. ``evidence`` is the new side's likelihood ratio, ``threshold`` where it alarms.
 
-    ``seconds_left`` estimates when PASS can be said if all stays as it is; None where that is not in sight.
-    ``detectable`` is the smallest error rate of the new side that would have been seen by now.
+    ``seconds_left`` estimates when it can be decided (PASS or an alarm) if all stays as it is; None where
+    that is not in sight. ``detectable`` is the smallest error rate of the new side that would have been seen
+    by now. ``notes`` are worth a look, and decide nothing; ``counted`` is what the sides' own counts say.
     """
 
     verdict: WatchVerdict
@@ -137,21 +156,58 @@ class WatchDecision:
     threshold: float = 1000.0
     seconds_left: float | None = None
     detectable: float = 1.0
+    notes: tuple[str, ...] = ()
+    counted: str = ""
 
 
-def decide(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> WatchDecision:
-    """The decision after ``elapsed_s`` seconds. Missing data never passes; both sides failing is a hold."""
+def decide(
+    policy: WatchPolicy,
+    tally: WatchTally,
+    elapsed_s: float,
+    traffic: TrafficTally | None = None,
+    notes: tuple[str, ...] = (),
+) -> WatchDecision:
+    """The decision after ``elapsed_s`` seconds. Missing data never passes; both sides failing is a hold.
+
+    ``traffic`` None: the plan names no counts of the sides' own. ``notes`` are told with the reason.
+    """
     verdict, reason = _alarm(policy, tally) or _quiet(policy, tally, elapsed_s)
+    counted = ""
+    if traffic is not None:
+        said = _said(policy, tally, elapsed_s, traffic)
+        verdict, reason = _with_traffic(said, verdict, reason)
+        notes, counted = (*notes, *traffic.notes()), said.words
     return WatchDecision(
         verdict=verdict,
-        reason=reason,
+        reason="; note: ".join((reason, *notes)),
         evidence=tally.new.evidence,
         threshold=tally.new.threshold,
         seconds_left=_seconds_left(policy, tally, elapsed_s)
         if verdict is WatchVerdict.INCONCLUSIVE
         else None,
         detectable=detectable_rate(tally.new.requests, policy.p0, policy.alpha),
+        notes=notes,
+        counted=counted,
     )
+
+
+def _said(policy: WatchPolicy, tally: WatchTally, elapsed_s: float, traffic: TrafficTally) -> Said:
+    fresh = tally.last_old_s >= 0 and elapsed_s - tally.last_old_s <= policy.stale_s
+    well = fresh and not tally.old.alarmed and tally.old.good > 0
+    return traffic.says(old_probes_fail=tally.old.alarmed, old_probes_well=well)
+
+
+def _with_traffic(said: Said, verdict: WatchVerdict, reason: str) -> tuple[WatchVerdict, str]:
+    """The probes' verdict, and what the sides' own counts add to it."""
+    if verdict in (WatchVerdict.ABORT, WatchVerdict.HOLD) or said.says in ("unknown", "well"):
+        # the probes ask both sides the same, so where they have decided they are the better witness
+        return verdict, f"{reason}; {said.words}"
+    if said.says == "doubt":
+        keeps = verdict is not WatchVerdict.PASS
+        words = f"{reason}; {said.words}" if keeps else f"{said.words}; the probes alone would pass: {reason}"
+        return WatchVerdict.INCONCLUSIVE, words
+    decided = WatchVerdict.ABORT if said.says == "abort" else WatchVerdict.HOLD
+    return decided, f"{said.words}; probes: {reason}"
 
 
 def _alarm(policy: WatchPolicy, tally: WatchTally) -> tuple[WatchVerdict, str] | None:
@@ -196,6 +252,8 @@ def _quiet(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> tuple[Wa
             waiting,
             f"{tally.missing} probes could not be sent from this machine: missing data never passes",
         )
+    if not policy.passes:
+        return waiting, f"no alarm in {elapsed_s:.0f} s: new {_share(tally.new)}, old {_share(tally.old)}"
     if elapsed_s < policy.min_time_s or tally.new.requests < policy.min_samples:
         return waiting, (
             f"no alarm; {elapsed_s:.0f} of {policy.min_time_s:.0f} s and "
@@ -210,10 +268,22 @@ def _quiet(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> tuple[Wa
 
 
 def _seconds_left(policy: WatchPolicy, tally: WatchTally, elapsed_s: float) -> float | None:
-    requests = tally.new.requests
-    if requests == 0 or elapsed_s <= 0:
+    """Until PASS, or until the alarm, whichever the counts so far lead to; None where neither is in sight."""
+    test = tally.new
+    if test.requests == 0 or elapsed_s <= 0 or test.alarmed or tally.cusum.alarmed:
         return None
-    for_samples = (policy.min_samples - requests) * elapsed_s / requests
+    if elapsed_s - tally.last_new_s > policy.stale_s or not policy.passes:
+        return None
+    each_s = elapsed_s / test.requests
+    if test.evidence > _DOUBT:
+        share = test.errors / test.requests
+        rise = test.expected_growth(share)
+        if rise > 0:
+            return max(0.0, (math.log(test.threshold) - test.log_evidence) / rise) * each_s
+        fall = test.expected_growth(0.0)
+        clean = (test.log_evidence - math.log(_DOUBT)) / -fall
+        return max(policy.min_time_s - elapsed_s, clean * each_s)
+    for_samples = (policy.min_samples - test.requests) * each_s
     return max(0.0, policy.min_time_s - elapsed_s, for_samples)
 
 
@@ -221,9 +291,3 @@ def _share(test: MixtureTest) -> str:
     if not test.requests:
         return "0 requests"
     return f"{test.errors} errors in {test.requests} ({percent(test.errors / test.requests)})"
-
-
-def percent(share: float) -> str:
-    """A share of 0 to 1 as a person writes it: 0 %, 0.07 %, 32 %."""
-    value = 100 * share
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.2g} %"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..wire.http.facts import HttpExpectation, HttpFacts
 from .decision import WatchDecision, WatchVerdict
+from .traffic.view import TrafficView
 
 OLD = "old"
 NEW = "new"
@@ -80,8 +81,9 @@ class SideView:
 
 @dataclass(frozen=True, slots=True)
 class WatchState:
-    """The watch at one moment. ``buckets`` are the last two minutes, ``recent_errors`` the last few
-    errors.
+    """The watch at one moment. ``buckets`` are the last two minutes, ``recent_errors`` the last few errors.
+
+    ``traffic`` is what the sides count by themselves; None where the plan names no such counts.
     """
 
     elapsed_s: float
@@ -91,11 +93,32 @@ class WatchState:
     buckets: tuple[Bucket, ...] = ()
     recent_errors: tuple[WatchSample, ...] = ()
     finished: bool = False
+    traffic: TrafficView | None = None
 
     @property
     def verdict(self) -> WatchVerdict:
         """The decision's verdict."""
         return self.decision.verdict
+
+
+_SLOWER = 2.0
+_SLOWER_BY_MS = 100.0
+_ENOUGH_ANSWERS = 50
+
+
+def slower(new: SideView, old: SideView) -> tuple[str, ...]:
+    """A note where the new side's p95 is twice the old one's and 100 ms more, over 50 answers of each.
+
+    A note and no alarm: percentiles of two paths through two proxies have no healthy ratio that would be
+    known beforehand.
+    """
+    few = min(new.count(OK), old.count(OK)) < _ENOUGH_ANSWERS
+    if few or new.p95_ms is None or old.p95_ms is None:
+        return ()
+    if new.p95_ms < max(_SLOWER * old.p95_ms, old.p95_ms + _SLOWER_BY_MS):
+        return ()
+    ratio = new.p95_ms / old.p95_ms
+    return (f"p95 is {ratio:.1f} times the old side's ({new.p95_ms:.0f} ms, {old.p95_ms:.0f} ms)",)
 
 
 class Histogram:

@@ -12,12 +12,19 @@ from dataclasses import replace
 from ...cluster.text import clean
 from ..wire.http.facts import HttpExpectation, HttpRequest
 from ..wire.http.observe import Session
-from .decision import WatchPolicy, WatchTally, WatchVerdict, decide
-from .state import MISSING, NEW, OLD, Recorder, WatchSample, WatchState, kind_of
+from .decision import TrafficTally, WatchPolicy, WatchTally, WatchVerdict, decide
+from .state import MISSING, NEW, OLD, Recorder, WatchSample, WatchState, kind_of, slower
+from .traffic.facts import Reading
 
 _MOST_IN_FLIGHT = 256
 _GRACE_S = 0.5
 _DEFAULT = HttpExpectation()
+
+
+def _interval(rate_per_s: float) -> float:
+    if not 0 < rate_per_s <= 1000:
+        raise ValueError(f"{rate_per_s} requests a second is not between 0 and 1000")
+    return 1 / rate_per_s
 
 
 class Watch:
@@ -25,7 +32,8 @@ class Watch:
 
     ``expectations`` are by path (``HttpRequest.target``); others expect 200 to 399. Every
     ``fresh_every``-th request of a side makes a new connection, so that handshakes are tested too; 1 makes
-    every one new. Iterate over it for a ``WatchState`` every ``tick_s`` seconds; the last one has
+    every one new. ``traffic`` is an empty tally for the sides' own counts (``count``); None: there are none.
+    Iterate over it for a ``WatchState`` every ``tick_s`` seconds; the last one has
     ``finished`` set. It ends with PASS, ABORT or HOLD, or after the policy's longest time as INCONCLUSIVE.
     Leaving the iteration, ``stop()`` or cancelling ends every request. Raises ValueError without requests
     for the new side, UserError where the roots cannot be read.
@@ -41,13 +49,13 @@ class Watch:
         fresh_every: int = 1,
         tick_s: float = 0.25,
         on_sample: Callable[[WatchSample], None] | None = None,
+        traffic: TrafficTally | None = None,
     ) -> None:
         if not new_requests:
             raise ValueError("the watch needs at least one request for the new side")
-        if not 0 < rate_per_s <= 1000:
-            raise ValueError(f"{rate_per_s} requests a second is not between 0 and 1000")
         self._requests = {OLD: tuple(old_requests), NEW: tuple(new_requests)}
-        self._interval = 1 / rate_per_s
+        self._interval = _interval(rate_per_s)
+        self._traffic = traffic
         self._policy = replace(policy or WatchPolicy(), needs_old=bool(old_requests))
         self._expectations = dict(expectations or {})
         self._fresh_every = max(1, fresh_every)
@@ -63,6 +71,22 @@ class Watch:
     def stop(self) -> None:
         """Ends the watch at its next tick, with the decision as it stands."""
         self._stopped.set()
+
+    def retune(self, policy: WatchPolicy, rate_per_s: float) -> None:
+        """Go on with other numbers, from the next request and the next decision on.
+
+        Raises ValueError where ``p0`` or ``alpha`` differ: a test whose hypothesis changes is another test.
+        """
+        now = self._policy
+        if (policy.p0, policy.alpha, policy.cusum_threshold) != (now.p0, now.alpha, now.cusum_threshold):
+            raise ValueError("another healthy rate or chance of a false alarm needs a new watch")
+        self._policy = replace(policy, needs_old=now.needs_old)
+        self._interval = _interval(rate_per_s)
+
+    def count(self, new: Reading | None, old: Reading | None) -> None:
+        """Take in what the sides count by themselves; None: a side that was not looked at now."""
+        if self._traffic is not None:
+            self._traffic = self._traffic.add(new, old)
 
     def __aiter__(self) -> AsyncGenerator[WatchState, None]:
         return self._run()
@@ -94,16 +118,18 @@ class Watch:
     def state(self) -> WatchState:
         """The watch as it is now."""
         elapsed = self._now()
-        decision = decide(self._policy, self._tally, elapsed)
+        new, old = self._recorder.side(NEW), self._recorder.side(OLD)
+        decision = decide(self._policy, self._tally, elapsed, self._traffic, slower(new, old))
         ended = decision.verdict is not WatchVerdict.INCONCLUSIVE or elapsed >= self._policy.longest_s
         return WatchState(
             elapsed_s=elapsed,
-            new=self._recorder.side(NEW),
-            old=self._recorder.side(OLD),
+            new=new,
+            old=old,
             decision=decision,
             buckets=self._recorder.buckets(elapsed),
             recent_errors=self._recorder.recent(),
             finished=ended or self._stopped.is_set(),
+            traffic=self._traffic.view(decision.counted) if self._traffic is not None else None,
         )
 
     def _now(self) -> float:

@@ -149,9 +149,11 @@ BUILTIN = Path(__file__).parents[2] / "checklists" / "builtin" / "pre-cutover.ya
 
 
 def own_checklist(directory: Path, only: tuple[str, ...] = ()) -> None:
-    """``own.yaml``: the builtin list without what needs a cluster (or ``only`` some of it), and quicker."""
+    """``own.yaml``: the builtin list without what needs a cluster or the old side's counter (or ``only`` some
+    of it), and quicker.
+    """
     head, *items = re.split(r"(?m)^(?=  - id: )", BUILTIN.read_text())
-    chosen = [item for item in items if "routes-accepted" not in item]
+    chosen = [item for item in items if "routes-accepted" not in item and "old-side-idle" not in item]
     if only:
         chosen = [item for item in chosen if any(f"- id: {name}\n" in item for name in only)]
     (directory / "own.yaml").write_text((head + "".join(chosen)).replace("{seconds: 5}", "{seconds: 0.5}"))

@@ -41,6 +41,7 @@ from pointsman.checklists.machine.events import (
     event_from_json,
     event_to_json,
 )
+from pointsman.checklists.machine.forecast import run_forecast
 from pointsman.checklists.machine.state import (
     State,
     awaiting,
@@ -54,7 +55,6 @@ from pointsman.checklists.machine.steps import (
     confirmation,
     message,
     rollback_confirmation,
-    run_forecast,
     steps,
 )
 from pointsman.checklists.machine.view import Confirm, Continue, Postpone, RollBack, RunChecksAgain, Waive

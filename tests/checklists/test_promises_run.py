@@ -32,7 +32,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     monkeypatch.setattr("pointsman.checklists.running.writing.RETRY_S", 0.2)
     monkeypatch.setattr("pointsman.checklists.running.execute._POLL_S", 0.1)
     monkeypatch.setattr(
-        "pointsman.checklists.running.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5)
+        "pointsman.checklists.running.run.provider_for", lambda plan, _: Rfc2136(plan, deadline_s=0.5)
     )
     own_checklist(tmp_path, only=("dns-ttl",))
     yield
@@ -228,7 +228,7 @@ def test_a_rollback_whose_answer_is_lost_is_read_and_not_repeated(
             return await super()._send(change, *arguments)
 
     monkeypatch.setattr(
-        "pointsman.checklists.running.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4)
+        "pointsman.checklists.running.run.provider_for", lambda plan, _: Losing(plan, deadline_s=0.4)
     )
     run = begin_low(small_world, watch="20s")
     try:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from pointsman.checklists.checks.checklist import PROBES, CheckContext, load_checklist, run_checks
-from pointsman.checklists.checks.process import MOST_OUTPUT, environment, run_program
 from pointsman.checklists.plans.model import CriticalPath, DnsPlan, ObjectName, Plan, Side
+from pointsman.checklists.programs import MOST_OUTPUT, environment, run_program
 from pointsman.checklists.terms import CheckResult
 from pointsman.cluster.errors import UserError
 from pointsman.probes.verdict import Verdict

@@ -13,9 +13,9 @@ from plan_kit import REPOSITORY
 from pointsman.checklists.checks import checklist as checklists
 from pointsman.checklists.checks.command import told_to_command
 from pointsman.checklists.checks.context import CheckContext
-from pointsman.checklists.checks.process import ALWAYS_PASSED
 from pointsman.checklists.plans import load, load_dns
 from pointsman.checklists.plans.model import CONSOLES, PROVIDERS, Durations, Plan, Thresholds, TrafficPlan
+from pointsman.checklists.programs import ALWAYS_PASSED
 from pointsman.cluster.errors import UserError
 
 DOCS = (REPOSITORY / "docs" / "plan.md").read_text()

@@ -272,4 +272,8 @@ def test_the_list_of_scenarios() -> None:
         "errors-after-switch",
         "ttl-lowered-too-late",
         "record-changed-by-another",
+        "three-hosts-two-waves",
+        "external-dns-early",
+        "external-dns-delete",
+        "external-dns-first-owner",
     }

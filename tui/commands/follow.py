@@ -1,25 +1,29 @@
-"""A run told in the terminal until it rests, asking where it asks."""
+"""A cutover told in the terminal until it rests, asking where it asks; waves with their number in front."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from ...cluster.text import clean
-from ...probes.verdict import Verdict
-from ..lines import Line, to_terminal
+from ...probes.verdict import Verdict, worst
+from ..lines import Line, Span, Tone, to_terminal
 from ..telling.narrate import Narrator
 from .common import colour, note, width
 from .options import INCONCLUSIVE
 
 if TYPE_CHECKING:
-    from ...checklists.machine.view import RunView
+    from ...checklists.machine.view import Confirmation, RunView
+    from ...checklists.plans.model import Plan
+    from ...checklists.running.campaign import Campaign
     from ...checklists.running.run import CutoverRun
     from ...checklists.terms import Check
 
@@ -33,106 +37,173 @@ _VERDICTS = {
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
-def follow(run: CutoverRun, confirmed: tuple[str, ...], output: str, attested: tuple[str, ...] = ()) -> int:
-    """Tell the run line by line; the exit code. Stops it at the end, and it stays resumable.
+def follow(
+    campaign: Campaign, confirmed: tuple[str, ...], output: str, attested: tuple[str, ...] = ()
+) -> int:
+    """Tell a plan's runs line by line; the exit code, the worst of the waves. All stay resumable.
 
-    ``attested`` are manual checks that are confirmed beforehand, at every gate that asks them.
-
-    With ``output`` json the story goes to standard error, and one document to standard output at the end.
+    ``confirmed`` are names typed beforehand, ``attested`` manual checks that are confirmed at every gate that
+    asks them. With ``output`` json the story goes to standard error, and one document to standard output at
+    the end.
     """
     started = time.monotonic()
-    views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
-    end_subscription = run.subscribe(views.put)
-    narrator = Narrator(width())
-    view = run.view()
+    for problem in campaign.problems:
+        note(problem)
+    story = _Story(campaign, aside=output == "json")
     try:
-        while True:
-            _tell(narrator.tell(view), aside=output == "json")
-            if view.outcome == "stopped-at-gate" and _attest(run, attested):
-                view = _next(run, views)
-                continue
-            if view.finished or not view.journal_ok:
-                break
-            if view.waiting_for is not None and not _answer(run, view, confirmed):
-                break
-            view = _next(run, views)
+        story.go_on(confirmed, attested)
     except (KeyboardInterrupt, click.Abort):
-        note(f"\nleft as it is; go on with: {_go_on(run)}")
+        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
-        end_subscription()
-        run.stop()
-    verdict = _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+        story.end()
+        campaign.stop()
+    views = tuple(story.latest.values())
+    verdict = worst(_verdict(view) for view in views)
     if output == "json":
-        _print_document(view, verdict, (time.monotonic() - started) * 1000)
+        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
     return _CODES[verdict]
 
 
-def _next(run: CutoverRun, views: queue.SimpleQueue[RunView]) -> RunView:
-    while True:
+def _verdict(view: RunView) -> Verdict:
+    return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+
+
+def code_of(view: RunView) -> int:
+    """The exit code of a run that is left as it is in ``view``."""
+    return _CODES[_verdict(view)]
+
+
+def _go_on(campaign: Campaign) -> str:
+    return f"pointsman resume {campaign.resume_id} --write"
+
+
+class _Story:
+    """What was told of each wave, the latest view of each, and which are left to themselves."""
+
+    def __init__(self, campaign: Campaign, aside: bool) -> None:
+        self._campaign, self._aside = campaign, aside
+        self._runs = {run.run_id: run for run in campaign.runs}
+        self._many = len(self._runs) > 1
+        room = width() - (len("wave 00 | ") if self._many else 0)
+        self._narrators = {run_id: Narrator(room) for run_id in self._runs}
+        self._views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
+        self.latest = {run_id: run.view() for run_id, run in self._runs.items()}
+        self._left: set[str] = set()
+        self.end = campaign.subscribe(self._views.put)
+
+    def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
+        """Until every wave rests, or waits for what nobody here does."""
+        for view in tuple(self.latest.values()):
+            self._hear(view)
+        while not all(self._rests(run_id) for run_id in self._runs):
+            for run_id, view in tuple(self.latest.items()):
+                if view.outcome == "stopped-at-gate" and run_id not in self._left:
+                    self._attest(self._runs[run_id], view, attested)
+                asks = view.waiting_for is not None and not self._rests(run_id)
+                if asks and not self._answer(self._runs[run_id], view, confirmed):
+                    self._left.add(run_id)
+            if all(self._rests(run_id) for run_id in self._runs):
+                return
+            self._next()
+
+    def _attest(self, run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> None:
+        """Confirm the manual checks that keep the gate shut, where somebody does; else leave the wave."""
+        from ...checklists.machine.view import Attest
+
+        stopped = "stopped-at-gate"
+        # what was told may be older: the run may have gone on, or asks something else by now
+        view = run.view()
+        if view.outcome == stopped:
+            with self._telling_meanwhile():
+                chosen = _confirmed_by_hand(view, attested)
+            if not chosen:
+                self._left.add(run.run_id)
+                return
+            for check in chosen:
+                click.echo(f"     confirmed by hand: {check.id}", err=True)
+                how = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
+                run.send(Attest(check.id, how))
+            with contextlib.suppress(TimeoutError):
+                run.wait(lambda newer: newer.outcome != stopped or newer.message != view.message, 30)
+        self.latest[run.run_id] = run.view()
+
+    def _rests(self, run_id: str) -> bool:
+        view = self.latest[run_id]
+        if view.finished or not view.journal_ok or run_id in self._left:
+            return True
+        return self._campaign.turn(self._runs[run_id]).blocked
+
+    def _hear(self, view: RunView) -> None:
+        self.latest[view.run_id] = view
+        prefix = Span(f"wave {view.wave} | ", Tone.DIM) if self._many else None
+        lines = self._narrators[view.run_id].tell(view)
+        self._tell([(prefix, *one) for one in lines] if prefix else lines)
+
+    def _tell(self, lines: list[Line]) -> None:
+        coloured = colour() and not self._aside
+        for text_line in lines:
+            click.echo(to_terminal(text_line, coloured), err=self._aside)
+
+    def _next(self) -> None:
         try:
-            return views.get(timeout=_LOOK_EVERY_S)
+            self._hear(self._views.get(timeout=_LOOK_EVERY_S))
         except queue.Empty:
-            if not run.alive:
-                # nobody will say anything any more
-                return replace(run.view(), journal_ok=False)
+            for run in self._runs.values():
+                if not run.alive:
+                    # nobody will say anything any more
+                    self._hear(replace(run.view(), journal_ok=False))
 
+    def _answer(self, run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
+        """Consent to the write that waits, where somebody gives it; False leaves the wave."""
+        from ...checklists.machine.view import Confirm
 
-def _go_on(run: CutoverRun) -> str:
-    return f"pointsman resume {run.run_id} --write"
-
-
-def _tell(lines: list[Line], aside: bool) -> None:
-    coloured = colour() and not aside
-    for text_line in lines:
-        click.echo(to_terminal(text_line, coloured), err=aside)
-
-
-def _print_document(view: RunView, verdict: Verdict, elapsed_ms: float) -> None:
-    import msgspec
-
-    from ...probes.output import document, encode
-
-    findings = [finding for result in view.checks for finding in result.findings]
-    facts = msgspec.to_builtins(view, str_keys=True)
-    # the findings stand in their own place
-    facts.pop("checks", None)
-    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))
-
-
-def _answer(run: CutoverRun, view: RunView, confirmed: tuple[str, ...]) -> bool:
-    """Consent to the write that waits, where somebody gives it; False leaves the run."""
-    from ...checklists.machine.view import Confirm
-
-    asked = view.waiting_for
-    assert asked is not None
-    if run.view().waiting_for != asked:
-        # an older view: the answer is on its way already
+        asked = view.waiting_for
+        assert asked is not None
+        if run.view().waiting_for != asked:
+            # an older view: the answer is on its way already
+            self.latest[run.run_id] = run.view()
+            return True
+        typed = _consent(run.plan, confirmed)
+        if typed:
+            click.echo(f"     confirmed beforehand: {typed}", err=True)
+        elif sys.stdin.isatty():
+            with self._telling_meanwhile():
+                typed = _ask(run.plan, asked, view.wave if self._many else 0)
+        if not typed:
+            confirm = " ".join(f"--confirm {host}" for host in run.plan.hosts)
+            note(f"nobody typed {asked.type_this}; go on with: {_go_on(self._campaign)} {confirm}")
+            return False
+        run.send(Confirm(asked.purpose, typed, asked.change_id))
+        with contextlib.suppress(TimeoutError):
+            self.latest[run.run_id] = run.wait(
+                lambda newer: newer.waiting_for != asked or not newer.journal_ok, timeout_s=30
+            )
         return True
-    if any(run.plan.is_confirmed_by(name) for name in confirmed):
-        click.echo(f"     confirmed beforehand: {asked.type_this}", err=True)
-        typed = asked.type_this
-    elif sys.stdin.isatty():
-        typed = _ask(run, asked.type_this)
-    else:
-        typed = ""
-    if not typed:
-        note(f"nobody typed {asked.type_this}; go on with: {_go_on(run)} --confirm {asked.type_this}")
-        return False
-    run.send(Confirm(asked.purpose, typed, asked.change_id))
-    with contextlib.suppress(TimeoutError):
-        run.wait(lambda newer: newer.waiting_for != asked or not newer.journal_ok, timeout_s=30)
-    return True
+
+    @contextlib.contextmanager
+    def _telling_meanwhile(self) -> Iterator[None]:
+        """While one wave asks, the others go on: an alarm of theirs must not wait for the answer."""
+        answered = threading.Event()
+
+        def work() -> None:
+            while not answered.is_set():
+                with contextlib.suppress(queue.Empty):
+                    self._hear(self._views.get(timeout=0.2))
+
+        teller = threading.Thread(target=work, name="teller", daemon=True)
+        if self._many:
+            teller.start()
+        try:
+            yield
+        finally:
+            answered.set()
+            if self._many:
+                teller.join()
 
 
-def _attest(run: CutoverRun, attested: tuple[str, ...]) -> bool:
-    """Confirm the manual checks that keep the gate shut, where somebody does; whether it goes on by that."""
-    from ...checklists.machine.view import Attest
+def _confirmed_by_hand(view: RunView, attested: tuple[str, ...]) -> list[Check]:
     from ...checklists.terms import MANUAL
 
-    view = run.view()
-    if view.outcome != "stopped-at-gate":
-        # what was looked at is older: it has gone on already
-        return True
     asked = [
         result.check
         for result in view.checks
@@ -141,17 +212,7 @@ def _attest(run: CutoverRun, attested: tuple[str, ...]) -> bool:
     chosen = [check for check in asked if check.id in attested]
     if not chosen and sys.stdin.isatty():
         chosen = [check for check in asked if _said_yes(check)]
-    for check in chosen:
-        click.echo(f"     confirmed by hand: {check.id}", err=True)
-        note_of = "beforehand, on the command line" if check.id in attested else "typed at the terminal"
-        run.send(Attest(check.id, note_of))
-    if not chosen:
-        return False
-    with contextlib.suppress(TimeoutError):
-        run.wait(lambda newer: newer.journal_length >= view.journal_length + len(chosen), timeout_s=10)
-        return True
-    # refused, and the run has said why
-    return False
+    return chosen
 
 
 def _said_yes(check: Check) -> bool:
@@ -160,9 +221,34 @@ def _said_yes(check: Check) -> bool:
     return str(typed).strip() == check.id
 
 
-def _ask(run: CutoverRun, type_this: str) -> str:
+def _consent(plan: Plan, confirmed: tuple[str, ...]) -> str:
+    """What was confirmed beforehand of this plan, as it would be typed; empty where that is not all of it."""
+    if any(plan.is_confirmed_by(name) for name in confirmed):
+        return plan.type_this
+    return ", ".join(plan.hosts) if set(plan.hosts) <= {name.strip() for name in confirmed} else ""
+
+
+def _ask(plan: Plan, asked: Confirmation, wave: int) -> str:
+    which = f"for wave {wave} ({', '.join(asked.hosts)}) " if wave else ""
+    question = f" To go on {which}type {asked.type_this}" if wave else f" To go on, type {asked.type_this}"
     while True:
-        typed = str(click.prompt(f" To go on, type {type_this}", default="", show_default=False, err=True))
-        if not typed.strip() or run.plan.is_confirmed_by(typed):
+        typed = str(click.prompt(question, default="", show_default=False, err=True))
+        if not typed.strip() or plan.is_confirmed_by(typed):
             return typed.strip()
         note("that is not the name; nothing was changed. Empty leaves the run as it is.")
+
+
+def _print_document(
+    campaign: Campaign, views: tuple[RunView, ...], verdict: Verdict, elapsed_ms: float
+) -> None:
+    import msgspec
+
+    from ...probes.output import document, encode
+
+    findings = [finding for view in views for result in view.checks for finding in result.findings]
+    waves = [msgspec.to_builtins(view, str_keys=True) for view in views]
+    for facts in waves:
+        # the findings stand in their own place
+        facts.pop("checks", None)
+    facts = {"campaign": campaign.campaign_id, "waves": waves} if campaign.campaign_id else waves[0]
+    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))

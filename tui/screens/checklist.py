@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ...checklists.machine.view import Waive
 from ...checklists.terms import Check, CheckResult
 from ...probes.verdict import Verdict
-from ..lines import VERDICT_TONE, Line, Span, Tone, fit, line
+from ..lines import VERDICT_TONE, Line, Span, Tone, count, fit, line
 from ..telling.run import check_details, check_line, tally
 from ..widgets.bars import Bar, Rule
 from ..widgets.row_view import Rows, RowView
@@ -96,7 +96,8 @@ class ChecklistScreen(FrameScreen):
         width = max(self.size.width, 40)
         results = [session.results[c.id] for c in session.checklist.checks if c.id in session.results]
         hosts = Span(", ".join(self._plan.hosts), Tone.STRONG)
-        sides = f"   {self._plan.gateway} {self._plan.new.address}   old {self._plan.old.address}"
+        waves = f"   {count(len(self._plan.waves), 'wave')}" if self._plan.waves else ""
+        sides = f"{waves}   {self._plan.gateway} {self._plan.new.address}   old {self._plan.old.address}"
         state = "running" if session.busy else tally(results)
         self.query_one("#checks-title", Bar).show(line(" ", hosts, sides), line(state, " "))
         rows: list[tuple[Hashable, Line]] = []
@@ -187,13 +188,17 @@ class ChecklistScreen(FrameScreen):
     def action_waive(self) -> None:
         """A WARN, by name and with a reason; it goes into the run's journal."""
         result = self._selected()
-        run = self.pointsman.run_of(self._plan)
+        runs = self.pointsman.runs_of(self._plan)
         if result is None or result.verdict in (Verdict.PASS, Verdict.SKIP):
             self.say("nothing to waive here", Tone.DOUBT)
-        elif run is None:
+        elif not runs:
             self.say("a waiver belongs to a run: press s to begin the cutover, then w", Tone.DOUBT)
+        elif len(runs) > 1:
+            self.say(
+                "each wave has its own gate: press s, choose the wave with ] and waive there", Tone.DOUBT
+            )
         else:
-            check = result.check
+            check, run = result.check, runs[0]
 
             def waive(reason: str) -> None:
                 if reason.strip():

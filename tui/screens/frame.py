@@ -120,6 +120,10 @@ class FrameScreen(Screen[None]):
         self._message = line(" ", Span(text, tone)) if text else ()
         self.show_frame()
 
+    def tune(self, words: Sequence[str]) -> None:
+        """``:set NAME VALUE``: only a cutover has something to set."""
+        self.say("there is no cutover on this screen whose thresholds could be set", Tone.DOUBT)
+
     @property
     def prompt(self) -> Prompt:
         """The line that asks."""

@@ -14,7 +14,7 @@ from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
 
 if TYPE_CHECKING:
-    from ...checklists.running.run import CutoverRun
+    from ...checklists.running.face import RunFace
 
 
 class JournalScreen(FrameScreen):
@@ -22,7 +22,7 @@ class JournalScreen(FrameScreen):
 
     NAME = "journal"
 
-    def __init__(self, run: CutoverRun) -> None:
+    def __init__(self, run: RunFace) -> None:
         super().__init__()
         self._run = run
         self._length = -1

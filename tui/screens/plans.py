@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from ..lines import Line, Span, Tone, fit, line
+from ..lines import Line, Span, Tone, count, fit, line
+from ..telling.waves import wave_state
 from ..widgets.bars import Bar
 from ..widgets.row_view import Rows, RowView
 from .frame import FrameScreen
@@ -67,14 +68,21 @@ class PlansScreen(FrameScreen):
         view.set_rows(Rows.of(rows or [(None, line("  ", Span(empty, Tone.DIM)))]))
 
     def _row(self, plan: Plan, width: int) -> Line:
-        run = self.pointsman.run_of(plan)
+        runs = self.pointsman.runs_of(plan)
         unfinished = self.pointsman.unfinished.get(plan.name)
         state = Span("no run", Tone.DIM)
-        if run is not None:
-            view = run.view()
-            state = Span(view.outcome or view.phase, Tone.ACCENT)
+        if runs:
+            views = [run.view() for run in runs]
+            states = [wave_state(view) for view in views]
+            if len(views) > 1:
+                states = [f"wave {view.wave} {state}" for view, state in zip(views, states, strict=True)]
+            state = Span(", ".join(states), Tone.ACCENT)
         elif unfinished is not None:
-            state = Span(f"unfinished at {unfinished.phase}: s goes on with {unfinished.run_id}", Tone.DOUBT)
+            again = unfinished.campaign or unfinished.run_id
+            wave = f"wave {unfinished.wave} " if unfinished.campaign else ""
+            state = Span(f"{wave}unfinished at {unfinished.phase}: s goes on with {again}", Tone.DOUBT)
+        elif plan.waves:
+            state = Span(f"no run; {count(len(plan.waves), 'wave')}", Tone.DIM)
         left = fit(", ".join(plan.hosts), max(min(width - 52, 40), 16))
         sides = f"  {plan.old.address} to {plan.new.address}  "
         return line("  ", Span(left, Tone.STRONG), sides, state)
@@ -91,7 +99,7 @@ class PlansScreen(FrameScreen):
         """The checklist of the plan under the cursor."""
         plan = self._chosen()
         if plan is not None:
-            self.pointsman.open_checklist(plan.hosts)
+            self.pointsman.open_plan(plan)
 
     def action_cutover(self) -> None:
         """The cutover of the plan under the cursor."""

@@ -7,7 +7,8 @@ from ...checklists.terms import CheckResult
 from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import Line, Span, Tone, labelled, line, seconds
-from .run import check_line, clock, confirmation_lines
+from .run import check_line, clock
+from .steps import confirmation_lines
 
 _WATCH_EVERY_S = 3.0
 _TITLES = {

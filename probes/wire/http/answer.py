@@ -92,13 +92,16 @@ def _decoder(encoding: str) -> zlib._Decompress | None:
 
 @dataclass(slots=True)
 class Clock:
-    """When each part of an exchange ended, and what is waited for now."""
+    """When each part of an exchange ended, and what is waited for now; ``hops`` are beginnings after the
+    first.
+    """
 
     started: float = field(default_factory=time.monotonic)
     stage: str = "connecting"
     connect: float | None = None
     tls: float | None = None
     first_byte: float | None = None
+    hops: int = 0
 
     def now_ms(self) -> float:
         """Milliseconds since the start."""
@@ -112,6 +115,12 @@ class Clock:
         """The next hop begins; the start stays."""
         self.stage = "connecting"
         self.connect = self.tls = self.first_byte = None
+        self.hops += 1
+
+    @property
+    def may_have_left(self) -> bool:
+        """Whether any byte of the request can have been sent."""
+        return self.stage not in ("connecting", "the TLS handshake")
 
 
 @dataclass(slots=True)

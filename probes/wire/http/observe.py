@@ -15,6 +15,7 @@ from .errors import ExchangeError, classify
 from .facts import HttpFacts, HttpRequest, without_secrets
 from .outgoing import prepared, user_agent
 from .redirects import Walk
+from .sent import SENT
 from .session import Connections, Link
 
 __all__ = ["Session", "classify", "observe", "user_agent"]
@@ -52,6 +53,7 @@ class Session:
         ``enough`` ends the reading of a body early; ``after`` goes on with the connection, within the same
         deadline, and with what came behind the answer. Never raises for what the other side does.
         """
+        await SENT.turn(request.address)
         clock = Clock()
         answer = Answer(clock, enough, request.sample)
         facts = asked = _asked(request)
@@ -59,7 +61,7 @@ class Session:
         try:
             async with asyncio.timeout(request.timeout_s):
                 while True:
-                    facts = await self._once(walk.request, asked, answer, after)
+                    facts = await self._noted(walk.request, asked, answer, after)
                     if not request.follow or not walk.goes_on(facts, clock.now_ms()):
                         break
                     clock.again()
@@ -69,6 +71,22 @@ class Session:
             detail = f"{clock.stage} took longer than {request.timeout_s:g} s{so_far}"
             facts = answer.connected(replace(asked, error="timeout", error_detail=detail))
         return (walk.told(facts) if request.follow else facts), answer
+
+    async def _noted(
+        self, request: HttpRequest, asked: HttpFacts, answer: Answer, after: After | None
+    ) -> HttpFacts:
+        clock = answer.clock
+        before = clock.hops
+        with SENT.sending(request.address, request.send_host or request.host) as fate:
+            try:
+                facts = await self._once(request, asked, answer, after)
+                fate.answered = int(facts.status is not None and not facts.error)
+            finally:
+                # a kept connection that had hung up: it was sent once more over a fresh one
+                fate.unanswered = clock.hops - before
+                if not fate.answered and clock.may_have_left:
+                    fate.unanswered += 1
+        return facts
 
     async def _once(
         self, request: HttpRequest, asked: HttpFacts, answer: Answer, after: After | None
