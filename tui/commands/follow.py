@@ -52,6 +52,7 @@ def follow(
     story = _Story(campaign, aside=output == "json")
     try:
         story.go_on(confirmed, attested)
+        story.tell_the_rest()
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
@@ -105,6 +106,14 @@ class _Story:
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def tell_the_rest(self) -> None:
+        """What was said while an answer was waited for, up to the last words."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._hear(self._views.get_nowait())
+        for run in self._runs.values():
+            self._hear(run.view())
 
     def _attest(self, run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> None:
         """Confirm the manual checks that keep the gate shut, where somebody does; else leave the wave."""
