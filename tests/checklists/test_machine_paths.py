@@ -36,6 +36,7 @@ from pointsman.checklists.machine.events import (
     FlagSeen,
     GateChecked,
     HighTtlSeen,
+    HoldingChanged,
     HookBegan,
     HookEnded,
     NothingToLower,
@@ -54,6 +55,7 @@ from pointsman.checklists.machine.events import (
     WriteEnded,
     WriteIntended,
 )
+from pointsman.checklists.machine.forecast import run_forecast
 from pointsman.checklists.machine.rehearsal import rehearsal_change
 from pointsman.checklists.machine.state import (
     awaiting,
@@ -69,7 +71,6 @@ from pointsman.checklists.machine.steps import (
     confirmation,
     message,
     rollback_confirmation,
-    run_forecast,
     steps,
 )
 from pointsman.checklists.machine.view import Confirm, Continue, RollBack, Tune
@@ -137,7 +138,11 @@ def why_not_forward(events: list[Event], plan: Plan, purpose: str) -> str:
     if at < 0 or events[at].purpose != purpose or events[at].typed != HOST:
         return "nobody consented to it"
     for item in events[at + 1 :]:
-        gone = isinstance(item, PUTS_OFF) or (isinstance(item, FlagSeen) and item.there)
+        gone = (
+            isinstance(item, PUTS_OFF)
+            or (isinstance(item, FlagSeen) and item.there)
+            or (isinstance(item, HoldingChanged) and not item.held)
+        )
         if gone or isinstance(item, WriteIntended) or (isinstance(item, TurnChanged) and purpose == "switch"):
             return f"the consent was used or taken back by {item}"
     if any(isinstance(item, RollBackAsked) for item in events):
@@ -152,6 +157,10 @@ def why_not_forward(events: list[Event], plan: Plan, purpose: str) -> str:
     flags = [item.there for item in events if isinstance(item, FlagSeen)]
     if flags and flags[-1]:
         return "the postpone file is there"
+    # a process that takes the run over has taken the hosts first
+    holds = [item for item in events if isinstance(item, HoldingChanged | Resumed)]
+    if holds and isinstance(holds[-1], HoldingChanged) and not holds[-1].held:
+        return "somebody else holds the hosts"
     proposed = [item for item in events[:at] if isinstance(item, ChangeProposed)][-1]
     return "" if proposed.change.purpose == purpose else "another change was shown"
 
@@ -239,6 +248,8 @@ def next_step(state: State, now: float, home: str) -> list[Event]:
 def with_a_person(state: State, now: float) -> list[Event]:
     if state.flagged:
         return [FlagSeen(now, there=False)]
+    if state.unheld:
+        return [HoldingChanged(now, held=True)]
     if not state.turn:
         return [TurnChanged(now, come=True)]
     if (change := awaiting(state)) is not None:
@@ -308,6 +319,10 @@ class EveryPath(CutoverMachine):
     def the_turn_changes(self, come: bool) -> None:
         if come != self.state.turn:
             self.happen(TurnChanged(self.now, come, "the first wave"))
+
+    @rule(held=st.booleans())
+    def the_hosts_are_taken_or_given_back(self, held: bool) -> None:
+        self.happen(HoldingChanged(self.now, held, "by the Lease"))
 
     @rule(there=st.booleans())
     def the_flag_comes_or_goes(self, there: bool) -> None:
@@ -440,7 +455,7 @@ class EveryPath(CutoverMachine):
             assert state.low_seen_at is not None
 
 
-EveryPath.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+EveryPath.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
 TestEveryPath = EveryPath.TestCase
 
 

@@ -1,6 +1,6 @@
 """Kill a whole cutover at every point there is, go on with it, and compare the end.
 
-    python tests/crash/crash_all_points.py [--jobs 6] [--stories done] [--chains 10,25] [--only TEXT]
+    python tests/crash/crash_all_points.py [--jobs 6] [--stories done] [--chains 10,25] [--only TEXT] [--strict]
 
 Takes some twenty minutes on two cores. What fails is tried once more at the end, two at a time: a machine
 that is too busy lets requests time out, and that is no crash. Every first failure is printed all the same.
@@ -30,11 +30,11 @@ class Count:
     failed: list[Work] = field(default_factory=list)
 
 
-def carry_out(worlds: Worlds, work: list[Work], jobs: int, count: Count) -> None:
+def carry_out(worlds: Worlds, work: list[Work], jobs: int, count: Count, strict: bool) -> None:
     """All of ``work``, ``jobs`` at a time."""
     began = time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(killed_at, worlds, *one): one for one in work}
+        running = {pool.submit(killed_at, worlds, *one, strict): one for one in work}
         for number, ended in enumerate(as_completed(running), start=1):
             name, story, points = running[ended]
             try:
@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("--stories", default="done,rolled-back")
     parser.add_argument("--chains", default="10,25")
     parser.add_argument("--only", default="")
+    parser.add_argument("--strict", action="store_true", help="coming to rest on the way is a failure, too")
     asked = parser.parse_args()
     base = Path(tempfile.mkdtemp(prefix="pointsman-crash-"))
     worlds = Worlds(base)
@@ -79,11 +80,11 @@ def main() -> int:
             work += [(f"{story}-chain-{every}", story, points[every // 2 :: every]) for every in chains]
         # reading changes nothing: last, what dies over a question
         work.sort(key=lambda one: one[2][0].startswith("query") and len(one[2]) == 1)
-        carry_out(worlds, work, asked.jobs, count)
+        carry_out(worlds, work, asked.jobs, count, asked.strict)
         again, count.failed = [(f"{name}-again", *rest) for name, *rest in count.failed], []
         if again:
             print(f"{len(again)} once more", flush=True)
-            carry_out(worlds, again, 2, count)
+            carry_out(worlds, again, 2, count, asked.strict)
     finally:
         worlds.close()
     for what, number in sorted(count.tried.items()):
