@@ -89,6 +89,14 @@ class Runs:
             self._runs[plan.name] = runs
         return runs
 
+    def go_by(self, plan: Plan) -> bool:
+        """Whether the plan's runs go by what its file says now; each goes by its own copy."""
+        from ..checklists.plans.load import plan_digest
+        from ..checklists.plans.waves import wave_plan
+
+        parts = [wave_plan(plan, wave) for wave in range(len(plan.waves))] or [plan]
+        return {plan_digest(run.plan) for run in self.of(plan)} <= {plan_digest(part) for part in parts}
+
     def find_unfinished(self) -> None:
         """Look for runs that were left unfinished, by plan; those that go on here are not among them."""
         from ..checklists.journal.file import list_runs

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..checklists.machine.view import Confirm, RunView
-from ..checklists.plans.load import Plan, load_plan
+from ..checklists.plans.load import load_plan
 from ..checklists.running.campaign import Campaign
-from ..checklists.running.run import SnapshotSource
 from ..cluster.client.connect import connect
 from ..cluster.client.watch import LiveCluster
 from .commands.common import show, width
@@ -44,7 +43,14 @@ def tell_stories(
         for number, (host, outcome) in enumerate(stories.items(), 1):
             title = f"story {number} of {len(stories)}: {_TITLES.get(outcome, outcome)} ({host})"
             show([EMPTY, line(Span(title, Tone.STRONG))])
-            good += _tell(load_plan(plans[host]), outcome, live.snapshot, kubeconfig, give_up)
+            campaign = Campaign.start_new(
+                load_plan(plans[host]),
+                snapshots=live.snapshot,
+                writes_enabled=True,
+                kubeconfig=str(kubeconfig),
+                connection=connection,
+            )
+            good += _tell(campaign, outcome, give_up)
             if give_up.is_set():
                 break
     finally:
@@ -65,10 +71,7 @@ def wait_until_loaded(live: LiveCluster, longest_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def _tell(
-    plan: Plan, outcome: str, snapshots: SnapshotSource, kubeconfig: Path, give_up: threading.Event
-) -> bool:
-    campaign = Campaign.start_new(plan, snapshots=snapshots, writes_enabled=True, kubeconfig=str(kubeconfig))
+def _tell(campaign: Campaign, outcome: str, give_up: threading.Event) -> bool:
     runs = {run.run_id: run for run in campaign.runs}
     views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
     end_subscription = campaign.subscribe(views.put)

@@ -103,7 +103,8 @@ def _handed_over(outlook: Outlook, instance: Instance) -> Iterator[Finding]:
         rule = "DNS071" if deleted else "DNS072"
         yield _found(outlook, rule, Verdict.FAIL, clean(error.what, 500), plan.hosts[0], world)
         return
-    words = f"{instance.ref} moves the record when its annotations are handed over, and back"
+    seconds = f"{instance.flags.interval_s:g} s"
+    words = f"{instance.ref} moves the record within {seconds} of the annotations' handover, and back"
     words += _paused(instance)
     lines = tuple(line for one in patches for line in one.lines)
     verdict = Verdict.PASS if instance.running else Verdict.FAIL

@@ -39,7 +39,7 @@ def turn(before: Sequence[State | None], pause: float, now: float) -> Turn:
     for number, state in enumerate(before, 1):
         assert state is not None
         soaking = state.began("soak")
-        if state.phase not in _WATCHED or soaking is None:
+        if not (state.phase in _WATCHED or _waits_to_retire(state)) or soaking is None:
             return Turn(False, f"wave {number} goes first, and has not passed its watch yet")
         passed = max(passed, soaking)
     come_at = passed + pause
@@ -55,11 +55,16 @@ def _trouble(state: State | None) -> str:
         return "is not open here, so nobody knows how it stands"
     if state.phase == "held":
         return _because("is held", state)
-    if state.phase == "stopped-at-gate":
+    if state.phase == "stopped-at-gate" and not _waits_to_retire(state):
         return _because("is stopped at a gate", state)
     if state.rollback_asked or state.phase in ("rollback", "drain", "rolled-back"):
         return "was rolled back" if state.phase == "rolled-back" else "is being rolled back"
     return ""
+
+
+def _waits_to_retire(state: State) -> bool:
+    """Its watch has passed and its traffic is well; only taking the old side away is not proven yet."""
+    return state.phase == "stopped-at-gate" and state.stopped_in == "soak"
 
 
 def _because(words: str, state: State) -> str:

@@ -49,7 +49,7 @@ def socket_path(journal: Path) -> Path:
 
 async def listen(desk: Desk) -> None:
     """Take requests until cancelled; where no socket can be made the run does without, and says so."""
-    path = socket_path(desk.journal_path)
+    path = socket_path(desk.journal.path)
     listener = _bound(path)
     gate = asyncio.Semaphore(_MOST_AT_ONCE)
 

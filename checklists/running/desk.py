@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
@@ -52,10 +51,6 @@ class Desk(Protocol):
     @property
     def state(self) -> State:
         """The state as of the last event on disk."""
-
-    @property
-    def journal_path(self) -> Path:
-        """Where the journal is: its directory is private, and its name the run's."""
 
     def command(self, command: Command, operator: str = "") -> str:
         """Carry a command of ``operator`` out; why it was not, or nothing."""

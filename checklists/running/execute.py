@@ -11,7 +11,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ...cluster.errors import UserError
@@ -275,8 +274,3 @@ class Executor:
         if event is not None and not self._ended.is_set():
             self.record(event)
         self._changed()
-
-    @property
-    def journal_path(self) -> Path:
-        """Where the journal is."""
-        return self.journal.path

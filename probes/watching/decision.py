@@ -58,7 +58,7 @@ class WatchPolicy:
     min_samples: int = 600
     min_time_s: float = 600.0
     max_time_s: float = 0.0
-    cusum_threshold: float = 10.0
+    cusum_threshold: float = 10.5
     stale_s: float = 10.0
     needs_old: bool = True
     passes: bool = True

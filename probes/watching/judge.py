@@ -47,6 +47,7 @@ def evidence(state: WatchState) -> tuple[str, ...]:
     return (
         _line("new", state.new),
         _line("old", state.old),
+        *_counted(state),
         f"evidence {decision.evidence:.3g}, alarm at {decision.threshold:g}",
         f"an error rate of {percent(decision.detectable)} would have been seen in {state.elapsed_s:.0f} s",
         *(
@@ -54,6 +55,27 @@ def evidence(state: WatchState) -> tuple[str, ...]:
             for sample in last
         ),
     )
+
+
+def _counted(state: WatchState) -> tuple[str, ...]:
+    """What each side says of itself, with its source; what it cannot say, and what is missing."""
+    sides = (("new", state.traffic.new), ("old", state.traffic.old)) if state.traffic is not None else ()
+    lines = []
+    for name, side in sides:
+        if side is None:
+            continue
+        counts = {
+            "requests": side.requests,
+            "5xx": side.errors_5xx,
+            "404": side.not_found,
+            "handshakes": side.handshakes,
+            "failed handshakes": side.handshake_failures,
+        }
+        told = [f"{count:.0f} {word}" for word, count in counts.items() if count is not None]
+        why = clean("; ".join(side.problems[:1]), 160) or "something was missed"
+        whole = "" if side.complete else f" (incomplete: {why})"
+        lines.append(f"{name} by its own count, {side.source}: {', '.join(told) or 'nothing told'}{whole}")
+    return tuple(lines)
 
 
 def _line(name: str, side: SideView) -> str:

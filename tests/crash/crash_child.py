@@ -31,6 +31,7 @@ from pointsman.checklists.plans.load import load_plan
 from pointsman.checklists.records.base import RecordChange, WriteOutcome
 from pointsman.checklists.records.rfc2136 import Rfc2136
 from pointsman.checklists.running import execute, hooks, writing
+from pointsman.checklists.running import run as run_module
 from pointsman.checklists.running.execute import Executor
 from pointsman.checklists.running.run import CutoverRun
 
@@ -117,6 +118,18 @@ def arm_journal(point: Points) -> None:
     journal_file._write_all = deadly_write
     journal_file._lock = deadly_lock
     os.fsync = deadly_fsync  # type: ignore[assignment]
+
+
+def arm_hosts(point: Points) -> None:
+    take_hold = run_module.take_hold
+
+    def deadly_hold(*rest: Any, **named: Any) -> Any:
+        point("hosts' locks | before")
+        held = take_hold(*rest, **named)
+        point("hosts' locks | held")
+        return held
+
+    run_module.take_hold = deadly_hold
 
 
 def arm_records(point: Points) -> None:
@@ -235,7 +248,7 @@ def main(directory: str, die_at: str, log: str = "", with_hooks: bool = True) ->
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if log else None
     point = Points(die_at, descriptor)
     impatient()
-    arms: list[Callable[[Points], None]] = [arm_journal, arm_records]
+    arms: list[Callable[[Points], None]] = [arm_journal, arm_hosts, arm_records]
     for arm in (*arms, arm_hooks) if with_hooks else arms:
         arm(point)
     carry_out(Path(directory))

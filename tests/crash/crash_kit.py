@@ -99,7 +99,7 @@ class CrashWorld:
         strange = [
             path.name
             for path in runs.iterdir()
-            if path.suffix != ".jsonl" and not re.match(rf"{run_id}\.jsonl\.torn-.*$", path.name)
+            if path.suffix != ".jsonl" and not re.match(rf"{run_id}\.(jsonl\.torn-.*|live)$", path.name)
         ]
         if strange:
             found.append(f"left behind: {strange}")

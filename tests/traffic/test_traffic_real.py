@@ -303,12 +303,7 @@ def prometheus(folder: Path, targets: dict[str, tuple[int, str]]) -> Iterator[st
 def read_until(source: PrometheusSource, enough: Callable[[Reading], bool]) -> Reading:
     async def looking() -> Reading:
         try:
-            async with asyncio.timeout(15):
-                while True:
-                    reading = await source.read()
-                    if enough(reading):
-                        return reading
-                    await asyncio.sleep(0.1)
+            return await _until(source, enough)
         finally:
             await source.close()
 
@@ -371,9 +366,11 @@ def test_a_real_prometheus_that_scrapes_the_ingress_families(tmp_path: Path) -> 
 
 async def _until(source: PrometheusSource, enough: Callable[[Reading], bool]) -> Reading:
     async with asyncio.timeout(15):
-        while not enough(reading := await source.read()):
+        while True:
+            reading = await source.read()
+            if enough(reading):
+                return reading
             await asyncio.sleep(0.1)
-    return reading
 
 
 async def refusals(url: str) -> None:

@@ -67,6 +67,12 @@ def test_trouble_before_keeps_all_that_follow(phase: Phase, words: str) -> None:
     assert (found.come, found.blocked, found.why) == (False, True, words)
 
 
+def test_an_old_side_that_cannot_be_taken_away_yet_keeps_nobody_waiting() -> None:
+    retiring = replace(state("stopped-at-gate", soaking_since=10.0), stopped_in="soak")
+    assert not turn([retiring], PAUSE, 600.0).come
+    assert turn([retiring], PAUSE, 610.0).come
+
+
 def test_what_is_not_known_is_no_yes() -> None:
     found = turn([state("soak", soaking_since=1.0), None], PAUSE, 1e9)
     assert (found.come, found.blocked) == (False, True)

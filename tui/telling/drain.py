@@ -33,7 +33,7 @@ def drain_lines(view: RunView, width: int) -> list[Line]:
                 "        ",
                 fit(clean(one.server), 22),
                 " ",
-                Span(fit(one.answer, 6), tone),
+                Span(fit(clean(one.answer), 6), tone),
                 Span(fit(clean(f" {one.host}   {last}{first}"), max(width - 38, 8)).rstrip(), Tone.DIM),
             )
         )

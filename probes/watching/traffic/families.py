@@ -257,7 +257,7 @@ _ALL = (
         ),
         (
             Family("haproxy_frontend_ssl_failed_handshake", into="handshake_failures"),
-            Family("haproxy_frontend_ssl_hsk", into="handshakes"),
+            Family("haproxy_frontend_ssl_sess", into="handshakes"),
         ),
         notes=("it does not tell 404 from other 4xx",),
     ),

@@ -152,7 +152,9 @@ class PrometheusSource:
             )
             return Look(at, listed=False, problems=tuple(problems))
         if not vectors.get("requests"):
+            # the other queries were answered in another moment, before or after its first scrape
             problems.append("it knows of no requests (which is not the same as none)")
+            vectors = {}
         pods = self._processes(at, vectors)
         return Look(at, pods, problems=tuple(problems))
 
