@@ -96,7 +96,8 @@ class _Story:
         """Until every wave rests, or waits for what nobody here does."""
         for view in tuple(self.latest.values()):
             self._hear(view)
-        while not all(self._rests(run_id) for run_id in self._runs):
+        # a wave that stops at a gate rests only once nobody has answered its questions
+        while True:
             for run_id, view in tuple(self.latest.items()):
                 if view.outcome == "stopped-at-gate" and run_id not in self._left:
                     self._attest(self._runs[run_id], view, attested)
