@@ -19,6 +19,7 @@ from pointsman.checklists.machine.view import Confirm, Postpone, Quit, RollBack,
 from pointsman.checklists.plans.load import plan_digest, plan_to_json
 from pointsman.checklists.plans.model import Plan
 from pointsman.checklists.records.rfc2136 import Rfc2136
+from pointsman.checklists.running.campaign import Campaign
 from pointsman.checklists.running.ports import Ports
 from pointsman.checklists.running.run import CutoverRun
 from pointsman.sandbox.dns_authority import AuthorityServer, DnsFaults
@@ -59,6 +60,13 @@ def to_switched(run: CutoverRun) -> RunView:
     assert view.waiting_for is not None, view.message
     run.send(Confirm("switch", HOST, view.waiting_for.change_id))
     return run.wait(lambda view: view.phase == "watch" or view.finished, 5)
+
+
+def alone(run: CutoverRun) -> Campaign:
+    """The campaign of a plan without waves."""
+    campaign = Campaign()
+    campaign._by_wave[1] = run
+    return campaign
 
 
 def lock_disk(run: CutoverRun) -> None:
@@ -144,7 +152,7 @@ def test_telling_a_run_ends_when_its_disk_does(
     run.wait(waits_for("lower-ttl"), 10)
     lock_disk(run)
     codes: list[int] = []
-    teller = threading.Thread(target=lambda: codes.append(follow(run, (HOST,), "text")), daemon=True)
+    teller = threading.Thread(target=lambda: codes.append(follow(alone(run), (HOST,), "text")), daemon=True)
     teller.start()
     teller.join(15)
     assert codes == [3]
@@ -384,7 +392,7 @@ def test_nothing_that_a_name_server_says_reaches_the_terminal_raw(
     small_world.zone.set(hostile, 2, "A", OLD)
     run = begin(small_world)
     view = run.wait(lambda view: view.finished or view.waiting_for is not None, 10)
-    code = follow(run, (), "text")
+    code = follow(alone(run), (), "text")
     assert code == 3, view.message
     shown = capsys.readouterr()
     assert not unsafe(msgspec.to_builtins(run.view(), str_keys=True))
