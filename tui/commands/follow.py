@@ -55,6 +55,7 @@ def follow(
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
+        story.last_words()
         story.end()
         campaign.stop()
     views = tuple(story.latest.values())
@@ -105,6 +106,13 @@ class _Story:
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def last_words(self) -> None:
+        """Why a run had to end, which nobody may have been told yet."""
+        for run in self._runs.values():
+            view = run.view()
+            if not view.journal_ok:
+                self._hear(view)
 
     def _attest(self, run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> None:
         """Confirm the manual checks that keep the gate shut, where somebody does; else leave the wave."""
