@@ -6,8 +6,10 @@ import shlex
 from collections.abc import Iterator
 
 from ..machine.events import (
+    Attested,
     Confirmed,
     ContinuedEvent,
+    Event,
     HookBegan,
     HookEnded,
     OldSideCounted,
@@ -78,30 +80,35 @@ def approvals(record: Record) -> Section:
 
 
 def _approvals(record: Record) -> Iterator[tuple[str, ...]]:
+    # entries of older versions have no name of their own: it was whoever had opened the run
     who = record.first.operator
     for event in record.events:
-        match event:
-            case Confirmed():
-                yield instant(event.at), event.operator or who, PURPOSES[event.purpose], event.typed
-            case RollBackAsked():
-                yield instant(event.at), event.operator or who, f"roll back ({event.why})", event.typed
-            case Waived():
-                yield (
-                    instant(event.at),
-                    who,
-                    f"pass {event.check_id} though it says {event.verdict}",
-                    event.reason,
-                )
-            case Tuned():
-                yield instant(event.at), event.operator or who, f"{event.name} = {event.value:g}", ""
-            case Resumed():
-                who = event.operator or who
-                writing = "with writing" if event.writes_enabled else "without writing"
-                yield instant(event.at), who, f"went on with the run, {writing}", ""
-            case PostponedEvent() | ContinuedEvent():
-                yield instant(event.at), who, event_words(event), ""
-            case _:
-                pass
+        told = _approval(event)
+        signer = str(getattr(event, "operator", "")) or who
+        if isinstance(event, Resumed):
+            who = signer
+        if told is not None:
+            yield instant(event.at), signer, *told
+
+
+def _approval(event: Event) -> tuple[str, str] | None:
+    """What a person agreed to, and what they typed or why; None for what nobody did."""
+    match event:
+        case Confirmed():
+            return PURPOSES[event.purpose], event.typed
+        case RollBackAsked():
+            return f"roll back ({event.why})", event.typed
+        case Waived():
+            return f"pass {event.check_id} though it says {event.verdict}", event.reason
+        case Attested():
+            return f"the answer to {event.check_id} is yes", event.note
+        case Tuned():
+            return f"{event.name} = {event.value:g}", ""
+        case Resumed():
+            return f"went on with the run, {'with' if event.writes_enabled else 'without'} writing", ""
+        case PostponedEvent() | ContinuedEvent():
+            return event_words(event), ""
+    return None
 
 
 def story(record: Record) -> Section:

@@ -18,6 +18,7 @@ from pointsman.checklists.machine.events import (
     PostponedEvent,
     Resumed,
     RollBackAsked,
+    WaitEnded,
     event_from_json,
     event_to_json,
 )
@@ -89,7 +90,8 @@ def test_strange_host_names_are_no_paths(tmp_path: Path) -> None:
 def test_what_a_person_asks_for_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert signed(Confirmed(1.0, "switch", HOST), "ana@desk").operator == "ana@desk"
     assert signed(RollBackAsked(1.0, HOST, operator="ben@desk"), "ana@desk").operator == "ben@desk"
-    assert signed(PostponedEvent(1.0), "ana@desk") == PostponedEvent(1.0)
+    assert signed(PostponedEvent(1.0), "ana@desk").operator == "ana@desk"
+    assert signed(WaitEnded(1.0), "ana@desk") == WaitEnded(1.0)
     monkeypatch.setenv("SUDO_USER", "ana")
     assert operator_name().startswith("ana as ")
     monkeypatch.setenv("SUDO_USER", "")
