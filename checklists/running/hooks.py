@@ -19,6 +19,7 @@ from .desk import Desk
 _MOST_OUTPUT = 16_384
 _SHOWN = 300
 _LAST_OUTPUT_S = 0.2
+_LOOK_EVERY_S = 0.05
 
 
 async def run_hook(desk: Desk, effect: RunHook) -> None:
@@ -94,7 +95,7 @@ async def run_command(hook: Hook, state: State, mark: int) -> tuple[int | None, 
     ]
     try:
         async with asyncio.timeout(hook.timeout_s):
-            code = await process.wait()
+            code = await _over(process)
         # something that it left in the background may hold its output open for ever
         await asyncio.wait(talking, timeout=_LAST_OUTPUT_S)
         return code, _last_line(said)
@@ -104,11 +105,18 @@ async def run_command(hook: Hook, state: State, mark: int) -> tuple[int | None, 
         await _end(process, talking)
 
 
+async def _over(process: asyncio.subprocess.Process) -> int:
+    # not wait(): it ends only when everybody who inherited the output has closed it as well
+    while process.returncode is None:  # noqa: ASYNC110 - no event tells of it
+        await asyncio.sleep(_LOOK_EVERY_S)
+    return process.returncode
+
+
 async def _end(process: asyncio.subprocess.Process, talking: list[asyncio.Task[None]]) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _over(process)
     for task in talking:
         task.cancel()
     await asyncio.gather(*talking, return_exceptions=True)

@@ -1,9 +1,9 @@
 """Kill a whole cutover at every point there is, go on with it, and compare the end.
 
-    python tests/crash/crash_all_points.py [--jobs 6] [--stories done] [--chains 10,25] [--only TEXT] [--strict]
+    python tests/crash/crash_all_points.py [--jobs 6] [--stories done] [--chains 10,25] [--only TEXT]
 
-Takes some twenty minutes on two cores. What fails is tried once more at the end, two at a time: a machine
-that is too busy lets requests time out, and that is no crash. Every first failure is printed all the same.
+``--strict``: see docs/crashes.md. Takes some twenty minutes on two cores. What fails is tried once more at
+the end, two at a time: on a machine that is too busy requests time out. First failures are printed.
 """
 
 from __future__ import annotations
