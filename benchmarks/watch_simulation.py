@@ -1,10 +1,9 @@
 """How soon the watch alarms, and how often for nothing: simulated, with the product's own decision.
 
 A watch is thousands of requests, and a share of one in a thousand needs tens of thousands of watches to be
-seen. So a simulated watch jumps from error to error until it alarms: between errors the evidence of every
-test only falls, so an alarm can only come at an error. From the alarm on it goes request by request, and the
-product's own ``decide`` is asked after each (tests/traffic/test_watch_simulation.py holds all of this against
-a watch that asks it after every request from the first).
+seen. So a simulated watch jumps from error to error: between errors the evidence of every test only falls.
+Where a good answer can decide as well, it goes request by request. The product's own ``decide`` is asked, and
+tests/traffic/test_watch_simulation.py holds all of this against asking it after every request.
 
     python benchmarks/watch_simulation.py [--runs 20000] [--quick]
 """
@@ -173,10 +172,10 @@ def watch(case: Case, chance: random.Random, policy: WatchPolicy) -> Ended:
     # request n of the new side is event 2n, that of the old one 2n + 1
     failing = _merged(errors(case.new, case.highest, chance), errors(case.old, case.highest, chance))
     for event in (*failing, 2 * REQUESTS):
-        if alarm is None:
+        # a good answer decides only whose fault it is: where the new side fails altogether, or both fail
+        if alarm is None or not (jumping.tally.everything_fails or jumping.tally.old.alarmed):
             jumping.good_until((event + 1) // 2, event // 2)
             position = event
-        # after an alarm a good answer may decide as well: whose fault it is
         for each in range(position, min(event + 1, 2 * REQUESTS)):
             number, failed = each // 2, each == event
             jumping.answered(each, failed)
