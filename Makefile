@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real check format screenshots bench bench-wire constraints clean
+.PHONY: help demo test test-real check format screenshots bench bench-wire bench-watch constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -64,6 +64,9 @@ bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, opens
 	$(BIN)/python benchmarks/dns_checks.py
 	$(BIN)/python benchmarks/check_hosts.py --script-hosts 50
 	$(BIN)/python benchmarks/tls_hosts.py
+
+bench-watch: $(VENV)/.installed-dev  ## simulate the watch: false alarms, requests to an alarm
+	$(BIN)/python benchmarks/watch_simulation.py
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt

@@ -98,6 +98,7 @@ def _document(
             "resolvers": [places.resolver],
             "tsig_key_file": str(places.tsig_key_file),
             "low_ttl": pace.low_ttl,
+            **{name: value for host in hosts for name, value in host.dns.items()},
         },
         "durations": {
             "watch": _seconds(pace.watch),

@@ -59,6 +59,8 @@ class HostPlan:
     routes: tuple[str, ...]
     paths: tuple[str, ...]
     accept: tuple[Json, ...] = ()
+    dns: Mapping[str, Any] = field(default_factory=dict)
+    """What its plan says of DNS in place of the usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class Scenario:
     """Name of a plan of many hosts -> its waves."""
     prepare: tuple[Preparation, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    registry: Mapping[str, Json] = field(default_factory=dict)
+    """Host -> owner and resource of its ownership record, where external-dns made the host's records."""
+    says: Mapping[str, str] = field(default_factory=dict)
+    """Host -> the rule by which a check tells beforehand how it would end."""
 
 
 def list_scenarios() -> tuple[ScenarioInfo, ...]:
@@ -148,6 +154,8 @@ def load_scenario(name: str, values: Mapping[str, str]) -> Scenario:
         },
         prepare=tuple(Preparation(**item) for item in definition.get("prepare") or ()),
         triggers=(*inherited, *(Trigger(**item) for item in definition.get("triggers") or ())),
+        registry=definition.get("registry") or (parent.registry if parent else {}),
+        says=definition.get("says") or (parent.says if parent else {}),
     )
 
 
@@ -186,4 +194,5 @@ def _host(host: str, item: Json) -> HostPlan:
         routes=tuple(item.get("routes") or ()),
         paths=tuple(item.get("paths") or ("/", "/healthz")),
         accept=tuple(item.get("accept") or ()),
+        dns=dict(item.get("dns") or {}),
     )

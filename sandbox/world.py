@@ -30,6 +30,7 @@ from .dns_zone import Zone
 from .edge import Edge, start_together
 from .edge_metrics import PROMETHEUS_CONTENT_TYPE
 from .errors import SandboxError
+from .external_dns import PracticeExternalDns, txt_name
 from .pki import Certificate, PracticeCa, write_private
 from .plans import Places, write_campaign, write_plan
 from .scenario import HostPlan, Pace, Preparation, Scenario, load_scenario
@@ -101,6 +102,7 @@ class World:
         self.old_edge: Edge | None = None
         self.controller: PracticeController | None = None
         self.director: Director | None = None
+        self.external_dns: PracticeExternalDns | None = None
         self.shoppers: Shoppers | None = None
 
     async def start(
@@ -186,6 +188,14 @@ class World:
             storage.apply(document)
         await start_together(old_edge, new_edge)
 
+    def _start_external_dns(self, zone: Zone, scenario: Scenario, pace: Pace) -> None:
+        assert self.storage is not None
+        for host, said in scenario.registry.items():
+            _register(zone, host, said)
+        self.external_dns = PracticeExternalDns(self.storage, zone, pace.old_ttl)
+        self.external_dns.start()
+        self._stack.push_async_callback(self.external_dns.stop)
+
     def _with_certificate(self, document: Json, ca: PracticeCa) -> Json:
         """A TLS Secret gets the chain of a certificate that the edges serve for it; others are left alone."""
         annotations = document["metadata"].get("annotations") or {}
@@ -245,6 +255,8 @@ class World:
         }
         for step in scenario.prepare:
             await _prepare(step, zone, resolver_port, pace)
+        if scenario.registry:
+            self._start_external_dns(zone, scenario, pace)
         director = self.director = Director(
             zone, self.storage, scenario.triggers, pace, self._old_address, self._new_address
         )
@@ -267,6 +279,12 @@ class World:
             "plans": {**plans, **campaigns},
             "stories": dict(scenario.stories),
         }
+
+
+def _register(zone: Zone, host: str, said: Mapping[str, str]) -> None:
+    """The ownership record of a host's address, as external-dns wrote it when it made that."""
+    text = f"external-dns/owner={said['owner']},external-dns/resource={said['resource']}"
+    zone.set(f"{txt_name(host, 'A')}.", 300, "TXT", f'"heritage=external-dns,{text}"')
 
 
 def _offer_metrics(server: ApiServer, edge: Edge, namespace: str, port: int, path: str) -> None:

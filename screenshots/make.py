@@ -18,12 +18,15 @@ from pathlib import Path
 
 from pointsman.checklists.machine.view import RunView
 from pointsman.checklists.plans.load import load_plan
+from pointsman.checklists.running.replayed import ReplayedRun
 from pointsman.cluster.client.connect import connect
 from pointsman.sandbox.scenario import Pace
 from pointsman.sandbox.world import World, WorldInfo
 from pointsman.tui.app import PointsmanApp
 from pointsman.tui.bridge import Bridge
+from pointsman.tui.onlooker import OnlookerApp
 from pointsman.tui.screens.cutover import CutoverScreen
+from pointsman.tui.screens.onlooking import ReplayScreen
 from pointsman.tui.settings import Settings
 from pointsman.tui.widgets.row_view import RowView
 from textual.pilot import Pilot
@@ -169,6 +172,57 @@ async def _cut_over(camera: Camera) -> None:
     await camera.take("watch")
 
 
+async def photograph_waves(info: WorldInfo, size: tuple[int, int]) -> None:
+    """Three hosts in two waves: a hold of the first, an alarm in the second, and who looks on."""
+    settings = Settings(kubeconfig=str(info.kubeconfig), writes=True)
+    bridge = Bridge(lambda: connect(str(info.kubeconfig), None), None)
+    app = PointsmanApp(settings, bridge, [load_plan(info.plans["three-hosts"])])
+    async with app.run_test(size=size) as pilot:
+        camera = Camera(app, pilot, size)
+        await camera.until(lambda: len(app.picture.overview.routes) > 8)
+        await camera.press("p", "s")
+        await camera.until_run(lambda view: view.waiting_for is not None)
+        await camera.confirm()
+        await camera.press("right_square_bracket")
+        await camera.until_run(lambda view: view.waiting_for is not None)
+        await camera.confirm()
+        await camera.press("left_square_bracket")
+        await camera.until_run(_waits_to("switch"))
+        await camera.confirm()
+        await camera.until_run(lambda view: view.outcome == "held")
+        await camera.take("cutover-held")
+        # the backend is well again shortly before the watch would have ended
+        await camera.pilot.pause(PACE.watch)
+        await camera.press("p")
+        await camera.until_run(lambda view: view.phase == "soak")
+        await camera.press("right_square_bracket")
+        await camera.until_run(_waits_to("switch"))
+        await camera.take("cutover-waves")
+        await camera.confirm()
+        await camera.until_run(lambda view: view.watch is not None and view.watch.new.errors > 0)
+        await camera.take("watch-errors")
+        await camera.until_run(lambda view: view.outcome == "rolled-back")
+        await camera.take("alarm-rolled-back")
+        ended = camera.view().run_id
+    await _look_on(ended, size)
+
+
+async def _look_on(run_id: str, size: tuple[int, int]) -> None:
+    run = ReplayedRun.open(run_id)
+    app = OnlookerApp(run, ReplayScreen(run))
+    async with app.run_test(size=size) as pilot:
+        camera = Camera(app, pilot, size)
+        for _ in range(30):
+            if run.view().phase == "watch":
+                break
+            await camera.press("down")
+        await camera.take("replay")
+
+
+def _waits_to(purpose: str) -> Callable[[RunView], bool]:
+    return lambda view: view.waiting_for is not None and view.waiting_for.purpose == purpose
+
+
 async def _roll_back(camera: Camera) -> None:
     await camera.press("z", *(_key(letter) for letter in "store.shop.test"))
     await camera.take("rollback-confirm")
@@ -196,19 +250,20 @@ async def _open_plan(camera: Camera, host: str) -> None:
 
 
 async def main() -> None:
-    """Both sizes, a fresh world each."""
+    """Both sizes, fresh worlds for each."""
     only = sys.argv[1:]
     for size in SIZES:
         if only and f"{size[0]}x{size[1]}" not in only:
             continue
         with tempfile.TemporaryDirectory() as state:
             os.environ["POINTSMAN_STATE_DIR"] = state
-            world = World()
-            info = await world.start("shop", PACE)
-            try:
-                await photograph(info, size)
-            finally:
-                await world.stop()
+            for scenario, take in (("shop", photograph), ("three-hosts-two-waves", photograph_waves)):
+                world = World()
+                info = await world.start(scenario, PACE)
+                try:
+                    await take(info, size)
+                finally:
+                    await world.stop()
 
 
 if __name__ == "__main__":

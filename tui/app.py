@@ -8,7 +8,6 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -21,6 +20,7 @@ from ..probes.state.rows import Picture
 from . import doors, places
 from .bridge import Bridge
 from .contexts import connector, contexts_of
+from .crash import kept_crash
 from .header import header
 from .host import Aspect
 from .keys import APP_BINDINGS
@@ -82,11 +82,15 @@ class PointsmanApp(App[None]):
     # -- life
 
     def on_mount(self) -> None:
+        """Put the terminal in order whatever ends us."""
+        self.begin()
+        leave_on_signals(self.exit)
+
+    def begin(self) -> None:
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
         self.call_after_refresh(self.bridge.start)
         self.set_interval(_TICK_S, self._tick)
-        leave_on_signals(self.exit)
 
     def _tick(self) -> None:
         bridge = self.bridge
@@ -118,8 +122,8 @@ class PointsmanApp(App[None]):
             self.changes.forget()
             return
         loading = any(state.state == "loading" for state in snapshot.kinds.values())
-        existing = (snapshot.routes, snapshot.gateways)
-        self.changes.note(picture.overview, existing, time.monotonic(), loading=loading)
+        there = (snapshot.routes, snapshot.gateways)
+        self.changes.note(picture.overview, there, time.monotonic(), loading=loading)
 
     def _note_probes(self) -> bool:
         """Whether a checklist has answered since the last tick."""
@@ -138,24 +142,10 @@ class PointsmanApp(App[None]):
     def _fatal_error(self) -> None:
         # the stock traceback shows the values of locals, and one of them was once a bearer token
         error = self._exception
-        where = ""
-        if error is not None:
-            where = traceback.format_exc(limit=30)
+        where = traceback.format_exc(limit=30) if error is not None else ""
         self.exit_line = f"Pointsman stopped on an error of its own: {type(error).__name__}: {clean(error)}"
-        self._write_crash(where)
+        self.exit_line += kept_crash(where)
         self._close_messages_no_wait()
-
-    def _write_crash(self, text: str) -> None:
-        from ..checklists.journal.file import state_directory
-
-        try:
-            file = Path(state_directory()) / "crash.txt"
-            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file.touch(mode=0o600)
-            file.write_text(text)
-            self.exit_line += f"; the trace is in {file}"
-        except OSError:
-            pass
 
     def action_leave(self) -> None:
         """``q`` goes back to the first screen, and from there out."""
@@ -331,10 +321,6 @@ class PointsmanApp(App[None]):
 
         ``anew`` leaves runs that have come to their end, and begins others.
         """
-        from ..checklists.plans.load import plan_digest
-        from ..checklists.plans.waves import wave_plan
-        from .screens.cutover import CutoverScreen
-
         try:
             runs = self._runs.runs(plan, anew=anew)
         except UserError as error:
@@ -342,18 +328,16 @@ class PointsmanApp(App[None]):
             return
         if anew:
             self.pop_screen()
-        screen = CutoverScreen(*runs)
+        screen = doors.of_run(*runs)
         self.push_screen(screen)
-        parts = [wave_plan(plan, wave) for wave in range(len(plan.waves))] or [plan]
-        if {plan_digest(run.plan) for run in runs} - {plan_digest(part) for part in parts}:
+        if not self._runs.go_by(plan):
             changed = "the plan's file has changed since this run began; the run goes by its own copy"
             self.call_after_refresh(screen.say, changed, Tone.DOUBT)
 
     def open_last_journal(self) -> None:
         """The journal of the run that was begun or resumed here last."""
-        last = self._runs.last
-        if last is not None:
-            self.open_journal(last)
+        if self._runs.last is not None:
+            self.open_journal(self._runs.last)
         else:
             self.say("no run was begun here; pointsman journal lists all", Tone.DOUBT)
 
@@ -390,9 +374,11 @@ class PointsmanApp(App[None]):
             counts = Counter(ref.namespace for ref in snapshot.routes)
             self._namespaces_of = snapshot, sorted(counts, key=lambda name: (-counts[name], name))
         full = self._namespaces_of[1]
-        if not all_of_them:
-            return full
-        return [*full, *sorted({ref.name for ref in snapshot.namespaces} - set(full))]
+        return (
+            full
+            if not all_of_them
+            else [*full, *sorted({ref.name for ref in snapshot.namespaces} - set(full))]
+        )
 
     def list_contexts(self) -> tuple[ContextName, ...]:
         """The kubeconfig's contexts. UserError where it cannot be read."""

@@ -7,6 +7,7 @@ import os
 import sys
 from dataclasses import replace
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,16 +27,24 @@ class _Commands(click.Group):
     MODULES: ClassVar[dict[str, str]] = {
         "check": "commands.check",
         "compare": "commands.compare",
+        "continue": "commands.tune",
         "cutover": "commands.cutover",
         "demo": "demo",
         "describe": "commands.describe",
         "diagnose": "commands.diagnose",
         "explain": "commands.explain",
+        "follow": "commands.following",
         "journal": "commands.journal",
+        "plan": "commands.plan",
+        "postpone": "commands.tune",
         "probe": "commands.probe",
+        "replay": "commands.following",
+        "report": "commands.report",
         "resume": "commands.cutover",
+        "retire": "commands.retire",
         "route": "commands.route",
         "status": "commands.status",
+        "tune": "commands.tune",
         "twin": "commands.twin",
         "warm": "commands.warm",
     }
@@ -49,7 +58,8 @@ class _Commands(click.Group):
         module = self.MODULES.get(cmd_name)
         if module is None:
             return None
-        command = getattr(import_module(f".{module}", __package__), cmd_name)
+        function = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command = getattr(import_module(f".{module}", __package__), function)
         assert isinstance(command, click.Command)
         return command
 

@@ -10,7 +10,9 @@ from .host import Aspect
 from .screens.frame import FrameScreen
 
 if TYPE_CHECKING:
+    from ..checklists.running.face import RunFace
     from ..cluster.snapshot import Snapshot
+    from .screens.cutover import CutoverScreen
     from .screens.resources import ResourceScreen
 
 # the kinds that have their place on browse
@@ -46,6 +48,14 @@ def list_of(name: str) -> FrameScreen:
         "kinds": KindsScreen,
     }
     return screens[name]()
+
+
+def of_run(run: RunFace, *others: RunFace) -> CutoverScreen:
+    """A run (or one for each wave): of ours, or somebody else's that can only be looked at."""
+    from .screens.cutover import CutoverScreen
+    from .screens.onlooking import OnlookerScreen
+
+    return OnlookerScreen(run, *others) if run.view().read_only else CutoverScreen(run, *others)
 
 
 def help_for(screen: object) -> FrameScreen:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Runs:
-    """One checklist session and the runs of one cutover a plan at most. Imports what they need when they begin."""
+    """A checklist session and the runs of one cutover for each plan at most; imports only what it needs."""
 
     def __init__(self, settings: Settings, bridge: Bridge) -> None:
         self._settings, self._bridge = settings, bridge
@@ -76,7 +76,10 @@ class Runs:
         ``anew`` leaves runs that have come to their end, and begins others. UserError where none can begin.
         """
         runs = self.of(plan)
-        if runs and (anew or not any(run.alive for run in runs)):
+        if runs and (anew or all(not run.alive or _left(run) for run in runs)):
+            if not anew and all(_left(run) for run in runs):
+                # nobody carries it out any more: it may be gone on with here
+                del self._runs[plan.name]
             _leave(runs)
             runs = ()
         if not runs:
@@ -86,6 +89,14 @@ class Runs:
             self._runs[plan.name] = runs
         return runs
 
+    def go_by(self, plan: Plan) -> bool:
+        """Whether the plan's runs go by what its file says now; each goes by its own copy."""
+        from ..checklists.plans.load import plan_digest
+        from ..checklists.plans.waves import wave_plan
+
+        parts = [wave_plan(plan, wave) for wave in range(len(plan.waves))] or [plan]
+        return {plan_digest(run.plan) for run in self.of(plan)} <= {plan_digest(part) for part in parts}
+
     def find_unfinished(self) -> None:
         """Look for runs that were left unfinished, by plan; those that go on here are not among them."""
         from ..checklists.journal.file import list_runs
@@ -94,15 +105,38 @@ class Runs:
         self.unfinished = {name: run for name, run in newest.items() if name not in self._runs}
 
     def _begin(self, plan: Plan) -> tuple[RunFace, ...]:
-        from ..checklists.journal.file import waves_of
-        from ..checklists.running.campaign import Campaign
+        """Runs of ours, or the one of somebody who cuts these hosts over already, to look at."""
+        from ..checklists.journal.file import RunHeldError, waves_of
+        from ..checklists.running.followed import FollowedRun
+        from ..checklists.running.followed_lease import FollowedLease
+        from ..checklists.running.holding import HeldElsewhereError
 
         self.find_unfinished()
         found = self.unfinished.pop(plan.name, None)
+        try:
+            return self._own(plan, found)
+        except RunHeldError:
+            assert found is not None
+            return tuple(FollowedRun.open(wave.run_id) for wave in waves_of(found.run_id))
+        except HeldElsewhereError as error:
+            connection = self._bridge.connection
+            if error.holder.where and connection is not None:
+                return (FollowedLease.find(connection, (error.host,), plan.gateway.namespace),)
+            if not error.holder.where and error.holder.run_id:
+                return tuple(FollowedRun.open(wave.run_id) for wave in waves_of(error.holder.run_id))
+            raise
+
+    def _own(self, plan: Plan, found: RunInfo | None) -> tuple[RunFace, ...]:
+        from ..checklists.journal.file import waves_of
+        from ..checklists.running.campaign import Campaign
+
         waves = tuple(wave.hosts for wave in waves_of(found.run_id)) if found is not None else ()
         if found is not None and waves == (plan.waves or (plan.hosts,)):
             campaign = Campaign.resume(
-                found.run_id, snapshots=self._bridge.snapshot, writes_enabled=self._settings.writes
+                found.run_id,
+                snapshots=self._bridge.snapshot,
+                writes_enabled=self._settings.writes,
+                connection=self._bridge.connection,
             )
         else:
             campaign = Campaign.start_new(
@@ -111,8 +145,14 @@ class Runs:
                 writes_enabled=self._settings.writes,
                 kubeconfig=self._settings.kubeconfig or "",
                 context=self._bridge.context,
+                connection=self._bridge.connection,
             )
         return campaign.runs
+
+
+def _left(run: RunFace) -> bool:
+    """Whether it is somebody's that was followed here, and that nobody carries out any more."""
+    return bool(run.view().read_only) and not getattr(run, "worked_on", True)
 
 
 def _leave(runs: Sequence[RunFace]) -> None:

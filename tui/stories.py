@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..checklists.machine.view import Confirm, RunView
-from ..checklists.plans.load import Plan, load_plan
-from ..checklists.running.run import CutoverRun, SnapshotSource
+from ..checklists.plans.load import load_plan
+from ..checklists.running.campaign import Campaign
 from ..cluster.client.connect import connect
 from ..cluster.client.watch import LiveCluster
 from .commands.common import show, width
@@ -43,7 +43,14 @@ def tell_stories(
         for number, (host, outcome) in enumerate(stories.items(), 1):
             title = f"story {number} of {len(stories)}: {_TITLES.get(outcome, outcome)} ({host})"
             show([EMPTY, line(Span(title, Tone.STRONG))])
-            good += _tell(load_plan(plans[host]), outcome, live.snapshot, give_up)
+            campaign = Campaign.start_new(
+                load_plan(plans[host]),
+                snapshots=live.snapshot,
+                writes_enabled=True,
+                kubeconfig=str(kubeconfig),
+                connection=connection,
+            )
+            good += _tell(campaign, outcome, give_up)
             if give_up.is_set():
                 break
     finally:
@@ -64,32 +71,43 @@ def wait_until_loaded(live: LiveCluster, longest_s: float = 15.0) -> None:
         time.sleep(0.05)
 
 
-def _tell(plan: Plan, outcome: str, snapshots: SnapshotSource, give_up: threading.Event) -> bool:
-    run = CutoverRun.start_new(plan, snapshots=snapshots, writes_enabled=True)
+def _tell(campaign: Campaign, outcome: str, give_up: threading.Event) -> bool:
+    runs = {run.run_id: run for run in campaign.runs}
     views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
-    end_subscription = run.subscribe(views.put)
-    narrator = Narrator(width())
-    view = run.view()
-    show(narrator.tell(view))
+    end_subscription = campaign.subscribe(views.put)
+    narrators = {run_id: Narrator(width()) for run_id in runs}
+    latest = {view.run_id: view for view in campaign.views()}
     deadline = time.monotonic() + _LONGEST_S
-    answered: object = None
+    answered: dict[str, object] = {}
+
+    def hear(view: RunView) -> None:
+        latest[view.run_id] = view
+        wave = Span(f"wave {view.wave} | ", Tone.DIM)
+        lines = narrators[view.run_id].tell(view)
+        show([(wave, *one) for one in lines] if view.waves > 1 else lines)
+        asked = view.waiting_for
+        if asked is not None and asked != answered.get(view.run_id):
+            answered[view.run_id] = asked
+            show([line(" ", Span(f"the operator types: {asked.type_this}", Tone.ACCENT))])
+            runs[view.run_id].send(Confirm(asked.purpose, asked.type_this))
+
     try:
-        while not view.finished:
-            asked = view.waiting_for
-            if asked is not None and asked != answered:
-                answered = asked
-                show([line(" ", Span(f"the operator types: {asked.type_this}", Tone.ACCENT))])
-                run.send(Confirm(asked.purpose, asked.type_this))
+        for view in campaign.views():
+            hear(view)
+        while not all(
+            view.finished or campaign.turn(runs[run_id]).blocked for run_id, view in latest.items()
+        ):
             if give_up.is_set() or time.monotonic() > deadline:
-                show([line(" ", Span(f"given up at {view.phase}", Tone.BAD))])
+                show([line(" ", Span("given up", Tone.BAD))])
                 break
             with contextlib.suppress(queue.Empty):
-                view = views.get(timeout=0.2)
-                show(narrator.tell(view))
+                hear(views.get(timeout=0.2))
     finally:
         end_subscription()
-        run.stop()
-    return _judge(view, outcome)
+        campaign.stop()
+    # of several waves, the one at which the story ends
+    ended = sorted(latest.values(), key=lambda view: (view.outcome != outcome, view.wave))
+    return _judge(ended[0], outcome)
 
 
 def _judge(view: RunView, outcome: str) -> bool:

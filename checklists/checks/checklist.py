@@ -22,7 +22,9 @@ from .context import CheckContext, ProbeFunction
 from .dns import dns_ttl
 from .idle import old_side_idle
 from .manual import manual
+from .owner import dns_owner
 from .parity import DEADLINE_S, same_answers
+from .renewal import caa, renewal
 from .wire import cache_warm_up, error_watch, old_side_kept, requests, tls_chain
 
 __all__ = ["CheckContext", "Checklist", "load_checklist", "run_checks"]
@@ -64,6 +66,7 @@ PROBES: Mapping[str, _Probe] = {
         deadline_s=120.0,
     ),
     "dns-ttl": _Probe(dns_ttl),
+    "dns-owner": _Probe(dns_owner),
     "error-watch": _Probe(
         error_watch,
         {"seconds": read.number(3600, "seconds of requests to both sides, before the switch")},
@@ -71,6 +74,8 @@ PROBES: Mapping[str, _Probe] = {
     ),
     "old-side-kept": _Probe(old_side_kept, deadline_s=60.0),
     "old-side-idle": _Probe(old_side_idle),
+    "renewal": _Probe(renewal),
+    "caa": _Probe(caa, deadline_s=60.0),
     MANUAL: _Probe(manual, {"question": read.text("what a person has to answer with yes")}, ("question",)),
     "command": _Probe(
         own_command,
@@ -98,7 +103,7 @@ def load_checklist(name_or_path: str | Path) -> Checklist:
     text = str(name_or_path)
     if "/" in text or text.endswith((".yaml", ".yml")):
         return checklist_of(load_marked(Path(text)), Path(text).resolve().parent)
-    known = sorted(path.stem for path in _BUILTIN.glob("*.yaml"))
+    known = _builtins()
     if text not in known:
         raise UserError(
             f"no builtin checklist {text!r}", f"there is {', '.join(known)}; your own is named by its path"
@@ -109,18 +114,29 @@ def load_checklist(name_or_path: str | Path) -> Checklist:
 def checklist_of(document: Marked, folder: Path | None = None) -> Checklist:
     """The checklist in a parsed document; its own programs are relative to ``folder`` and run there."""
     fields = document.fields(
-        ("apiVersion", "kind", "name", "title", "checks"), ("apiVersion", "kind", "checks")
+        ("apiVersion", "kind", "name", "title", "include", "checks"), ("apiVersion", "kind", "checks")
     )
     fields["apiVersion"].choice(("pointsman/v1",))
     fields["kind"].choice(("Checklist",))
     items = fields["checks"].items(1)
-    checks = tuple(_check(item, number, folder) for number, item in enumerate(items, start=1))
+    before = _included(fields["include"]) if "include" in fields else ()
+    own = tuple(_check(item, number, folder) for number, item in enumerate(items, start=len(before) + 1))
+    checks = (*before, *own)
     ids = [check.id for check in checks]
-    for number, check in enumerate(checks):
-        if check.id in ids[:number]:
+    for number, check in enumerate(own):
+        if check.id in ids[: len(before) + number]:
             items[number].value["id"].fail(f"two checks have the id {check.id}", "each needs one of its own")
     name = fields["name"].text() if "name" in fields else Path(document.file).stem
     return Checklist(name, fields["title"].text() if "title" in fields else name, checks)
+
+
+def _included(marked: Marked) -> tuple[Check, ...]:
+    """The checks of a builtin checklist, which stand before one's own."""
+    return load_checklist(marked.choice(_builtins())).checks
+
+
+def _builtins() -> list[str]:
+    return sorted(path.stem for path in _BUILTIN.glob("*.yaml"))
 
 
 def _check(marked: Marked, number: int, folder: Path | None) -> Check:

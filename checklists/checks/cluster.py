@@ -11,33 +11,33 @@ from ...cluster.routing.match import host_matches
 from ...cluster.store import Snapshot
 from ...cluster.text import clean
 from ...probes.verdict import Finding, Verdict, finding
-from ..plans.model import Plan
+from ..plans.model import ObjectName, Plan
 from ..terms import Check
 from .context import Answer, CheckContext, loaded_snapshot
 
-_NO_CLUSTER = "no cluster to ask: nothing is known of routes and listeners"
+NO_CLUSTER = "no cluster to ask: nothing is known of routes and listeners"
 
 
 async def routes_accepted(context: CheckContext, check: Check) -> Answer:
     """Every route of the plan's hosts: each parent entry, its generation, and its listener."""
     plan = context.plan
-    gateway_ref = _gateway_ref(plan)
+    wanted = gateway_ref(plan)
     if context.snapshot is None:
-        return Answer(_NO_CLUSTER, (finding("CUT004", Verdict.UNKNOWN, gateway_ref, _NO_CLUSTER),))
+        return Answer(NO_CLUSTER, (finding("CUT004", Verdict.UNKNOWN, wanted, NO_CLUSTER),))
     snapshot = await loaded_snapshot(context.snapshot, ("Gateway", "HTTPRoute"))
-    unknown = tuple(_unknown_kinds(snapshot, ("Gateway", "HTTPRoute"), gateway_ref))
+    unknown = tuple(unknown_kinds(snapshot, ("Gateway", "HTTPRoute"), wanted))
     if unknown:
         return Answer(unknown[0].summary, unknown)
-    gateway = snapshot.gateways.get(gateway_ref)
+    gateway = snapshot.gateways.get(wanted)
     if gateway is None:
         words = f"there is no Gateway {plan.gateway}"
         command = _kubectl("get", "gateway", plan.gateway.namespace, plan.gateway.name)
-        return Answer(words, (finding("CUT003", Verdict.FAIL, gateway_ref, words, reproduce=command),))
+        return Answer(words, (finding("CUT003", Verdict.FAIL, wanted, words, reproduce=command),))
     routes = routes_of_plan(snapshot, plan)
     findings = [*_missing(routes, plan, snapshot), *_gateway_findings(gateway)]
     for route in routes:
         findings += _route_findings(route, gateway, plan)
-    bad = [item for item in findings if item.verdict is not Verdict.PASS]
+    bad = [item for item in findings if item.verdict not in (Verdict.PASS, Verdict.SKIP)]
     if bad:
         worst_one = max(bad, key=lambda item: item.verdict.badness)
         headline = worst_one.summary + (f" and {len(bad) - 1} more" if len(bad) > 1 else "")
@@ -50,16 +50,14 @@ async def routes_accepted(context: CheckContext, check: Check) -> Answer:
 async def ingress_findings(context: CheckContext) -> tuple[Finding, ...]:
     """Whether the old Ingress objects still stand; they are the old side's configuration."""
     plan = context.plan
-    refs = [
-        ObjectRef("Ingress", name.namespace, name.name, group="networking.k8s.io") for name in plan.ingress
-    ]
+    refs = [ingress_ref(name) for name in plan.ingress]
     if not refs:
         return ()
     if context.snapshot is None:
         words = "no cluster to ask: nothing is known of the old Ingress objects"
         return (finding("CUT004", Verdict.UNKNOWN, refs[0], words),)
     snapshot = await loaded_snapshot(context.snapshot, ("Ingress",))
-    unknown = tuple(_unknown_kinds(snapshot, ("Ingress",), refs[0]))
+    unknown = tuple(unknown_kinds(snapshot, ("Ingress",), refs[0]))
     return unknown or tuple(_ingress(snapshot, ref, plan) for ref in refs)
 
 
@@ -100,12 +98,12 @@ def routes_of_plan(snapshot: Snapshot, plan: Plan) -> tuple[Route, ...]:
 
 def _leads_to(snapshot: Snapshot, parent: ParentRef, namespace: str, plan: Plan) -> bool:
     target = parent.target(namespace).whole
-    if target == _gateway_ref(plan):
+    if target == gateway_ref(plan):
         return True
     listener_set = snapshot.listener_sets.get(target)
     if listener_set is None:
         return False
-    return listener_set.spec.parent_ref.target(listener_set.meta.namespace).whole == _gateway_ref(plan)
+    return listener_set.spec.parent_ref.target(listener_set.meta.namespace).whole == gateway_ref(plan)
 
 
 def _attached(snapshot: Snapshot, ref: ObjectRef, plan: Plan) -> bool:
@@ -120,7 +118,7 @@ def _missing(routes: tuple[Route, ...], plan: Plan, snapshot: Snapshot) -> Itera
         own = [route for route in routes if not route.spec.hostnames or _any_covers(route, host)]
         if not own:
             words = f"no route of {plan.gateway} has the hostname {host}"
-            yield finding("CUT002", Verdict.FAIL, _gateway_ref(plan), words, reproduce=command)
+            yield finding("CUT002", Verdict.FAIL, gateway_ref(plan), words, reproduce=command)
     # in the plan of one wave, a route that is named may lead to the hosts of another
     all_waves = replace(plan, hosts=(*plan.hosts, *plan.other_hosts))
     named = routes_of_plan(snapshot, all_waves) if plan.other_hosts else routes
@@ -260,7 +258,13 @@ def _condition_lines(conditions: tuple[Condition, ...]) -> tuple[str, ...]:
     )
 
 
-def _unknown_kinds(snapshot: Snapshot, kinds: tuple[str, ...], subject: ObjectRef) -> Iterator[Finding]:
+def ingress_ref(name: ObjectName) -> ObjectRef:
+    """An Ingress of the plan."""
+    return ObjectRef("Ingress", name.namespace, name.name, group="networking.k8s.io")
+
+
+def unknown_kinds(snapshot: Snapshot, kinds: tuple[str, ...], subject: ObjectRef) -> Iterator[Finding]:
+    """An UNKNOWN for each kind that could not be read."""
     for kind in kinds:
         state = snapshot.state_of(kind)
         if state.state not in ("live", "absent"):
@@ -272,7 +276,8 @@ def _any_covers(route: Route, host: str) -> bool:
     return any(host_matches(name, host) for name in route.spec.hostnames)
 
 
-def _gateway_ref(plan: Plan) -> ObjectRef:
+def gateway_ref(plan: Plan) -> ObjectRef:
+    """The plan's Gateway."""
     return ObjectRef("Gateway", plan.gateway.namespace, plan.gateway.name, group=GATEWAY_GROUP)
 
 

@@ -11,9 +11,9 @@ from ...cluster.text import clean
 from ...probes.verdict import Endpoint, Finding, Verdict, finding, worst
 from ...probes.wire.address import endpoint
 from ..plans.model import Plan
+from ..programs import Ended, environment, run_program
 from ..terms import Check
 from .context import Answer, CheckContext
-from .process import Ended, environment, run_program
 
 TIMEOUT_S = 30.0
 _MOST_FINDINGS = 50

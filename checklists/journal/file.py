@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -31,6 +31,10 @@ STATE_DIR_VARIABLE = "POINTSMAN_STATE_DIR"
 FIRST_HASH = hashlib.sha256(b"pointsman journal v1").hexdigest()
 _RUN_ID = re.compile(r"^[a-z0-9][a-z0-9-]{2,40}$")
 _LARGEST_LINE = 64_000_000
+
+
+class RunHeldError(UserError):
+    """Another process goes on with the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +215,16 @@ def chain(previous: str, number: int, plain: dict[str, Any]) -> str:
     return hashlib.sha256(previous.encode() + canonical({"n": number, **plain})).hexdigest()
 
 
-def verify_lines(raw: bytes, path: Path) -> tuple[list[Entry], int]:
-    """The entries, and the length of the part that is whole; UserError names the first changed line."""
+def verify_lines(raw: bytes, path: Path, after: Sequence[Entry] = ()) -> tuple[list[Entry], int]:
+    """The entries, and the length of the part that is whole; UserError names the first changed line.
+
+    ``after`` are entries that were verified before, the last one is enough: the chain goes on from it.
+    """
     entries: list[Entry] = []
     good = 0
-    previous = FIRST_HASH
-    for number, (line, start) in enumerate(_lines(raw), start=1):
+    previous = after[-1].digest if after else FIRST_HASH
+    first = after[-1].number + 1 if after else 1
+    for number, (line, start) in enumerate(_lines(raw), start=first):
         whole = line.endswith(b"\n")
         plain = _parsed(line)
         last = start + len(line) == len(raw)
@@ -238,8 +246,13 @@ def verify_lines(raw: bytes, path: Path) -> tuple[list[Entry], int]:
 
 def read_journal(path: Path) -> tuple[Entry, ...]:
     """A journal's entries without holding it: for reports, lists and those who only look."""
+    return tuple(verify_lines(read_bytes(path), path)[0])
+
+
+def read_bytes(path: Path) -> bytes:
+    """A journal's bytes. UserError where they cannot be read."""
     try:
-        return tuple(verify_lines(path.read_bytes(), path)[0])
+        return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}", "check the path") from None
 
@@ -322,7 +335,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise UserError(
+        raise RunHeldError(
             f"run {path.stem} is held by another Pointsman",
             f"go on there, or watch it with: pointsman follow {path.stem}",
         ) from None

@@ -1,130 +1,98 @@
-"""What a run did, from its journal alone: Markdown for people who were not there."""
+"""What a run did, from its journal alone, for people who were not there: Markdown, or one HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ...cluster.text import clean
-from ...probes.verdict import Verdict
-from ..machine.advance import State, fold
-from ..machine.events import (
-    ChangeProposed,
-    Checked,
-    Event,
-    GateChecked,
-    RunStarted,
-    WatchEnded,
-    finding_from_json,
-)
+from ..machine.events import Event, RunStarted
 from ..machine.state import outcome
-from ..machine.words import clock_time, event_words
-from ..records.base import RecordChange
-from .file import read_journal
+from . import report_gates, report_markdown, report_records, report_story, report_watch
+from .document import Document, Fact, Facts, Section, Table
+from .file import list_runs, read_bytes, read_journal, run_path, verify_lines
+from .record import Record, instant, record_of
 
 
 def report_of(path: Path) -> str:
-    """The report of the journal at ``path``. UserError where it cannot be read or was changed."""
-    entries = read_journal(path)
-    return markdown([entry.event for entry in entries], entries[-1].digest if entries else "")
+    """The report of the journal at ``path`` as Markdown. UserError where it cannot be read or was changed."""
+    return report_markdown.render(document_of((record_at(path),)))
 
 
 def markdown(events: list[Event], digest: str = "") -> str:
     """The report of a run's events; ``digest`` is the hash of the last entry, which seals all before it."""
-    state = fold(events)
-    first = events[0]
-    assert isinstance(first, RunStarted)
-    plan = state.plan
-    lines = [
-        f"# Cutover of {', '.join(plan.hosts)}",
-        "",
-        f"- outcome: **{outcome(state) or state.phase}**{_reason(state)}",
-        f"- run {state.run_id}, plan {plan.name} ({first.plan_digest[:16]})",
-        f"- from {', '.join(plan.old.addresses)} to {', '.join(plan.new.addresses)} (Gateway {plan.gateway})",
-        f"- {len(events)} journal entries, sealed by {digest[:16] or 'nothing'}",
-        "",
-        "## What happened",
-        "",
-        *(f"- {clock_time(event.at)} {_plain(event_words(event))}" for event in events),
-        "",
-        *_changes(state, events),
-        *_checks(events),
-        *_watch(events),
+    return report_markdown.render(document_of((record_of(events, digest),)))
+
+
+def record_at(path: Path) -> Record:
+    """The record of the journal at ``path``. UserError where it cannot be read or was changed."""
+    raw = read_bytes(path)
+    entries, good = verify_lines(raw, path)
+    # of a torn last line nothing is known, and nothing is sealed
+    digest = hashlib.sha256(raw).hexdigest() if good == len(raw) else ""
+    head = entries[-1].digest if entries else ""
+    return record_of([entry.event for entry in entries], head, str(path), digest)
+
+
+def records_with(run_id: str, state_dir: Path | None = None) -> tuple[Record, ...]:
+    """The run and, where it is a wave of a campaign, all of it in the order of the waves.
+
+    UserError: no such run, or a journal that was changed.
+    """
+    path = run_path(run_id, state_dir)
+    campaign = _first(path).campaign
+    if not campaign:
+        return (record_at(path),)
+    paths = [
+        run.path for run in list_runs(state_dir) if not run.problem and _first(run.path).campaign == campaign
     ]
-    return "\n".join(lines).rstrip() + "\n"
+    records = [record_at(one) for one in paths]
+    return tuple(sorted(records, key=lambda record: (record.first.wave, record.first.at)))
 
 
-def _reason(state: State) -> str:
-    return f" ({_plain(clean(state.reason))})" if state.reason else ""
+def _first(path: Path) -> RunStarted:
+    entries = read_journal(path)
+    return record_of([entry.event for entry in entries[:1]]).first
 
 
-def _changes(state: State, events: Iterable[Event]) -> list[str]:
-    made = [change for change in (state.lowered, state.switched, state.returned) if change is not None]
-    if not made:
-        proposed = [event.change for event in events if isinstance(event, ChangeProposed)]
-        return ["## Records", "", "Nothing was changed.", "", *(_diff(proposed[-1]) if proposed else [])]
-    lines = ["## Records", ""]
-    for change in made:
-        lines += _diff(change)
-    return lines
+def document_of(records: Sequence[Record]) -> Document:
+    """The whole report: of one run, or of a campaign's runs one after the other."""
+    if len(records) == 1:
+        record = records[0]
+        title = f"Cutover of {', '.join(record.state.plan.hosts)}"
+        return Document(title, report_story.summary(record), tuple(_sections(record)))
+    first = records[0].first
+    rows = tuple(
+        (
+            f"{record.first.wave} of {record.first.waves}",
+            record.state.run_id,
+            ", ".join(record.state.plan.hosts),
+            outcome(record.state) or record.state.phase,
+            instant(record.first.at),
+            record.digest,
+        )
+        for record in records
+    )
+    overview = Table(("wave", "run", "hosts", "outcome", "began", "sealed by"), rows)
+    sections = [Section("Waves", (overview,))]
+    for record in records:
+        title = f"Wave {record.first.wave}: {', '.join(record.state.plan.hosts)}"
+        sections.append(Section(title, (report_story.summary(record),)))
+        sections += [replace(section, level=3) for section in _sections(record)]
+    summary = Facts((Fact("campaign", first.campaign, True), Fact("runs", str(len(records)))))
+    return Document(f"Cutover of the plan {records[0].state.plan.name}", summary, tuple(sections))
 
 
-def _diff(change: RecordChange) -> list[str]:
-    return [f"{change.purpose}:", "", "```diff", *(clean(line) for line in change.diff), "```", ""]
-
-
-def _checks(events: Iterable[Event]) -> list[str]:
-    asked = [event for event in events if isinstance(event, GateChecked)]
-    lines: list[str] = []
-    for event in asked:
-        lines += [
-            f"## Gate {event.gate}, {clock_time(event.at)}",
-            "",
-            "| check | verdict | |",
-            "|---|---|---|",
-        ]
-        lines += [
-            f"| {_plain(item.check_id)} | {item.verdict} | {_plain(item.headline)} |"
-            for item in event.results
-        ]
-        lines.append("")
-        for item in event.results:
-            lines += _findings(item)
-    return lines
-
-
-def _findings(item: Checked) -> list[str]:
-    lines = []
-    for plain in item.findings:
-        found = finding_from_json(plain)
-        if found.verdict in (Verdict.PASS, Verdict.SKIP):
-            continue
-        lines.append(f"- {found.verdict} {found.rule}: {_plain(found.summary)}")
-        lines += [f"    - {_plain(line)}" for line in found.evidence]
-        if found.reproduce:
-            lines.append(f"    - `{clean(found.reproduce, 1000).replace('`', '')}`")
-    return [*lines, ""] if lines else []
-
-
-def _watch(events: Iterable[Event]) -> list[str]:
-    lines = []
-    for event in events:
-        if isinstance(event, WatchEnded):
-            lines += [f"## The watch: {event.verdict}", "", _plain(event.detail), ""]
-            for side in ("new", "old"):
-                numbers = event.numbers.get(side, {})
-                if numbers:
-                    kinds = ", ".join(f"{count} {kind}" for kind, count in numbers["kinds"].items())
-                    lines.append(
-                        f"- {side}: {numbers['requests']} requests, {numbers['errors']} errors ({kinds})"
-                    )
-            lines.append("")
-    return lines
-
-
-def _plain(text: str) -> str:
-    """Text from outside as text: no Markdown and no HTML of its own."""
-    shown = clean(text, 600)
-    for character in "\\`*_<>|[]#":
-        shown = shown.replace(character, f"\\{character}")
-    return shown
+def _sections(record: Record) -> Iterator[Section]:
+    yield report_story.approvals(record)
+    yield report_story.story(record)
+    yield report_records.records(record)
+    yield from report_watch.watches(record)
+    yield from report_story.beside(record)
+    yield from report_gates.gates(record)
+    certificates = report_gates.certificates(record)
+    if certificates is not None:
+        yield certificates
+    yield report_records.plan(record)
+    yield report_story.seal(record)

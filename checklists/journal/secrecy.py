@@ -33,7 +33,12 @@ def refuse_secrets(plain: Any) -> None:
 def blot_secrets(plain: Any) -> Any:
     """``plain`` with each text that looks like a secret left out: what a server says must not end a run."""
     if isinstance(plain, dict):
-        return {name: blot_secrets(value) for name, value in plain.items()}
+        return {
+            f"{name}, left out" if str(name).lower() in _SECRET_FIELDS else name: (
+                _BLOT if str(name).lower() in _SECRET_FIELDS else blot_secrets(value)
+            )
+            for name, value in plain.items()
+        }
     if isinstance(plain, list | tuple):
         return [blot_secrets(value) for value in plain]
     return _BLOT if isinstance(plain, str) and _LOOKS_SECRET.search(plain) else plain

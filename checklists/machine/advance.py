@@ -61,6 +61,7 @@ from .moves import (
     gate_phase,
     hold_rollback,
     require,
+    soak_end,
     stop,
     take_back_consent,
 )
@@ -149,6 +150,9 @@ def _resumed(state: State, event: Resumed) -> State:
     stopped_for_writing = state.phase == "stopped-at-gate" and state.reason == WRITING_IS_OFF
     if stopped_for_writing and may_write(state):
         return back_to_gate(state, gate_phase(state.stopped_in), event.at)
+    if state.phase == "soak" and not state.soak_over:
+        # nobody watched while no process ran: a soak does not end unseen
+        state = replace(state, wait_until=soak_end(state, event.at))
     return replace(state, watch_round=state.watch_round + 1, watch_passed=False) if state.switched else state
 
 
@@ -270,7 +274,8 @@ def _seen_everywhere(state: State, event: SeenEverywhere) -> State:
 def _high_ttl_seen(state: State, event: HighTtlSeen) -> State:
     require(low_ttl_counts(state) and event.ttl > state.plan.dns.low_ttl, event, state)
     fresh = replace(state, old_ttl=max(state.old_ttl, event.ttl), low_seen_at=None, wait_until=None)
-    if state.phase == "wait-ttl":
+    if state.phase == "wait-ttl" or state.pending:
+        # a rehearsal that is under way is brought to its end: what it made is removed, then it is waited
         return fresh
     if state.phase == "held":
         return replace(fresh, stopped_in="wait-ttl")
@@ -319,6 +324,8 @@ def _continued(state: State, event: ContinuedEvent) -> State:
     assert phase is not None
     if phase == "stopped-at-gate" or state.switched is None or phase == "switch":
         return back_to_gate(state, gate_phase(phase), event.at)
+    if phase == "soak" and not state.soak_over:
+        state = replace(state, wait_until=soak_end(state, event.at))
     return enter(
         state,
         phase,

@@ -31,6 +31,9 @@ TUNABLE: dict[str, tuple[float, float]] = {
 }
 """What may be changed while a run goes on: above the first number, up to the second."""
 
+WATCH_ONLY = ("thresholds.min_samples", "thresholds.rate_per_s", "durations.watch")
+"""What decides nothing any more once the watch has passed."""
+
 COUNTED_ANEW = ("thresholds.p0", "thresholds.alpha")
 """A test whose hypothesis is changed while it runs is no test: the watch is counted from there."""
 
@@ -55,8 +58,12 @@ def why_not_tunable(state: State, name: str, value: float) -> str:
         return f"{name} is a whole number"
     if state.phase in ("done", "rolled-back"):
         return "the run has come to its end"
+    if state.phase in ("rollback", "drain"):
+        return "the way back is taken as it is"
     if name == "durations.soak" and state.soak_over:
         return "the soak is over"
+    if name in WATCH_ONLY and (state.watch_passed or state.began("soak") is not None):
+        return "the watch is over"
     return ""
 
 
@@ -66,7 +73,7 @@ def tuned(state: State, event: Tuned) -> State:
     state = replace(state, plan=tuned_plan(state.plan, event.name, event.value))
     if event.name in COUNTED_ANEW and state.switched is not None:
         state = replace(state, watch_round=state.watch_round + 1)
-    began = state.began("soak")
+    began = next((at for phase, at in state.marks if phase == "soak"), None)
     if event.name == "durations.soak" and state.phase == "soak" and began is not None:
         # never in the past: the end of the soak is an event of its own
         state = replace(state, wait_until=max(began + event.value, event.at))

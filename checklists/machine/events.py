@@ -83,6 +83,7 @@ class Waived:
     check_id: str
     verdict: Verdict
     reason: str
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class ChecksAsked:
 
     at: float
     why: str = ""
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +299,7 @@ class PostponedEvent:
     """No forward step from here."""
 
     at: float
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,7 @@ class ContinuedEvent:
     """Forward again, or out of a hold."""
 
     at: float
+    operator: str = ""
 
 
 Event = (

@@ -35,8 +35,12 @@ def idle_facts(
     source: str = "",
     inferred: int = 0,
     raised: str = "",
+    oldest: float | None = None,
 ) -> IdleFacts:
-    """``rows`` are the latest answers; ``latest`` the latest count on record; ``source`` what counts now."""
+    """``rows`` are the latest answers; ``latest`` the latest count on record; ``source`` what counts now.
+
+    ``oldest`` is how old (seconds) the latest count may be; None: as old as one of a run that goes on.
+    """
     plan, quiet = state.plan, state.quiet
     drained = run_drain(state)
     words: tuple[str, ...] = ()
@@ -57,7 +61,7 @@ def idle_facts(
         window_s=latest.at - latest.since if latest is not None else 0.0,
         per_host=dict(latest.per_host) if latest is not None else {},
         detail=quiet.detail if quiet is not None else "",
-        count_every_s=record_every(plan.durations),
+        oldest_s=oldest if oldest is not None else 3 * record_every(plan.durations) + 60,
         drain_at=drained.lets_go_at if drained is not None else None,
         drain_words=words,
         resolvers=tuple((row.server, row.host, row.answer) for row in rows if row.kind == "resolver"),

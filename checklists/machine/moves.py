@@ -58,6 +58,13 @@ def after_wait(state: State, at: float) -> State:
     return back_to_gate(state, "rehearse" if rehearsal_due(state) else "confirm", at)
 
 
+def soak_end(state: State, at: float) -> float:
+    """When a soak that was interrupted is over: as planned, but a watch's length from ``at`` is watched."""
+    soak = state.plan.durations.soak
+    began = next((when for phase, when in state.marks if phase == "soak"), at)
+    return max(began + soak, at + min(state.plan.durations.watch, soak))
+
+
 def gate_phase(phase: Phase | None) -> Phase:
     """The phase whose gate is asked before ``phase`` can be gone through again."""
     if phase in (None, "preflight", "lower-ttl"):

@@ -42,8 +42,9 @@ class State:
     """The fold of a run's events. ``stopped_in`` is the phase that a stop or a hold interrupted.
 
     ``pending`` is a write whose intent stands and whose outcome does not; ``lost`` says that nobody waits for
-    it any more, so that it has to be found out. ``marks`` are the instants at which each phase began.
-    ``holding`` is how the run keeps others off its hosts; ``unheld`` why it does not any more.
+    it any more, so that it has to be found out. ``rehearsal`` is how the rehearsal went, in words. ``marks``
+    are the instants at which each phase began. ``holding`` is how the run keeps others off its hosts;
+    ``unheld`` why it does not any more.
     """
 
     run_id: str
@@ -86,6 +87,7 @@ class State:
     holding: str = ""
     unheld: str = ""
     rehearsed: bool = False
+    rehearsal: str = ""
     hooks_begun: tuple[tuple[int, int], ...] = ()
     hooks_ended: tuple[tuple[int, int], ...] = ()
     hooks_lost: tuple[tuple[int, int], ...] = ()
@@ -234,11 +236,14 @@ def rehearsing(state: State) -> bool:
     return state.proposal is not None and state.proposal.purpose == "rehearse"
 
 
+def rehearsal_planned(plan: Plan) -> bool:
+    """True where the plan asks for the rollback to be tried beforehand, and its provider may be able to."""
+    return bool(plan.dns.rehearse) and plan.dns.provider in ("rfc2136", "octodns", "command")
+
+
 def rehearsal_due(state: State) -> bool:
-    """True where the plan asks for the rollback to be tried beforehand, and it has not been."""
-    dns = state.plan.dns
-    can = dns.provider in ("rfc2136", "octodns", "command")
-    return bool(dns.rehearse) and can and not state.rehearsed
+    """True where the rehearsal that is planned has not been held."""
+    return rehearsal_planned(state.plan) and not state.rehearsed
 
 
 def rollback_change(state: State) -> RecordChange | None:

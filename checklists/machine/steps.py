@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..terms import Gate, Phase, StepStatus
+from .rehearsal import rehearsal_diff, rehearsal_steps
 from .state import (
     State,
     awaiting,
@@ -10,6 +11,7 @@ from .state import (
     checks_of,
     current_gate,
     outcome,
+    rehearsal_planned,
     rollback_change,
     waiting_for_others,
 )
@@ -41,7 +43,7 @@ _GATES: dict[Phase, Gate] = {
 
 def steps(state: State, now: float) -> tuple[StepView, ...]:
     """Every step with its status, its gate and its inverse; the way back too once it has been taken."""
-    rehearsal = bool(state.plan.dns.rehearse) and not state.plan.dns.by_hand
+    rehearsal = rehearsal_planned(state.plan)
     forward = [phase for phase in FORWARD if phase != "rehearse" or rehearsal]
     views = [_forward(state, phase, now) for phase in forward]
     if state.began("rollback") is not None:
@@ -134,7 +136,7 @@ def _detail(state: State, phase: Phase, status: StepStatus, now: float) -> str:
     if status == "now" and (state.postponed or state.flagged):
         return "postponed"
     if phase == "rehearse":
-        return f"{state.plan.dns.rehearse}: made, moved, moved back, removed"
+        return state.rehearsal or f"{state.plan.dns.rehearse}: made, moved, moved back, removed"
     change = {"lower-ttl": state.lowered, "switch": state.switched}.get(phase)
     proposed = (
         state.proposal if (phase, state.phase) in (("lower-ttl", "lower-ttl"), ("switch", "switch")) else None
@@ -213,15 +215,17 @@ def confirmation(state: State, by_hand: tuple[str, ...] = ()) -> Confirmation | 
         authorises = "the switch; an alarm of the watch holds and waits for you"
     else:
         authorises = "the lower TTL only; no address changes"
+    diff, inverse = change.diff, change.inverse_diff
     if change.purpose == "rehearse":
         authorises = f"{change.hosts[0]} only: made, moved, moved back, removed; no name that clients use"
+        diff, inverse = rehearsal_diff(change), rehearsal_steps(change)[-1].diff
     if by_hand:
         authorises = f"Pointsman to go on once you have made the change yourself ({authorises})"
     return Confirmation(
         purpose=change.purpose,
-        hosts=plan.hosts,
-        diff=(*change.diff, *by_hand),
-        inverse=change.inverse_diff,
+        hosts=change.hosts if change.purpose == "rehearse" else plan.hosts,
+        diff=(*diff, *by_hand),
+        inverse=inverse,
         type_this=plan.type_this,
         precondition=change.precondition,
         change_id=change.digest,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...probes.verdict import Verdict
+from ...probes.watching.traffic.view import TrafficView
 from ..terms import CheckResult, Outcome, Phase, Purpose, StepStatus
 
 
@@ -67,7 +68,8 @@ class WatchView:
 
     ``seconds_left`` is until PASS can be said if all stays as it is, None where that is not in sight;
     ``detectable`` the smallest share of errors that would have been seen by now; ``first_second`` the second
-    of the watch that the sides' buckets begin with.
+    of the watch that the sides' buckets begin with; ``traffic`` what the sides count by themselves, where the
+    plan names such counts.
     """
 
     verdict: str
@@ -83,6 +85,7 @@ class WatchView:
     seconds_left: float | None = None
     detectable: float = 1.0
     first_second: int = 0
+    traffic: TrafficView | None = None
 
 
 @dataclass(frozen=True, slots=True)

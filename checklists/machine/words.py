@@ -11,6 +11,7 @@ from .events import (
     ChangeProposed,
     ChecksAsked,
     Confirmed,
+    ContinuedEvent,
     Event,
     FlagSeen,
     GateChecked,
@@ -20,6 +21,7 @@ from .events import (
     HookEnded,
     NothingToLower,
     OldSideCounted,
+    PostponedEvent,
     ProposalFailed,
     Resumed,
     RollBackAsked,
@@ -27,6 +29,7 @@ from .events import (
     SeenEverywhere,
     Tuned,
     TurnChanged,
+    WaitEnded,
     Waived,
     WatchBegan,
     WatchEnded,
@@ -155,12 +158,18 @@ def _words_beside(event: Event) -> str:
         case HoldingChanged():
             return event.detail or ("the hosts are held" if event.held else "the hosts are not held any more")
         case Tuned():
-            return f"{event.name} set to {event.value:g}"
+            return f"{event.name} set to {event.value:g}{_by(event.operator)}"
+        case PostponedEvent():
+            return f"postponed{_by(event.operator)}"
+        case ContinuedEvent():
+            return f"continued{_by(event.operator)}"
         case HookBegan():
             return f"hook {event.hook + 1} begun"
         case HookEnded():
             ended = "nobody saw its end" if event.code is None else f"exit code {event.code}"
             return f"hook {event.hook + 1}: {ended}{': ' if event.detail else ''}{event.detail}"
-    return {"wait-ended": "the wait is over", "postponed": "postponed", "continued": "continued"}.get(
-        event_name(event), event_name(event)
-    )
+    return "the wait is over" if isinstance(event, WaitEnded) else event_name(event)
+
+
+def _by(operator: str) -> str:
+    return f" by {operator}" if operator else ""

@@ -7,7 +7,15 @@ from dataclasses import replace
 from ..records.base import RecordChange, words
 from .events import Confirmed, RollBackAsked, WriteEnded, WriteIntended
 from .moves import back_to_gate, begin_rollback, enter, gate_phase, hold_rollback, require, stop
-from .state import State, awaiting, can_roll_back, current_gate, gate_open, may_write
+from .state import (
+    State,
+    awaiting,
+    can_roll_back,
+    current_gate,
+    gate_open,
+    may_write,
+    waiting_for_others,
+)
 
 MOST_ROLLBACK_TRIES = 5
 """A rollback that its server answers, and never makes, is a person's business."""
@@ -30,6 +38,9 @@ def write_intended(state: State, event: WriteIntended) -> State:
     change = state.proposal
     require(change is not None and change.purpose == event.purpose and may_write(state), event, state)
     require(state.confirmed and not state.pending, event, state)
+    # whatever keeps the way forward has taken the consent back: never rely on that alone
+    back = event.purpose in ("roll-back", "raise-ttl")
+    require(back or not waiting_for_others(state), event, state)
     return replace(state, pending=True, lost=False)
 
 
@@ -40,16 +51,17 @@ def write_ended(state: State, event: WriteEnded) -> State:
     assert change is not None
     if event.outcome == "unknown":
         return replace(state, lost=True, reason=event.detail)
-    was_lost = state.lost
+    was_lost, said = state.lost, state.reason
     state = replace(state, pending=False, lost=False, confirmed=False, reason="")
     if event.purpose in ("roll-back", "raise-ttl"):
         return _rollback_ended(state, event, change)
     if event.purpose == "rehearse":
-        return _rehearsal_ended(replace(state, proposal=None), event)
+        cut_off = was_lost and not said
+        return _rehearsal_ended(replace(state, proposal=None), event, cut_off, said)
     if event.outcome == "applied":
         return _forward_applied(replace(state, proposal=None), event, change)
-    if was_lost and event.outcome == "precondition-failed":
-        # ours may have been made before somebody else's: keep the way back open
+    if (was_lost or state.plan.dns.by_hand) and event.outcome in ("precondition-failed", "refused"):
+        # ours may have been made before somebody else's, or by hand in part: keep the way back open
         lowered = event.purpose == "lower-ttl"
         state = replace(state, lowered=change) if lowered else replace(state, switched=change)
     if state.rollback_asked:
@@ -76,12 +88,20 @@ def _forward_applied(state: State, event: WriteEnded, change: RecordChange) -> S
     return begin_rollback(state, event.at) if state.rollback_asked else state
 
 
-def _rehearsal_ended(state: State, event: WriteEnded) -> State:
+def _rehearsal_ended(state: State, event: WriteEnded, cut_off: bool, said: str) -> State:
+    """``cut_off``: by a crash, and nothing speaks against it; ``said``: why its outcome was not known."""
     if state.rollback_asked:
         return begin_rollback(state, event.at)
+    # somebody may have raised the TTL meanwhile: then it is waited out first
+    spoilt = state.low_seen_at is None
     if event.outcome == "applied":
-        return back_to_gate(replace(state, rehearsed=True), "confirm", event.at)
-    return stop(state, event.at, "held", f"the rehearsal of the rollback failed: {event.detail}")
+        state = replace(state, rehearsed=True, rehearsal=event.detail)
+        return back_to_gate(state, "wait-ttl" if spoilt else "confirm", event.at)
+    if event.outcome == "not-applied" and cut_off:
+        return back_to_gate(state, "wait-ttl" if spoilt else "rehearse", event.at)
+    why = f"{event.detail} ({said})" if said else event.detail
+    held = stop(state, event.at, "held", f"the rehearsal of the rollback failed: {why}")
+    return replace(held, stopped_in="wait-ttl") if spoilt else held
 
 
 def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> State:

@@ -20,6 +20,11 @@ def matching(marked: Marked, pattern: re.Pattern[str], what: str) -> str:
     return text
 
 
+def askable_path(text: str) -> bool:
+    """Whether it can stand in a request line as it is: a fragment never leaves the client."""
+    return text.startswith("/") and text.isascii() and text.isprintable() and not re.search(r"[ #]", text)
+
+
 def file_beside(marked: Marked, directory: Path) -> str:
     """A file's absolute path; a relative one is relative to the plan."""
     return str((directory / marked.text()).resolve())

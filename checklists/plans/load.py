@@ -9,7 +9,7 @@ from typing import Literal
 
 from . import load_dns, load_watching
 from .accepted import accepted
-from .fields import HOST, NAME, file_beside, matching
+from .fields import HOST, NAME, askable_path, file_beside, matching
 from .model import (
     CriticalPath,
     DnsPlan,
@@ -49,9 +49,9 @@ __all__ = [
 API_VERSION = "pointsman/v1"
 KIND = "CutoverPlan"
 
-_PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+PLAN_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 _ROUTE_KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute")
-_KNOWN = (
+KNOWN = (
     *("apiVersion", "kind", "name", "hosts", "ingress", "gateway", "routes", "old", "new", "port", "paths"),
     *("tls", "dns", "durations", "thresholds", "on_alarm", "checklist", "waivers", "accept"),
     *("waves", "traffic", "hooks", "postpone_file"),
@@ -67,7 +67,7 @@ def load_plan(path: str | Path) -> Plan:
 
 def plan_of(document: Marked, directory: Path) -> Plan:
     """The plan in a parsed document; relative files are relative to ``directory``."""
-    fields = document.fields(_KNOWN, _REQUIRED)
+    fields = document.fields(KNOWN, _REQUIRED)
     fields["apiVersion"].choice((API_VERSION,))
     fields["kind"].choice((KIND,))
     dns = load_dns.dns(fields["dns"], directory)
@@ -76,7 +76,7 @@ def plan_of(document: Marked, directory: Path) -> Plan:
     if set(old.addresses) & set(new.addresses):
         fields["new"].fail("the new side has an address of the old side", "name the Gateway's own address")
     return Plan(
-        name=matching(fields["name"], _PLAN_NAME, "letters, digits, dots, dashes"),
+        name=matching(fields["name"], PLAN_NAME, "letters, digits, dots, dashes"),
         hosts=hosts,
         gateway=_object_name(fields["gateway"]),
         old=old,
@@ -183,7 +183,7 @@ def _critical_path(marked: Marked, hosts: tuple[str, ...]) -> CriticalPath:
 
 def _path(marked: Marked) -> str:
     text = marked.text()
-    if not text.startswith("/") or not text.isascii() or not text.isprintable() or " " in text or "#" in text:
+    if not askable_path(text):
         marked.fail(
             f"expected a path such as /healthz, got {describe(text)}", "encode what is not plain ASCII"
         )

@@ -10,7 +10,7 @@ from .fields import HOST, argv, file_beside, matching
 from .model import CONSOLES, PROVIDERS, Console, DnsPlan, ExternalDnsPlan, OctodnsPlan, Provider
 from .yamlmarks import Marked, describe
 
-_KNOWN = (
+KNOWN = (
     *("provider", "zone", "authoritative", "resolvers", "tsig_key_file", "low_ttl", "old_ttl"),
     *("console", "zone_id", "octodns", "external_dns", "command", "rehearse"),
 )
@@ -25,7 +25,7 @@ _ZONE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}")
 def dns(marked: Marked, directory: Path) -> DnsPlan:
     """The plan's ``dns``. UserError names the field and its line."""
     _refuse_secrets(marked)
-    fields = marked.fields(_KNOWN, ("provider", "zone", "authoritative", "low_ttl"))
+    fields = marked.fields(KNOWN, ("provider", "zone", "authoritative", "low_ttl"))
     chosen = fields["provider"].choice(PROVIDERS)
     provider = next(one for one in PROVIDERS if one == chosen)
     needed, mend = _NEEDS.get(provider, ("", ""))
@@ -58,7 +58,7 @@ def _refuse_secrets(marked: Marked) -> None:
     if not isinstance(marked.value, dict):
         return
     for name in marked.value:
-        if name not in _KNOWN and re.search(r"secret|password|token|tsig_?key|^key$", name):
+        if name not in KNOWN and re.search(r"secret|password|token|tsig_?key|^key$", name):
             marked.value[name].fail(
                 "a secret does not belong in a plan", "put the key in a file: tsig_key_file"
             )

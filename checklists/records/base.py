@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -46,21 +46,62 @@ class RecordsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectPatch:
+    """One annotation of one object, from ``before`` to ``after``; None: it is not there.
+
+    ``back`` is what undoing it leaves: as a rule ``before``.
+    """
+
+    kind: str
+    group: str
+    namespace: str
+    name: str
+    key: str
+    before: str | None
+    after: str | None
+    back: str | None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """``- `` and ``+ `` lines of the annotation."""
+        where = f"{self.kind} {self.namespace}/{self.name} {self.key}"
+        gone = () if self.before is None else (f"- {where}: {self.before}",)
+        come = () if self.after is None else (f"+ {where}: {self.after}",)
+        return (*gone, *come)
+
+    def inverted(self) -> ObjectPatch:
+        """The patch that undoes this one."""
+        return replace(self, before=self.after, after=self.back, back=self.after)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordChange:
-    """From exactly ``before`` to exactly ``after``: both are all sets of ``TYPES`` of the hosts."""
+    """From exactly ``before`` to exactly ``after``: both are all sets of ``TYPES`` of the hosts.
+
+    ``via`` are patches of objects, in their order, by which somebody else (external-dns) is led to do it.
+    """
 
     purpose: Purpose
     zone: str
     hosts: tuple[str, ...]
     before: tuple[RecordSet, ...]
     after: tuple[RecordSet, ...]
+    via: tuple[ObjectPatch, ...] = ()
 
     @property
     def diff(self) -> tuple[str, ...]:
-        """``- `` and ``+ `` lines of what differs."""
+        """``- `` and ``+ `` lines of what differs: records first, then the objects that lead there."""
         gone = [f"- {line}" for line in _lines(self.before) if line not in _lines(self.after)]
         come = [f"+ {line}" for line in _lines(self.after) if line not in _lines(self.before)]
-        return (*gone, *come)
+        return (*gone, *come, *(line for patch in self.via for line in patch.lines))
+
+    @property
+    def differing(self) -> tuple[tuple[RecordSet | None, RecordSet | None], ...]:
+        """Each set that changes as (before, after); None: there is none."""
+        before = {(item.host, item.type): item for item in self.before}
+        after = {(item.host, item.type): item for item in self.after}
+        keys = sorted(before.keys() | after.keys())
+        return tuple((before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
 
     @property
     def inverse_diff(self) -> tuple[str, ...]:
@@ -70,7 +111,10 @@ class RecordChange:
     @property
     def precondition(self) -> str:
         """What must still be so for the change to be made, in words."""
-        return f"the records of {', '.join(self.hosts)} are still as read; else nothing is changed"
+        annotations = " and the annotations" if self.via else ""
+        return (
+            f"the records of {', '.join(self.hosts)}{annotations} are still as read; else nothing is changed"
+        )
 
     @property
     def digest(self) -> str:
@@ -80,7 +124,9 @@ class RecordChange:
     def inverted(self) -> RecordChange:
         """The change that undoes this one: the lowered TTL stays low when the switch is undone."""
         purpose: Purpose = "raise-ttl" if self.purpose == "lower-ttl" else "roll-back"
-        return replace(self, purpose=purpose, before=self.after, after=self.before)
+        # what was added first is taken away last, so that at no moment nobody wants the name
+        via = tuple(patch.inverted() for patch in reversed(self.via))
+        return replace(self, purpose=purpose, before=self.after, after=self.before, via=via)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +178,14 @@ class RecordProvider(Protocol):
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """The change as an operator could make it by hand."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A way of changing records that has more to work out than the records, and may refuse a change."""
+
+    async def prepare(self, change: RecordChange) -> RecordChange:
+        """The forward change with all that leads to it. UserError: it would not come out as it says."""
 
 
 def settle(change: RecordChange, now: Iterable[RecordSet]) -> WriteOutcome:

@@ -42,6 +42,7 @@ from .nsupdate import nsupdate_script
 
 DEADLINE_S = 5.0
 _RETRIES = 3
+_AT_ONCE = 8
 _KEY_BLOCK = re.compile(r'key\s+"?([^"\s{]+)"?\s*\{([^}]*)\}', re.DOTALL)
 _KEY_FIELD = re.compile(r'\b(algorithm|secret)\s+"?([^"\s;]+)"?\s*;')
 # only between words: base64 holds "//" as well
@@ -74,6 +75,7 @@ class Rfc2136:
             key = read_key_file(Path(self._plan.dns.tsig_key_file))
         except UserError as error:
             return WriteOutcome("refused", str(error))
+        seen: list[str] = []
         for _ in range(_RETRIES):
             try:
                 read = await self.read(change.hosts)
@@ -85,13 +87,18 @@ class Rfc2136:
             if tuple(sorted(read.sets)) != tuple(sorted(change.before)):
                 detail = f"somebody else changed the records: now {words(read.sets)}; nothing was sent"
                 return WriteOutcome("precondition-failed", detail, read.sets)
+            seen.append(read.soa)
             outcome = await self._send(change, read, key)
             if outcome is not None:
                 return outcome
             # the server saw something else than we read: the zone's serial alone may have moved on
-        return WriteOutcome(
-            "precondition-failed", "the zone keeps changing: no quiet moment to change it", read.sets
-        )
+        return WriteOutcome("precondition-failed", self._never_fitted(seen), read.sets)
+
+    def _never_fitted(self, seen: list[str]) -> str:
+        if len(set(seen)) == len(seen):
+            return "the zone keeps changing: no quiet moment to change it"
+        # PowerDNS compares texts: a record that somebody wrote into its database in another form never fits
+        return f"{self._server} says that the records are not as it serves them: are they kept otherwise?"
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
         """The same change for nsupdate."""
@@ -162,17 +169,39 @@ def build_update(change: RecordChange, soa: str, key: dns.tsig.Key) -> dns.updat
 
 
 async def read_records(server: str, zone: str, hosts: tuple[str, ...], deadline_s: float) -> RecordsRead:
-    """The hosts' record sets as the authoritative ``server`` holds them. Raises RecordReadError."""
-    soa = await _ask(server, zone, "SOA", deadline_s)
-    sets = []
-    for host in hosts:
-        for kind in TYPES:
-            found = await _ask(server, host, kind, deadline_s)
-            if found is not None:
-                sets.append(found)
+    """The hosts' record sets as the authoritative ``server`` holds them. Raises RecordReadError.
+
+    ``deadline_s`` (seconds) is for each question, and for every ten hosts together.
+    """
+    try:
+        async with asyncio.timeout(deadline_s * (1 + len(hosts) // 10)):
+            # before the sets: a change in between leaves a stale SOA, and never a fresh one with stale sets
+            soa = await _ask(server, zone, "SOA", deadline_s)
+            sets = await _ask_all(server, hosts, deadline_s)
+    except TimeoutError:
+        raise RecordReadError(
+            f"{server} for {len(hosts)} hosts: not over in time", "is it reachable over TCP?"
+        ) from None
     if soa is None:
         raise RecordReadError(f"{server} has no SOA for {zone}", "is dns.zone right?")
     return RecordsRead(tuple(sorted(sets)), soa.values[0], server, int(soa.values[0].split()[2]))
+
+
+async def _ask_all(server: str, hosts: tuple[str, ...], deadline_s: float) -> list[RecordSet]:
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def ask(host: str, kind: str) -> RecordSet | None:
+        async with few:
+            return await _ask(server, host, kind, deadline_s)
+
+    questions = [asyncio.ensure_future(ask(host, kind)) for host in hosts for kind in TYPES]
+    try:
+        # all of them end before one error is told: none is left running behind it
+        await asyncio.gather(*questions, return_exceptions=True)
+    finally:
+        for one in questions:
+            one.cancel()
+    return [found for one in questions if (found := one.result()) is not None]
 
 
 async def _ask(server: str, name: str, kind: str, deadline_s: float) -> RecordSet | None:

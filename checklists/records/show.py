@@ -6,7 +6,7 @@ import asyncio
 
 from ..plans.model import Plan
 from .base import Capabilities, RecordChange, RecordReadError, RecordsRead, WriteOutcome, settle
-from .nsupdate import nsupdate_script, plain_words, zone_lines
+from .consoles import console_text
 from .rfc2136 import DEADLINE_S, read_records
 
 _EVERY_S = 1.0
@@ -38,21 +38,15 @@ class Show:
             await asyncio.sleep(_EVERY_S)
 
     def instructions(self, change: RecordChange) -> tuple[str, ...]:
-        """In words, as zone-file lines, and for nsupdate."""
-        return (
-            *plain_words(change),
-            "zone file:",
-            *(f"  {line}" for line in zone_lines(change)),
-            "or:",
-            *nsupdate_script(change, self._plan.dns.authoritative[0]),
-        )
+        """In words, and for the console that the plan names."""
+        return console_text(change, self._plan.dns)
 
     async def _servers_without(self, change: RecordChange) -> tuple[str, ...]:
         wanted = tuple(sorted(change.after))
         missing = []
         for server in self._plan.dns.authoritative:
             try:
-                has = tuple(sorted((await self._read_from(server)).sets)) == wanted
+                has = tuple(sorted((await self._read_from(server, change.hosts)).sets)) == wanted
             except RecordReadError:
                 has = False
             if not has:

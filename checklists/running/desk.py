@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...probes.watching.state import WatchState
+from ..journal.file import Journal
 from ..machine.effects import Effect
 from ..machine.events import Event
 from ..machine.state import State
-from ..machine.view import CacheRow, WatchView
+from ..machine.view import CacheRow, Command, WatchView
 from ..terms import CheckResult
 from .counted import Counted
 from .drain import Measured
@@ -43,12 +44,16 @@ class Seen:
 class Desk(Protocol):
     """What an effect works with."""
 
+    journal: Journal
     ports: Ports
     seen: Seen
 
     @property
     def state(self) -> State:
         """The state as of the last event on disk."""
+
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of ``operator`` out; why it was not, or nothing."""
 
     def record(self, event: Event) -> None:
         """Journal an event and go on from it. Raises UserError where it cannot be, and the run has ended."""

@@ -25,7 +25,9 @@ from ..machine.effects import (
     Effect,
     FindOut,
     ProposeChange,
+    Rehearse,
     RunGate,
+    RunHook,
     RunWatch,
     due,
 )
@@ -34,7 +36,22 @@ from ..machine.events import (
     WaitEnded,
 )
 from ..machine.view import Command, Quit
-from . import caches, drain, gates, held, quiet, turns, users, watching, writing
+from . import (
+    caches,
+    control,
+    drain,
+    flag,
+    gates,
+    held,
+    hooks,
+    livefile,
+    quiet,
+    rehearsal,
+    turns,
+    users,
+    watching,
+    writing,
+)
 from .desk import Desk, Seen
 from .holding import signed
 from .looking import news, without
@@ -43,12 +60,24 @@ from .ports import Ports
 _log = logging.getLogger(__name__)
 
 Companion = Callable[[Desk], Awaitable[None]]
-COMPANIONS: tuple[Companion, ...] = (held.keep, turns.take_turns, quiet.count_old_side, users.look_at_users)
+COMPANIONS: tuple[Companion, ...] = (
+    held.keep,
+    livefile.keep_written,
+    control.listen,
+    flag.look_for_flag,
+    turns.take_turns,
+    quiet.count_old_side,
+    users.look_at_users,
+)
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 
 _POLL_S, _POLL_SOAKING_S = 1.0, 30.0
+_LAST_HOOKS_S = 5.0
 _POLLED = frozenset(
-    {"wait-ttl", "confirm", "switch", "watch", "soak", "rollback", "drain", "held", "stopped-at-gate"}
+    (
+        *("wait-ttl", "rehearse", "confirm", "switch", "watch", "soak", "rollback", "drain"),
+        *("held", "stopped-at-gate"),
+    )
 )
 
 
@@ -97,17 +126,19 @@ class Executor:
         """Something worth showing has changed."""
         self._changed()
 
-    def command(self, command: Command) -> None:
-        """Carry a command of the operator out, in the loop."""
+    def command(self, command: Command, operator: str = "") -> str:
+        """Carry a command of an operator out, in the loop; why it was not, or nothing."""
         if isinstance(command, Quit):
             self._ended.set()
-            return
-        events, self.seen.notice = decide(self.state, command, self.ports.clock())
+            return ""
+        events, said = decide(self.state, command, self.ports.clock(), operator)
+        self.seen.notice = said
         # a journal that cannot be written has ended the run, and said so
         with contextlib.suppress(UserError):
             for event in events:
                 self.record(signed(event, self.ports.operator))
         self._changed()
+        return self.seen.fatal or said
 
     def record(self, event: Event) -> None:
         """Journal one event and go on from it."""
@@ -181,12 +212,20 @@ class Executor:
             return writing.apply(self, effect)
         if isinstance(effect, FindOut):
             return writing.find_out(self, effect)
+        if isinstance(effect, Rehearse):
+            return rehearsal.rehearse(self, effect)
+        if isinstance(effect, RunHook):
+            return hooks.run_hook(self, effect)
         if isinstance(effect, RunWatch):
             return watching.watch(self, effect)
         assert isinstance(effect, AwaitInstant)
         return self._await_instant(effect)
 
     async def _stop_effects(self) -> None:
+        hooked = [task for effect, task in self._running.items() if isinstance(effect, RunHook)]
+        if hooked:
+            # the last transition's hooks are wanted most of all when the run is over
+            await asyncio.wait(hooked, timeout=_LAST_HOOKS_S)
         for effect, task in self._running.items():
             # a message that has left cannot be called back: its outcome is awaited, which has a deadline
             if not (

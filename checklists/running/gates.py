@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...cluster.text import clean
 from ...probes.verdict import worst
 from ..checks.checklist import CheckContext, Checklist, run_checks
+from ..journal.evidence import kept_facts
 from ..journal.secrecy import blot_secrets
 from ..machine.effects import RunGate
 from ..machine.events import Checked, GateChecked, finding_to_json
@@ -48,6 +49,7 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
             blot_secrets(clean(result.headline)),
             round(result.elapsed_ms, 1),
             tuple(blot_secrets(finding_to_json(item)) for item in result.findings),
+            kept_facts(result.facts),
         )
         for result in results
     )

@@ -1,7 +1,7 @@
 """One run a host: a lock for each host in the state directory, and who it is that holds it.
 
-The lock is the file's (flock), so that it ends with its process, however that ends; what the file says is only
-for those who find it locked.
+The lock is the file's (flock), so that it ends with its process, however that ends; what the file says is
+only for those who find it locked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import pwd
 import socket
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,7 +51,7 @@ class Holder:
         )
         since = f" since {clock_time(self.since)}" if self.since else ""
         lease = f", by the Lease {clean(self.where, 200)}" if self.where else ""
-        return f"{clean(host, 255)} is in the hands of {who}{run}{since}{lease}"
+        return f"{clean(host, 255)} is in the hands of {who}{run if self.run_id else ''}{since}{lease}"
 
 
 class HeldElsewhereError(UserError):
@@ -138,8 +138,7 @@ def operator_name() -> str:
 
 def signed(event: E, operator: str) -> E:
     """The event with its operator's name, where it has a place for one that is still empty."""
-    names = {field.name for field in fields(event)}  # type: ignore[arg-type]
-    if "operator" not in names or getattr(event, "operator", ""):
+    if getattr(event, "operator", None) != "":
         return event
     return replace(event, operator=operator)  # type: ignore[type-var]
 

@@ -74,6 +74,7 @@ class LeaseKeeper:
         self._lease: Lease | None = None
         self._renewed_at = 0.0
         self._trouble = ""
+        self._unseen = ""
         self._holding = Holding(False, f"it is not known yet whether somebody else holds Lease {self.where}")
         self._alone = False
         self._view: RunView | None = None
@@ -210,17 +211,19 @@ class LeaseKeeper:
         except ApiError as error:
             if error.status != 403:
                 raise
+            self._unseen = "; Leases may not be listed, so that only the very same hosts are seen"
             return None
         for lease in leases:
             holder = holder_from(lease.annotations, f"{lease.namespace}/{lease.name}")
-            if lease.standing and not lease.mine and holder is not None:
-                if overlapping(self.hosts, holder.hosts):
-                    return lease
+            if not lease.standing or lease.mine or holder is None:
+                continue
+            if overlapping(self.hosts, holder.hosts):
+                return lease
         return None
 
     def _held(self, sent: float) -> None:
         self._renewed_at = sent
-        self._holding = Holding(True, f"Lease {self.where} keeps others off these hosts")
+        self._holding = Holding(True, f"Lease {self.where} keeps others off these hosts{self._unseen}")
 
     def _lost(self, lease: Lease) -> None:
         holder = holder_from(lease.annotations, f"{lease.namespace}/{lease.name}") or Holder(

@@ -22,7 +22,7 @@ from .desk import Desk
 
 PROBE = "old-side-idle"
 
-_COUNTED = frozenset({"watch", "soak", "stopped-at-gate", "held"})
+_COUNTED = frozenset({"watch", "soak", "done", "stopped-at-gate", "held"})
 _IDLE_POLL_S = 0.5
 # our requests that are under way end within this, or count as perhaps counted
 _SILENCE_S = 2.0

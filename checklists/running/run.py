@@ -24,9 +24,7 @@ from ..machine.advance import State, advance, fold, start
 from ..machine.events import Resumed, RunStarted
 from ..machine.view import Command, Quit, RunView
 from ..plans.load import Plan, plan_digest, plan_to_json
-from ..records.base import RecordProvider
-from ..records.rfc2136 import Rfc2136
-from ..records.show import Show
+from ..records.providers import Surroundings, provider_for
 from .execute import Executor
 from .face import ViewBoard
 from .holding import Holder, operator_name
@@ -57,11 +55,6 @@ class Place:
 
 
 ALONE = Place()
-
-
-def provider_for(plan: Plan) -> RecordProvider:
-    """The way of changing records that the plan names."""
-    return Rfc2136(plan) if plan.dns.provider == "rfc2136" else Show(plan)
 
 
 class CutoverRun:
@@ -102,6 +95,9 @@ class CutoverRun:
         where another run has one of them.
         """
         checklist = load_checklist(plan.checklist)
+        kubeconfig = os.path.abspath(kubeconfig) if kubeconfig else ""
+        # before the journal: a way of changing records that is not there must not leave a run behind
+        records = provider_for(plan, Surroundings(kubeconfig, context, snapshots))
         run_id = new_run_id()
         who = operator_name()
         holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
@@ -120,7 +116,7 @@ class CutoverRun:
             plan_digest=plan_digest(plan),
             checks=checklist.checks,
             writes_enabled=writes_enabled,
-            kubeconfig=os.path.abspath(kubeconfig) if kubeconfig else "",
+            kubeconfig=kubeconfig,
             context=context,
             version=_version(),
             campaign=place.campaign,
@@ -135,7 +131,7 @@ class CutoverRun:
             hold.release()
             raise
         ports = Ports(
-            provider_for(plan),
+            records,
             snapshots,
             operator=who,
             lease=hold.lease,
@@ -165,6 +161,7 @@ class CutoverRun:
         try:
             state = fold(journal.events)
             plan = state.plan
+            records = provider_for(plan, _surroundings(journal, snapshots))
             holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
             hold = take_hold(
                 plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
@@ -178,7 +175,7 @@ class CutoverRun:
                 hold.release()
             raise
         ports = Ports(
-            provider_for(plan),
+            records,
             snapshots,
             operator=who,
             lease=hold.lease,
@@ -300,6 +297,12 @@ class CutoverRun:
 
     def _last_words(self, text: str) -> None:
         self._board.put(replace(self._board.view(), message=text, journal_ok=False))
+
+
+def _surroundings(journal: Journal, snapshots: SnapshotSource | None) -> Surroundings:
+    first = journal.events[0]
+    assert isinstance(first, RunStarted)
+    return Surroundings(first.kubeconfig, first.context, snapshots)
 
 
 def _version() -> str:

@@ -109,6 +109,7 @@ def watch_view(state: State, seen: Seen) -> WatchView | None:
         seconds_left=watch.decision.seconds_left,
         detectable=watch.decision.detectable,
         first_second=watch.buckets[0].second if watch.buckets else 0,
+        traffic=watch.traffic,
     )
 
 
@@ -155,6 +156,9 @@ def _restored(state: State) -> dict[str, CheckResult]:
 
 def _commands(state: State, checks: Sequence[CheckResult], records: RecordProvider) -> tuple[str, ...]:
     lines = [item.reproduce for result in checks for item in result.findings if item.reproduce]
-    changes = [change for change in (state.lowered, state.switched, state.returned) if change is not None]
+    # what a person is to type stands there to be copied before it is done
+    by_hand = None if records.capabilities.writes else state.proposal
+    made = (state.lowered, state.switched, state.returned, by_hand)
+    changes = [change for change in made if change is not None]
     lines += ["\n".join(records.instructions(change)) for change in changes]
     return tuple(dict.fromkeys(lines))[-_COMMANDS:]

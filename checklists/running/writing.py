@@ -6,9 +6,11 @@ import asyncio
 
 from ...cluster.errors import UserError
 from ...cluster.text import clean
+from ..journal.secrecy import blot_secrets
 from ..machine.effects import Apply, FindOut, ProposeChange, due
 from ..machine.events import ChangeProposed, Event, NothingToLower, ProposalFailed, WriteEnded, WriteIntended
 from ..records.base import RecordChange, RecordReadError, WriteOutcome
+from . import flag
 from .desk import Desk
 from .proposals import Proposals
 
@@ -24,6 +26,8 @@ async def propose(desk: Desk, effect: ProposeChange) -> None:
         event: Event
         if back:
             event = ChangeProposed(desk.ports.clock(), await proposals.back(desk.state))
+        elif effect.purpose == "rehearse":
+            event = ChangeProposed(desk.ports.clock(), await proposals.rehearsal())
         elif effect.purpose == "switch":
             event = ChangeProposed(desk.ports.clock(), await proposals.switch())
         else:
@@ -34,7 +38,7 @@ async def propose(desk: Desk, effect: ProposeChange) -> None:
     except UserError as error:
         if back:
             raise
-        event = ProposalFailed(desk.ports.clock(), clean(error))
+        event = ProposalFailed(desk.ports.clock(), blot_secrets(clean(error)))
     desk.emit(effect, event)
 
 
@@ -43,6 +47,8 @@ async def apply(desk: Desk, effect: Apply) -> None:
     change = effect.change
     if not desk.state.pending:
         await _reachable(desk, change)
+        if change.purpose in ("lower-ttl", "switch") and flag.keeps(desk):
+            return
         desk.record(WriteIntended(desk.ports.clock(), change.purpose))
     outcome = await desk.ports.records.apply(change)
     if desk.state.pending and desk.state.proposal == change:
@@ -86,4 +92,6 @@ async def find_out(desk: Desk, effect: FindOut) -> None:
 
 def _write_ended(desk: Desk, effect: Apply | FindOut, outcome: WriteOutcome) -> WriteEnded:
     purpose = effect.change.purpose
-    return WriteEnded(desk.ports.clock(), purpose, outcome.kind, clean(outcome.detail, 600), outcome.now)
+    # a server or a command may say what a journal refuses: that must not end the run
+    detail = blot_secrets(clean(outcome.detail, 600))
+    return WriteEnded(desk.ports.clock(), purpose, outcome.kind, detail, outcome.now)

@@ -23,7 +23,8 @@ _LEASES = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 class Lease:
     """Who holds a lock. ``mine`` says whether this holder does; ``holder`` is whoever does, or empty.
 
-    ``acquired`` and ``renewed`` are instants as the holder wrote them (RFC 3339); ``annotations`` are its own.
+    ``acquired`` and ``renewed`` are instants as the holder wrote them (RFC 3339); ``annotations`` too are
+    its own words.
     """
 
     namespace: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .dns_names import DNS_NAME_RULES
+from .dns_owner import DNS_OWNER_RULES
 from .rule import Rule
 
 _RFC1034 = "RFC 1034"
@@ -239,4 +240,5 @@ DNS_RULES: tuple[Rule, ...] = (
         "Change the alias at the provider, or the name behind it; count the TTL of that name.",
     ),
     *DNS_NAME_RULES,
+    *DNS_OWNER_RULES,
 )

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...cluster.knowledge.controllers import image_name
 from ...cluster.kubernetes_objects import Ingress, IngressBackend, Service, Workload
 from ...cluster.objects import Gateway
 from ...cluster.refs import ObjectRef
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
-from .twin.dns import Flags, flags_of
+from .external_dns.flags import Flags, flags_of, is_external_dns
 from .twin.findings import twin_findings
 from .twin.twin import twin_of
 from .words import kubectl_get, kubectl_list
 from .world import World
-
-_EXTERNAL_DNS = "external-dns"
 
 
 def ingress_findings(world: World, ingress: Ingress) -> Iterator[Finding]:
@@ -115,8 +112,3 @@ def _moving_words(flags: Flags) -> str:
     if flags.follows_ingresses:
         return "it reads Ingresses only: a name that is moved by hand is put back"
     return ""
-
-
-def is_external_dns(workload: Workload) -> bool:
-    """Whether a workload runs external-dns, by its image."""
-    return any(image_name(image) == _EXTERNAL_DNS for image in workload.images)

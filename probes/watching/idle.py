@@ -199,7 +199,7 @@ class IdleFacts:
     ``source`` empty: nothing counts its requests. The quiet spell goes from ``quiet_since`` to
     ``quiet_until``; ``others`` are in the latest window (of ``window_s`` seconds), None: cannot be told
     (``detail``). ``drain_at`` is when the last compliant cache let go, None: not known yet. ``resolvers`` are
-    (server, host, answer). ``count_every_s``: a count older than a few of these is an old one. ``raised``:
+    (server, host, answer). A count older than ``oldest_s`` says nothing of now. ``raised``:
     a server that hands out more than the low TTL.
     """
 
@@ -217,7 +217,7 @@ class IdleFacts:
     window_s: float = 0.0
     per_host: Mapping[str, float] = field(default_factory=dict)
     detail: str = ""
-    count_every_s: float = 60.0
+    oldest_s: float = 240.0
     drain_at: float | None = None
     drain_words: tuple[str, ...] = ()
     resolvers: tuple[tuple[str, str, str], ...] = ()
@@ -275,7 +275,7 @@ def missing(facts: IdleFacts) -> tuple[str, ...]:
 def _quiet_missing(facts: IdleFacts) -> list[str]:
     words = []
     age = facts.now - facts.quiet_until
-    if age > 3 * facts.count_every_s + 60:
+    if age > facts.oldest_s:
         words.append(f"it was last counted {_span(age)} ago")
     if facts.quiet_s < facts.wanted_s:
         words.append(f"quiet for {_span(facts.quiet_s)} of {_span(facts.wanted_s)}")

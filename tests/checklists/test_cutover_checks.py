@@ -202,7 +202,7 @@ async def test_the_burst(small_world: SmallWorld) -> None:
 async def test_the_old_side(small_world: SmallWorld) -> None:
     good = await ask(small_world, "old-side-kept", INGRESS, ingress="[shop/store]")
     assert good.verdict is Verdict.PASS, good.findings
-    assert good.headline == "2 of 2 paths answer, 1 Ingress kept; idle is not proven yet"
+    assert good.headline == "2 of 2 paths answer, 1 Ingress kept"
     gone = await ask(small_world, "old-side-kept", INGRESS, ingress="[shop/other]")
     assert gone.verdict is Verdict.FAIL
     unknown = await ask(small_world, "old-side-kept", ingress="[shop/store]")

@@ -9,7 +9,7 @@ from pointsman.checklists.machine.forecast import run_drain, run_forecast
 from pointsman.checklists.machine.state import State
 from pointsman.checklists.plans.model import CriticalPath, DnsPlan, ObjectName, Plan, Side
 from pointsman.checklists.records.base import RecordChange, RecordSet
-from pointsman.probes.wire.dns.forecast import drain, old_periods, periods
+from pointsman.probes.wire.dns.forecast import drain, low_ttl_gate, old_periods, periods
 from pointsman.probes.wire.dns.zones import Sighting
 
 HOST, SERVERS = "store.shop.test", ("192.0.2.53:53", "192.0.2.54:53")
@@ -118,3 +118,21 @@ def test_the_run_says_what_the_record_of_sightings_says(
     assert at is not None
     assert found.old_share(at) == 0
     assert 0 <= (found.old_share(changed_at) or 0.0) <= 1
+
+
+@given(st.integers(2, 4000), st.floats(0, 1e5), st.floats(0, 5000))
+def test_the_wait_for_the_old_ttl_is_that_of_the_gate(old_ttl: int, lowered_at: float, later: float) -> None:
+    """``pointsman dns`` and a run say the same of when it is time to switch."""
+    low_ttl = max(1, old_ttl // 10)
+    seen = []
+    for server in SERVERS:
+        seen += [
+            Sighting(-1.0, f"{HOST}.", server, "A", old_ttl, ("192.0.2.1",)),
+            Sighting(lowered_at, f"{HOST}.", server, "A", low_ttl, ("192.0.2.1",)),
+        ]
+    gate = low_ttl_gate(seen, low_ttl, lowered_at + later, SERVERS)
+    state = replace(switched(old_ttl, low_ttl, lowered_at, None), switched=None, phase="wait-ttl")
+    found = run_drain(state)
+    assert found is not None
+    assert found.lets_go_at == gate.ready_at == lowered_at + old_ttl
+    assert gate.state == ("low" if lowered_at + later >= lowered_at + old_ttl else "wait")

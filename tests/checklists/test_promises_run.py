@@ -19,6 +19,7 @@ from pointsman.checklists.machine.view import Confirm, Postpone, Quit, RollBack,
 from pointsman.checklists.plans.load import plan_digest, plan_to_json
 from pointsman.checklists.plans.model import Plan
 from pointsman.checklists.records.rfc2136 import Rfc2136
+from pointsman.checklists.running.campaign import Campaign
 from pointsman.checklists.running.ports import Ports
 from pointsman.checklists.running.run import CutoverRun
 from pointsman.sandbox.dns_authority import AuthorityServer, DnsFaults
@@ -32,7 +33,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     monkeypatch.setattr("pointsman.checklists.running.writing.RETRY_S", 0.2)
     monkeypatch.setattr("pointsman.checklists.running.execute._POLL_S", 0.1)
     monkeypatch.setattr(
-        "pointsman.checklists.running.run.provider_for", lambda plan: Rfc2136(plan, deadline_s=0.5)
+        "pointsman.checklists.running.run.provider_for", lambda plan, _: Rfc2136(plan, deadline_s=0.5)
     )
     own_checklist(tmp_path, only=("dns-ttl",))
     yield
@@ -42,6 +43,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
 def begin(world: SmallWorld, **changes: str) -> CutoverRun:
     plan = world.plan(checklist="own.yaml", **changes)
     return CutoverRun.start_new(plan, writes_enabled=True, state_dir=world.directory / "state")
+
+
+def begin_all(world: SmallWorld) -> Campaign:
+    plan = world.plan(checklist="own.yaml")
+    return Campaign.start_new(plan, writes_enabled=True, state_dir=world.directory / "state")
 
 
 def resume(world: SmallWorld, run_id: str, writes: bool = True) -> CutoverRun:
@@ -140,11 +146,12 @@ def test_a_write_whose_outcome_could_not_be_kept_is_found_out_and_not_repeated(
 def test_telling_a_run_ends_when_its_disk_does(
     small_world: SmallWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = begin(small_world)
+    campaign = begin_all(small_world)
+    run = campaign.runs[0]
     run.wait(waits_for("lower-ttl"), 10)
     lock_disk(run)
     codes: list[int] = []
-    teller = threading.Thread(target=lambda: codes.append(follow(run, (HOST,), "text")), daemon=True)
+    teller = threading.Thread(target=lambda: codes.append(follow(campaign, (HOST,), "text")), daemon=True)
     teller.start()
     teller.join(15)
     assert codes == [3]
@@ -228,7 +235,7 @@ def test_a_rollback_whose_answer_is_lost_is_read_and_not_repeated(
             return await super()._send(change, *arguments)
 
     monkeypatch.setattr(
-        "pointsman.checklists.running.run.provider_for", lambda plan: Losing(plan, deadline_s=0.4)
+        "pointsman.checklists.running.run.provider_for", lambda plan, _: Losing(plan, deadline_s=0.4)
     )
     run = begin_low(small_world, watch="20s")
     try:
@@ -382,9 +389,10 @@ def test_nothing_that_a_name_server_says_reaches_the_terminal_raw(
     small_world.zone.delete("store", "A")
     small_world.zone.set("store", 2, "CNAME", hostile)
     small_world.zone.set(hostile, 2, "A", OLD)
-    run = begin(small_world)
+    campaign = begin_all(small_world)
+    run = campaign.runs[0]
     view = run.wait(lambda view: view.finished or view.waiting_for is not None, 10)
-    code = follow(run, (), "text")
+    code = follow(campaign, (), "text")
     assert code == 3, view.message
     shown = capsys.readouterr()
     assert not unsafe(msgspec.to_builtins(run.view(), str_keys=True))

@@ -228,6 +228,10 @@ def check_junit(root: ElementTree.Element) -> None:
         cases_here = element.findall(".//testcase")
         assert int(element.attrib["tests"]) == len(cases_here)
         for kind, attribute in (("failure", "failures"), ("error", "errors"), ("skipped", "skipped")):
+            if element is root and kind == "skipped":
+                # the schema has no such attribute there
+                assert attribute not in element.attrib
+                continue
             assert int(element.attrib[attribute]) == len(element.findall(f".//{kind}"))
 
 

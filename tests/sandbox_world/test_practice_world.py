@@ -273,4 +273,7 @@ def test_the_list_of_scenarios() -> None:
         "ttl-lowered-too-late",
         "record-changed-by-another",
         "three-hosts-two-waves",
+        "external-dns-early",
+        "external-dns-delete",
+        "external-dns-first-owner",
     }

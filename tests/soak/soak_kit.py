@@ -17,8 +17,10 @@ from pointsman.checklists.machine.events import OldSideCounted
 from pointsman.checklists.machine.view import Confirm, RunView
 from pointsman.checklists.plans.load import Plan, load_plan
 from pointsman.checklists.running.run import CutoverRun
+from pointsman.checklists.running.traffic import old_source
 from pointsman.cluster.client.connect import Connection, connect
 from pointsman.cluster.client.watch import LiveCluster
+from pointsman.probes.watching.traffic.facts import Reading, TrafficSource
 from pointsman.sandbox import loopback
 from pointsman.sandbox.edge_counters import EdgeCounters
 from pointsman.sandbox.scenario import Pace
@@ -41,6 +43,7 @@ class SoakWorld:
     live: LiveCluster
     pinned: int = 0
     _pin: Any = field(default=None)
+    _wanted: bool = False
 
     def call(self, work: Callable[[], T]) -> T:
         async def wrapped() -> T:
@@ -102,28 +105,34 @@ class SoakWorld:
 
     def pin(self, every_s: float = 0.1) -> None:
         """A client that never asks DNS again: it keeps to the old address."""
-        context = ssl.create_default_context(cafile=str(self.info.ca_file))
+        # it takes any certificate: without its Ingress the old side shows the default one
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
 
         async def visit() -> None:
             reader, writer = await asyncio.open_connection(
                 self.info.old_address, self.info.https_port, ssl=context, server_hostname=HOST
             )
-            self.pinned += 1
             head = f"GET / HTTP/1.1\r\nHost: {HOST}\r\nUser-Agent: pinned/1\r\nConnection: close\r\n\r\n"
-            writer.write(head.encode())
-            await reader.read()
-            writer.transport.abort()
+            try:
+                writer.write(head.encode())
+                self.pinned += bool(await reader.read())
+            finally:
+                writer.transport.abort()
 
         async def visits() -> None:
-            while True:
+            while self._wanted:
                 await visit()
                 await asyncio.sleep(every_s)
 
+        self._wanted = True
         self._pin = asyncio.run_coroutine_threadsafe(visits(), self.loop)
 
     def unpin(self) -> None:
+        # the last one is let to its end, or nobody knew whether it was counted
+        self._wanted = False
         if self._pin is not None:
-            self._pin.cancel()
+            self._pin.result(10)
             self._pin = None
 
     def plan(self, directory: Path, **durations: float) -> Plan:
@@ -138,14 +147,18 @@ class SoakWorld:
             thresholds=replace(plan.thresholds, soak_rate_per_s=20.0),
         )
 
+    def source_with_truth(self, plan: Plan) -> WithTruth:
+        source = old_source(plan, self.connection)
+        assert source is not None
+        return WithTruth(source, self)
+
     @contextmanager
-    def run(self, plan: Plan, state_dir: Path) -> Iterator[CutoverRun]:
+    def run(self, plan: Plan) -> Iterator[CutoverRun]:
         """A run that is confirmed wherever it asks."""
         run = CutoverRun.start_new(
             plan,
             snapshots=self.live.snapshot,
             writes_enabled=True,
-            state_dir=state_dir,
             connection=self.connection,
         )
         try:
@@ -153,6 +166,23 @@ class SoakWorld:
             yield run
         finally:
             run.stop()
+
+
+class WithTruth:
+    """A source that notes beside each reading how many others had really come, before and after it."""
+
+    def __init__(self, source: TrafficSource, world: SoakWorld) -> None:
+        self._source, self._world = source, world
+        self.truth: dict[float, tuple[int, int]] = {}
+
+    async def read(self) -> Reading:
+        least = self._world.others_at_old()
+        reading = await self._source.read()
+        self.truth[reading.at] = (least, self._world.others_at_old())
+        return reading
+
+    async def close(self) -> None:
+        await self._source.close()
 
 
 def consent_to_all(run: CutoverRun) -> None:

@@ -33,6 +33,8 @@ ITEMS = (
     "dns-ttl",
     "error-watch",
     "old-side-kept",
+    "dns-owner",
+    "old-side-idle",
 )
 
 
@@ -344,8 +346,9 @@ def test_version_and_help() -> None:
         row.split()[0] for row in overview.stdout.partition("Commands:")[2].splitlines() if row.strip()
     ]
     assert set(commands) == {
-        *("check", "compare", "cutover", "demo", "describe", "diagnose"),
-        *("explain", "journal", "probe", "resume", "route", "status", "twin", "warm"),
+        *("check", "compare", "continue", "cutover", "demo", "describe", "diagnose", "explain", "follow"),
+        *("journal", "plan", "postpone", "probe", "replay", "report", "resume", "retire", "route"),
+        *("status", "tune", "twin", "warm"),
     }
     for command in commands:
         shown = runner.invoke(cli, [command, "--help"], prog_name="pointsman")

@@ -42,7 +42,7 @@ async def test_checklist_then_cutover_then_back(world: WorldFacts) -> None:
     host = "account.shop.test"
     async with open_desk(world) as desk:
         await open_plan(desk, host, "enter")
-        await desk.until_shown("9 items", 30)
+        await desk.until_shown("10 items", 30)
         text = desk.text()
         assert "PASS    1 routes accepted" in text
         assert "FAIL    6 DNS TTL" in text

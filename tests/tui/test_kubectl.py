@@ -213,7 +213,7 @@ def test_cutover_and_rollback_by_hand(tmux: Tmux) -> None:
     tmux.until_shown("PLANS 14")
     tmux.until_shown(host)
     tmux.keys("Enter")
-    tmux.until_shown("9 items")
+    tmux.until_shown("10 items")
     tmux.until_shown("old side kept")
     tmux.keys("Escape")
     tmux.until_shown("PLANS 14")

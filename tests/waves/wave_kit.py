@@ -1,4 +1,4 @@
-"""The practice world in a thread of the test's process, so that every change of its zone can be told exactly."""
+"""The practice world in a thread of the test, so that every change of its zone can be told exactly."""
 
 from __future__ import annotations
 

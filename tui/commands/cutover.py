@@ -14,9 +14,10 @@ from ..settings import Settings
 from .common import note
 from .follow import follow
 from .journal import entries_of
-from .options import attest_option, cluster_options, manual_checks, output_option
+from .options import INCONCLUSIVE, attest_option, cluster_options, manual_checks, output_option
 
 if TYPE_CHECKING:
+    from ...cluster.client.connect import Connection
     from ...cluster.snapshot import Snapshot
 
 
@@ -42,8 +43,8 @@ def cutover(
 
     The waves of a plan are told with their number in front; each asks for its own hosts.
 
-    Exit code: 0 done, 1 stopped at a gate or rolled back, 2 wrong usage, 3 held or left unfinished; with
-    waves the worst of them.
+    Exit code: 0 done, 1 stopped at a gate or rolled back, 2 wrong usage, 3 held, left unfinished, or not
+    begun because somebody else cuts one of the hosts over; with waves the worst of them.
     """
     from ...checklists.checks.checklist import load_checklist
     from ...checklists.plans.load import load_plan
@@ -51,13 +52,14 @@ def cutover(
 
     plan = load_plan(plan_file)
     manual_checks(load_checklist(plan.checklist).checks, attested, plan.checklist)
-    with live_snapshots(settings) as (snapshots, in_use):
+    with told_if_held(context), live_snapshots(settings) as (snapshots, connection):
         campaign = Campaign.start_new(
             plan,
             snapshots=snapshots,
             writes_enabled=write or settings.writes,
             kubeconfig=settings.kubeconfig or "",
-            context=in_use,
+            context=connection.context if connection is not None else "",
+            connection=connection,
         )
         context.exit(follow(campaign, confirmed, output, attested))
 
@@ -102,14 +104,33 @@ def resume(
         settings = replace(
             settings, kubeconfig=first.kubeconfig or None, context=settings.context or first.context or None
         )
-    with live_snapshots(settings) as (snapshots, _):
-        campaign = Campaign.resume(run_id, snapshots=snapshots, writes_enabled=write or settings.writes)
+    with told_if_held(context), live_snapshots(settings) as (snapshots, connection):
+        campaign = Campaign.resume(
+            run_id,
+            snapshots=snapshots,
+            writes_enabled=write or settings.writes,
+            connection=connection,
+        )
         context.exit(follow(campaign, confirmed, output, attested))
 
 
 @contextmanager
-def live_snapshots(settings: Settings) -> Iterator[tuple[Callable[[], Snapshot] | None, str]]:
-    """The cluster, watched while the run goes on, and its context; without one the run says what it lacks."""
+def told_if_held(context: click.Context) -> Iterator[None]:
+    """Where somebody else acts on a host nothing was begun: one line says who, and how to watch them."""
+    from ...checklists.running.holding import HeldElsewhereError
+
+    try:
+        yield
+    except HeldElsewhereError as error:
+        note(f"pointsman: {error}")
+        context.exit(INCONCLUSIVE)
+
+
+@contextmanager
+def live_snapshots(
+    settings: Settings,
+) -> Iterator[tuple[Callable[[], Snapshot] | None, Connection | None]]:
+    """The cluster, watched while the run goes on, and its connection; a run without says what it lacks."""
     from ...cluster.client.connect import connect
     from ...cluster.client.watch import LiveCluster
 
@@ -117,12 +138,12 @@ def live_snapshots(settings: Settings) -> Iterator[tuple[Callable[[], Snapshot] 
         connection = connect(settings.kubeconfig, settings.context)
     except UserError as error:
         note(f"without the cluster: {error}")
-        yield None, ""
+        yield None, None
         return
     live = LiveCluster(connection, settings.namespaces)
     live.start()
     try:
-        yield live.snapshot, connection.context
+        yield live.snapshot, connection
     finally:
         live.stop()
         connection.close()

@@ -64,13 +64,13 @@ def targets_of(asked: Asked) -> tuple[DnsTarget, ...]:
     return tuple(
         DnsTarget(
             name,
-            tuple(_plain_servers("--server", asked.servers, 53 if not asked.port else asked.port)),
+            tuple(plain_servers("--server", asked.servers, 53 if not asked.port else asked.port)),
             resolvers,
             timeout_s=min(3.0, asked.timeout_s),
             zone=_zone(asked.zone),
             deadline_s=asked.timeout_s,
             walk=walk,
-            walk_from=tuple(_plain_servers("--from", asked.begin, asked.port)),
+            walk_from=tuple(plain_servers("--from", asked.begin, asked.port)),
             port=asked.port,
             extras=EVERYTHING if full else (),
             ca_file=_ca_file(asked.ca_file),
@@ -157,7 +157,8 @@ def _address(option: str, text: str) -> str:
         raise UserError(f"{option} {clean(text, 80)}: is no IP address", "give the address itself") from None
 
 
-def _plain_servers(option: str, texts: Iterable[str], port: int) -> Iterator[str]:
+def plain_servers(option: str, texts: Iterable[str], port: int) -> Iterator[str]:
+    """Each as ``ip:port``; a host name is what this system's resolver says it is. UserError for others."""
     for text in texts:
         yield from _plain_server(option, text, port)
 

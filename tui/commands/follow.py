@@ -52,6 +52,7 @@ def follow(
     story = _Story(campaign, aside=output == "json")
     try:
         story.go_on(confirmed, attested)
+        story.tell_the_rest()
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
     finally:
@@ -66,6 +67,11 @@ def follow(
 
 def _verdict(view: RunView) -> Verdict:
     return _VERDICTS.get(view.outcome, Verdict.UNKNOWN) if view.finished else Verdict.UNKNOWN
+
+
+def code_of(view: RunView) -> int:
+    """The exit code of a run that is left as it is in ``view``."""
+    return _CODES[_verdict(view)]
 
 
 def _go_on(campaign: Campaign) -> str:
@@ -90,7 +96,8 @@ class _Story:
         """Until every wave rests, or waits for what nobody here does."""
         for view in tuple(self.latest.values()):
             self._hear(view)
-        while not all(self._rests(run_id) for run_id in self._runs):
+        # a wave that stops at a gate rests only once nobody has answered its questions
+        while True:
             for run_id, view in tuple(self.latest.items()):
                 if view.outcome == "stopped-at-gate" and run_id not in self._left:
                     self._attest(self._runs[run_id], view, attested)
@@ -101,12 +108,22 @@ class _Story:
                 return
             self._next()
 
+    def tell_the_rest(self) -> None:
+        """What was said while an answer was waited for, up to the last words."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._hear(self._views.get_nowait())
+        for run in self._runs.values():
+            self._hear(run.view())
+
     def _attest(self, run: CutoverRun, view: RunView, attested: tuple[str, ...]) -> None:
         """Confirm the manual checks that keep the gate shut, where somebody does; else leave the wave."""
         from ...checklists.machine.view import Attest
 
         stopped = "stopped-at-gate"
-        if run.view().outcome == stopped:
+        # what was told may be older: the run may have gone on, or asks something else by now
+        view = run.view()
+        if view.outcome == stopped:
             with self._telling_meanwhile():
                 chosen = _confirmed_by_hand(view, attested)
             if not chosen:

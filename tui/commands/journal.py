@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...cluster.errors import UserError
+from ...cluster.text import clean
 from ..lines import count
 from .options import USAGE, output_option
 
 if TYPE_CHECKING:
-    from ...checklists.journal.file import Entry, RunInfo
+    from ...checklists.journal.file import Entry
 
 
 @click.command()
-@click.argument("run_id", metavar="[RUN]", required=False)
+@click.argument("words", metavar="[verify] [RUN]", nargs=-1)
 @click.option("--verify", is_flag=True, help="Only say whether the chain of hashes holds.")
 @output_option("text", "json", "markdown")
 @click.pass_context
-def journal(context: click.Context, run_id: str | None, verify: bool, output: str) -> None:
-    """List the runs, or show the journal of RUN.
+def journal(context: click.Context, words: tuple[str, ...], verify: bool, output: str) -> None:
+    """List the runs, or show the journal of RUN; `journal verify` only looks whether anything was changed.
 
-    Exit code: 0 all can be read, 2 no such run, or a journal that was changed.
+    Exit code: 0 all can be read and each chain holds (a torn last line is said, and is no change), 2 no such
+    run, or a journal that was changed.
     """
     import msgspec
 
@@ -32,10 +35,15 @@ def journal(context: click.Context, run_id: str | None, verify: bool, output: st
     from ...checklists.machine.events import event_to_json
     from ...checklists.machine.words import clock_time, event_words
 
+    verify = verify or words[:1] == ("verify",)
+    named = words[1:] if words[:1] == ("verify",) else words
+    if len(named) > 1:
+        raise UserError(f"{len(named)} runs were given", "give one, or none for all")
+    run_id = named[0] if named else None
+    if verify:
+        context.exit(_verify(run_id, output))
     if run_id is None:
         runs = list_runs()
-        if verify:
-            context.exit(_verify(runs))
         if output == "json":
             click.echo(msgspec.json.encode(runs, enc_hook=str).decode())
             return
@@ -53,8 +61,6 @@ def journal(context: click.Context, run_id: str | None, verify: bool, output: st
     elif output == "json":
         for record in entries:
             click.echo(msgspec.json.encode({"n": record.number, **event_to_json(record.event)}).decode())
-    elif verify:
-        click.echo(f"{count(len(entries), 'line')}, chain ok")
     else:
         for record in entries:
             click.echo(f"{clock_time(record.event.at)} {event_words(record.event)}")
@@ -70,8 +76,41 @@ def entries_of(run_id: str) -> tuple[Entry, ...]:
     return read_journal(path)
 
 
-def _verify(runs: tuple[RunInfo, ...]) -> int:
-    for entry in runs:
-        chain = entry.problem or f"{count(entry.length, 'line')}, chain ok"
-        click.echo(f"{entry.run_id}  {chain}")
-    return USAGE if any(entry.problem for entry in runs) else 0
+def _verify(run_id: str | None, output: str) -> int:
+    """Each journal's chain, from its first line; the exit code."""
+    from ...checklists.journal.file import list_runs, run_path
+    from ...probes.output import encode
+
+    if run_id is not None and not run_path(run_id).exists():
+        entries_of(run_id)
+    paths = [run_path(run_id)] if run_id is not None else [run.path for run in list_runs()]
+    checked = [_chain_of(path) for path in paths]
+    if run_id is not None and checked[0]["problem"] and output != "json":
+        # one that is named is told as every other error is
+        entries_of(run_id)
+    if output == "json":
+        click.echo(encode({"schema": "pointsman/journals/v1", "journals": checked}))
+    else:
+        for one in checked:
+            torn = "a torn line behind " if one["torn"] else ""
+            sealed = f"sealed by {one['sealed_by']}: {torn}{count(one['lines'], 'line')}, chain ok"
+            click.echo(f"{one['run']}  {one['problem'] or sealed}")
+        if not checked:
+            click.echo("no runs yet")
+    return USAGE if any(one["problem"] for one in checked) else 0
+
+
+def _chain_of(path: Path) -> dict[str, Any]:
+    from ...checklists.journal.file import read_bytes, verify_lines
+    from ...checklists.machine.advance import fold
+
+    plain: dict[str, Any] = {"run": path.stem, "lines": 0, "sealed_by": "", "torn": False, "problem": ""}
+    try:
+        raw = read_bytes(path)
+        entries, good = verify_lines(raw, path)
+        # a chain can be made anew by whoever has the file: what it tells has to be possible as well
+        fold(entry.event for entry in entries)
+    except UserError as error:
+        return {**plain, "problem": clean(error)}
+    digest = entries[-1].digest if entries else ""
+    return {**plain, "lines": len(entries), "sealed_by": digest, "torn": good < len(raw)}

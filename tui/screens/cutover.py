@@ -30,6 +30,7 @@ from ...cluster.text import clean
 from ...probes.verdict import Verdict
 from ..lines import EMPTY, Line, Span, Tone, labelled, line
 from ..telling.caches import cache_lines
+from ..telling.drain import drain_lines
 from ..telling.run import check_details, check_line, run_title
 from ..telling.steps import confirmation_lines, steps_lines
 from ..telling.watch import watch_lines
@@ -105,6 +106,10 @@ class CutoverScreen(FrameScreen):
         """The run that is looked at."""
         return self.runs[self._at]
 
+    def look_at(self, run_id: str) -> None:
+        """Begin with this run."""
+        self._at = next((number for number, run in enumerate(self.runs) if run.run_id == run_id), self._at)
+
     def body(self) -> Iterable[Widget]:
         """The waves where there are several, steps, then what matters now."""
         yield Bar(id="run-title")
@@ -119,7 +124,9 @@ class CutoverScreen(FrameScreen):
         view = self.run.view()
         keys = [] if view.read_only else self._writing_keys(view)
         if len(self.runs) > 1:
-            keys.append(("[ ]", "waves"))
+            # behind the two that change the world: where there is no room for all, the rest gives way
+            asked = sum(key in ("enter", "z") for key, _ in keys)
+            keys.insert(asked, ("[ ]", "waves"))
         leave = "back" if view.finished or view.read_only else "leave it running"
         return (*keys, ("J", "journal"), ("@", "commands"), ("?", "help"), ("esc", leave))
 
@@ -208,14 +215,14 @@ class CutoverScreen(FrameScreen):
             )
         elif caches:
             lines += _apart(lines)
-        lines += caches
+        lines += [*caches, *drain_lines(view, width)]
         gate = self._gate_lines(view, width)
         lines += [*_apart(lines), *gate] if gate else []
         title = {"watch": "the watch", "soak": "soaking", "wait-ttl": "waiting out the old TTL"}.get(
             view.phase
         )
         if asked is not None and not view.read_only:
-            title = f"to {_VERBS[asked.purpose]}, press enter and type: {asked.type_this}"
+            title = f"to {_VERBS[asked.purpose]}, press enter and type: {clean(asked.type_this, 300)}"
         return title or view.outcome or view.phase, lines
 
     def _gate_lines(self, view: RunView, width: int) -> list[Line]:
@@ -277,7 +284,7 @@ class CutoverScreen(FrameScreen):
             self._frozen = None
             self._shown = None
 
-        question = f"To {_VERBS[asked.purpose]}, type {asked.type_this} :"
+        question = f"To {_VERBS[asked.purpose]}, type {clean(asked.type_this, 300)} :"
         self.ask(question, answer, gave_up=gave_up)
         self._shown = None
 

@@ -27,7 +27,8 @@ def cache_lines(rows: Sequence[CacheRow], view: RunView, width: int) -> list[Lin
                 Span(fit(text, max(width - 54, 8)).rstrip(), Tone.DIM),
             )
         )
-    if view.forecast is not None and view.forecast.lets_go_at:
+    # after the switch the drain has lines of its own, with what was measured
+    if view.forecast is not None and view.drain is None:
         left = view.forecast.lets_go_at - view.now
         when = f"in {seconds(left)}" if left > 0 else "has let go"
         words = (

@@ -12,6 +12,7 @@ from math import ceil, isfinite, isnan, log10
 
 from ...checklists.machine.view import SideView, WatchView
 from ...cluster.text import clean
+from ...probes.watching.traffic.view import TrafficView
 from ..lines import Line, Span, Tone, labelled, line, seconds
 
 _TONES = {"PASS": Tone.GOOD, "ABORT": Tone.BAD, "HOLD": Tone.BAD}
@@ -20,11 +21,12 @@ _LEAST_EVIDENCE = 0.001
 _LABEL = len(" new  100 % |")
 _KEPT_S = 120
 _LEAST_WIDTH = 40
+_LEAST_CHART = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """How one side is drawn: ``levels`` from an empty cell to a full one; none asked, none failed."""
+    """How one side is drawn: ``levels`` from an empty cell to a full one; nothing was asked, none failed."""
 
     levels: str
     silent: str
@@ -53,8 +55,9 @@ def watch_lines(
         _side_line("old", watch.old, room),
         _evidence_line(watch, room),
     ]
+    lines += traffic_lines(watch.traffic, room) if watch.traffic is not None else []
     lines += _decision(watch, room)
-    if before:
+    if before and height - len(lines) > _LEAST_CHART:
         lines.append(line(" ", Span("before    ", Tone.DIM), clean(before, 300)))
     left = height - len(lines)
     if left >= 2:
@@ -65,7 +68,7 @@ def watch_lines(
 def _head(watch: WatchView, now: float) -> Line:
     word = clean(watch.verdict, 20) or "starting"
     so_far, left = _span(now - watch.since), _span(watch.until - now)
-    more = f"{left} at least to go, " if watch.verdict in ("", "INCONCLUSIVE") else ""
+    more = f"{left} to go, " if watch.verdict in ("", "INCONCLUSIVE") else ""
     return line(
         " ",
         Span("watch    ", Tone.DIM),
@@ -105,6 +108,8 @@ def _number(value: float) -> str:
         return "unknown"
     if value >= 1e6:
         return ">1e6"
+    if value >= 100:
+        return f"{value:.0f}"
     return f"{value:.3g}" if value >= 0.01 else "<0.01"
 
 
@@ -132,7 +137,7 @@ def _evidence_line(watch: WatchView, width: int) -> Line:
 def _decision(watch: WatchView, width: int) -> list[Line]:
     told = []
     if watch.seconds_left is not None and isfinite(watch.seconds_left):
-        told.append(f"PASS in {_span(watch.seconds_left)} if all stays as it is")
+        told.append(f"PASS in {_span(watch.seconds_left)} if it stays so")
     if 0 < watch.detectable < 1:
         told.append(f"{_share(watch.detectable)} of errors would have shown by now")
     lines = []
@@ -142,6 +147,44 @@ def _decision(watch: WatchView, width: int) -> list[Line]:
     if told:
         lines += labelled("when", "; ".join(told), width, indent=1)
     return lines
+
+
+def traffic_lines(traffic: TrafficView, width: int) -> list[Line]:
+    """What each side counts by itself: all traffic, and not only our probes; and what that says."""
+    lines = []
+    for name, side in (("new", traffic.new), ("old", traffic.old)):
+        if side is None:
+            continue
+        what = "of these hosts" if side.by_host else "of all its hosts"
+        told = [f"{_count(side.requests)} requests {what}"]
+        if side.errors_5xx is not None:
+            told.append(f"5xx {_count(side.errors_5xx)}")
+        if side.error_share is not None:
+            told.append(_percent(side.error_share))
+        if side.before is not None:
+            told.append(f"before {_percent(side.before)}")
+        if side.rate_per_s is not None and isfinite(side.rate_per_s):
+            told.append(f"{side.rate_per_s:.1f} a second")
+        if not side.complete:
+            told.append("NOT ALL OF IT")
+        tone = Tone.BAD if side.errors_5xx else Tone.PLAIN
+        lines.append(
+            line(
+                " ",
+                Span(f"{name} counts ", Tone.DIM),
+                Span(", ".join(told), tone),
+                f"  {clean(side.source, 40)}",
+            )
+        )
+        if side.problems:
+            lines += labelled("", clean(side.problems[0], 200), width, Tone.DOUBT, indent=1)
+    if traffic.says:
+        lines += labelled("they", f"say: {clean(traffic.says, 300)}", width, indent=1)
+    return lines
+
+
+def _count(amount: float | None) -> str:
+    return "-" if amount is None or not isfinite(amount) else f"{min(amount, 1e15):,.0f}"
 
 
 def _share(share: float) -> str:
@@ -163,10 +206,12 @@ def chart_lines(watch: WatchView, width: int, height: int, *, letters: bool = Fa
     wide = min(cells, ceil(_KEPT_S / every))
     length = max(len(watch.new.buckets), len(watch.old.buckets))
     first = max(watch.first_second, 0)
-    start = _window_start((first + max(length - 1, 0)) // every, wide)
+    last = (first + max(length - 1, 0)) // every
+    start = _window_start(last, wide)
+    until = last - start + 1 if length else 0
     shares = {
-        "new": _columns(watch.new.buckets, first, every, start, wide),
-        "old": _columns(watch.old.buckets, first, every, start, wide),
+        "new": _columns(watch.new.buckets, first, every, start, wide)[:until],
+        "old": _columns(watch.old.buckets, first, every, start, wide)[:until],
     }
     top = _scale([share for side in shares.values() for share in side if share is not None])
     axis = height >= 3

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ....cluster.knowledge.annotations import external_dns_key
-from ....cluster.kubernetes_objects import Ingress, Workload
-from ....cluster.text import clean
+from ....cluster.kubernetes_objects import Ingress
 from ..world import World
 from .context import HostTwin
 
@@ -46,56 +45,3 @@ def lost_settings(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -
 
 def _settings(annotations: Mapping[str, str]) -> dict[str, str]:
     return {short: value for key, value in annotations.items() if (short := external_dns_key(key))}
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """The arguments of external-dns that decide about a migration."""
-
-    sources: tuple[str, ...]
-    policy: str
-    shown: tuple[str, ...]
-
-    @property
-    def follows_gateways(self) -> bool:
-        """Whether routes make records."""
-        return any(one.startswith("gateway-") for one in self.sources)
-
-    @property
-    def follows_ingresses(self) -> bool:
-        """Whether Ingresses make records."""
-        return "ingress" in self.sources
-
-
-_SHOWN = (
-    "--source",
-    "--policy",
-    "--gateway-",
-    "--annotation-",
-    "--label-filter",
-    "--registry",
-    "--txt-owner-id",
-)
-
-
-def flags_of(workload: Workload) -> Flags:
-    """Read from the arguments of its containers: ``--source=ingress`` or ``--source ingress``."""
-    given: list[tuple[str, str]] = []
-    for container in workload.spec.template.spec.containers:
-        pending = ""
-        for word in container.args:
-            name, equals, value = word.partition("=")
-            if pending and not word.startswith("--"):
-                given.append((pending, word))
-                pending = ""
-            elif equals:
-                given.append((name, value))
-            else:
-                pending = name
-    sources = tuple(clean(value, 60) for name, value in given if name == "--source")
-    # sync is what external-dns does when it is not told (docs/flags.md)
-    policy = next((clean(value, 40) for name, value in given if name == "--policy"), "sync")
-    shown = tuple(
-        f"{clean(name, 60)}={clean(value, 120)}" for name, value in given if name.startswith(_SHOWN)
-    )
-    return Flags(sources, policy, shown)

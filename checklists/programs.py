@@ -1,4 +1,4 @@
-"""Somebody's own program, run as a check: no shell, one deadline, bounded output, nothing left behind."""
+"""Somebody's own program, as a check or to change records: no shell, one deadline, bounded output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MOST_OUTPUT = 65_536
-"""Bytes that are kept of each stream; what is beyond is read and thrown away."""
+"""Bytes that are kept of each stream where nothing else is said; what is beyond is read and thrown away."""
 
 ALWAYS_PASSED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 """What a program is given of our environment whatever else it asks for; no secrets are among it."""
@@ -20,7 +20,7 @@ _GRACE_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a program ended. ``code`` None: it could not be started, or was ended by its deadline (``why``).
+    """How a program ended. ``code`` None: it was not ``started``, or was ended by its deadline (``why``).
 
     A negative code is the number of the signal that ended it. ``cut``: it wrote more than is kept.
     """
@@ -30,6 +30,7 @@ class Ended:
     stderr: bytes = b""
     why: str = ""
     cut: bool = False
+    started: bool = True
 
 
 def environment(names: Iterable[str]) -> dict[str, str]:
@@ -38,7 +39,13 @@ def environment(names: Iterable[str]) -> dict[str, str]:
 
 
 async def run_program(
-    argv: Sequence[str], *, given: bytes, timeout_s: float, env: Mapping[str, str], folder: str | None = None
+    argv: Sequence[str],
+    *,
+    given: bytes,
+    timeout_s: float,
+    env: Mapping[str, str],
+    folder: str | None = None,
+    most_output: int = MOST_OUTPUT,
 ) -> Ended:
     """Run ``argv`` with ``given`` on its standard input; never raises for what the program does.
 
@@ -56,8 +63,9 @@ async def run_program(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        return Ended(None, why=getattr(error, "strerror", None) or type(error).__name__)
-    outputs = _Outputs(process)
+        why = getattr(error, "strerror", None) or type(error).__name__
+        return Ended(None, why=why, started=False)
+    outputs = _Outputs(process, most_output)
     try:
         async with asyncio.timeout(timeout_s):
             await asyncio.gather(outputs.all_read(), _give(process, given))
@@ -72,7 +80,8 @@ async def run_program(
 
 
 class _Outputs:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, most: int) -> None:
+        self._most = most
         self._streams = (process.stdout, process.stderr)
         self._kept = (bytearray(), bytearray())
         self.cut = False
@@ -84,7 +93,7 @@ class _Outputs:
 
     async def _read(self, stream: asyncio.StreamReader | None, kept: bytearray) -> None:
         while stream is not None and (piece := await stream.read(8192)):
-            room = MOST_OUTPUT - len(kept)
+            room = self._most - len(kept)
             kept += piece[:room]
             self.cut = self.cut or len(piece) > room
 

@@ -1,0 +1,1 @@
+"""The provider ``external-dns``: records that move because annotations say so."""

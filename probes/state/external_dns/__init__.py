@@ -1,0 +1,1 @@
+"""external-dns: whose a record is, and what it would do next. Pure."""
