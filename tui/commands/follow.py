@@ -127,6 +127,8 @@ class _Story:
             with self._telling_meanwhile():
                 chosen = _confirmed_by_hand(view, attested)
             if not chosen:
+                # the story ends with how it stands now, not with an older view that was still to be told
+                self._hear(view)
                 self._left.add(run.run_id)
                 return
             for check in chosen:
@@ -135,7 +137,7 @@ class _Story:
                 run.send(Attest(check.id, how))
             with contextlib.suppress(TimeoutError):
                 run.wait(lambda newer: newer.outcome != stopped or newer.message != view.message, 30)
-        self.latest[run.run_id] = run.view()
+        self._hear(run.view())
 
     def _rests(self, run_id: str) -> bool:
         view = self.latest[run_id]
@@ -144,6 +146,8 @@ class _Story:
         return self._campaign.turn(self._runs[run_id]).blocked
 
     def _hear(self, view: RunView) -> None:
+        if view.journal_length < self.latest[view.run_id].journal_length:
+            return
         self.latest[view.run_id] = view
         prefix = Span(f"wave {view.wave} | ", Tone.DIM) if self._many else None
         lines = self._narrators[view.run_id].tell(view)
