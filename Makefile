@@ -66,7 +66,7 @@ bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, opens
 	$(BIN)/python benchmarks/tls_hosts.py
 
 bench-watch: $(VENV)/.installed-dev  ## simulate the watch: false alarms, requests to an alarm
-	$(BIN)/python benchmarks/watch_simulation.py
+	$(BIN)/python benchmarks/watch_simulation.py $(ARGS)
 
 constraints: $(VENV)/.installed-dev  ## write the exact versions in use
 	@{ sed -n 1p constraints.txt; $(BIN)/python -m pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
