@@ -23,7 +23,13 @@ sys.path.insert(0, str(_HERE.parent / "checklists"))
 from cutover_kit import HOST, NEW, OLD, LoopThread, SmallWorld, own_checklist, small_zone  # noqa: E402
 from pointsman.checklists.journal.file import read_journal  # noqa: E402
 from pointsman.checklists.machine.advance import fold  # noqa: E402
-from pointsman.checklists.machine.events import Confirmed, HookBegan, WriteIntended  # noqa: E402
+from pointsman.checklists.machine.events import (  # noqa: E402
+    Confirmed,
+    HookBegan,
+    Resumed,
+    WriteEnded,
+    WriteIntended,
+)
 from pointsman.sandbox.dns_authority import AuthorityServer  # noqa: E402
 from pointsman.sandbox.dns_keys import TsigKey, write_key_file  # noqa: E402
 from pointsman.sandbox.dns_zone import ZoneEvent  # noqa: E402
@@ -144,8 +150,21 @@ class CrashWorld:
         if again or not tries or tuple(tries[-1]) != _WHOLE_REHEARSAL:
             return [f"{CANARY} went through {self.canary}"]
         # only a process that died in it, or before its end was on disk, may have begun it again
-        in_it = sum("rehearse" in kill or CANARY in kill or "hook" in kill for kill in self.kills)
-        return [f"rehearsed {len(tries)} times: {self.canary}"] if len(tries) > 1 + in_it else []
+        died_in_it = self._rehearsals_cut_off()
+        return [f"rehearsed {len(tries)} times: {self.canary}"] if len(tries) > 1 + died_in_it else []
+
+    def _rehearsals_cut_off(self) -> int:
+        """How often a process took over from one that had begun a rehearsal and not put its end on record."""
+        (journal,) = (
+            path for path in (self.directory / "state" / "runs").glob("*.jsonl") if read_journal(path)
+        )
+        under_way, cut_off = False, 0
+        for entry in read_journal(journal):
+            event = entry.event
+            if isinstance(event, WriteIntended | WriteEnded) and event.purpose == "rehearse":
+                under_way = isinstance(event, WriteIntended)
+            cut_off += isinstance(event, Resumed) and under_way
+        return cut_off
 
 
 class Worlds:
