@@ -87,4 +87,4 @@ def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--list"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("shop ")
-    assert len(out.splitlines()) == 5
+    assert len(out.splitlines()) == 9

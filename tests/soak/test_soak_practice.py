@@ -61,11 +61,12 @@ def test_a_straggler_is_counted_exactly_and_keeps_the_old_side(world: SoakWorld,
         assert "the old side is still used" in headline
         assert f"({HOST} " in headline
         assert "a minute" in headline
-        assert view.drain is not None
-        assert view.drain.verdict is Verdict.FAIL
+        # a look may fall between two of its requests: then it is only not known to be idle
+        view = run.wait(lambda view: view.drain is not None and view.drain.verdict is Verdict.FAIL, 15)
         told = "\n".join(plain(line) for line in drain_lines(view, 80))
         assert "FAIL    still used by others" in told
-        asked = retire(view.run_id)
+        looks = (retire(view.run_id) for _ in range(50))
+        asked = next(look for look in looks if look.exit_code != 3)
         assert asked.exit_code == 1, asked.output
         assert "NOT YET: the old side is still used" in asked.output
         world.unpin()

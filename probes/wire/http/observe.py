@@ -77,7 +77,7 @@ class Session:
     ) -> HttpFacts:
         clock = answer.clock
         before = clock.hops
-        with SENT.sending(request.address, request.send_host or request.host) as fate:
+        with SENT.sending(request.address, _noted_as(request)) as fate:
             try:
                 facts = await self._once(request, asked, answer, after)
                 fate.answered = int(facts.status is not None and not facts.error)
@@ -126,6 +126,14 @@ def _asked(request: HttpRequest) -> HttpFacts:
         sent_bytes=len(sent),
         sent_sha256=hashlib.sha256(sent).hexdigest() if sent else "",
     )
+
+
+def _noted_as(request: HttpRequest) -> str:
+    try:
+        return request.send_host or request.host
+    except ValueError:
+        # no address of a page: it will not be sent, and why is told where it is tried
+        return ""
 
 
 async def observe(request: HttpRequest) -> HttpFacts:
