@@ -1,4 +1,4 @@
-"""Counting what the old side still gets beside our own probes, from the switch until it may be retired."""
+"""Counting what the old side still gets beside our own probes, from the soak until it may be retired."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from .desk import Desk
 
 PROBE = "old-side-idle"
 
-_COUNTED = frozenset({"watch", "soak", "done", "stopped-at-gate", "held"})
+# not during the deciding watch: while it is read, no probe of ours may go to the old side, and without the
+# old side's answers nobody can tell the new side's fault from the backend's
+_COUNTED = frozenset({"soak", "done", "stopped-at-gate", "held"})
+# nor may the reading take more than a part of the time afterwards: the alarm of the soak hears both sides, too
+_REST_FOR_EACH_LOOK = 4.0
 _IDLE_POLL_S = 0.5
 # our requests that are under way end within this, or count as perhaps counted
 _SILENCE_S = 2.0
@@ -61,8 +65,10 @@ class _Counting:
             pause, wanted = _IDLE_POLL_S, counted.wanted.is_set()
             counted.wanted.clear()
             if _counts(self._desk.state):
-                pause = count_every(self._desk.state.plan.durations)
+                began = self._desk.ports.elapsed()
                 await self._look()
+                took = self._desk.ports.elapsed() - began
+                pause = max(count_every(self._desk.state.plan.durations), _REST_FOR_EACH_LOOK * took)
                 if wanted:
                     self._put_on_record()
                 counted.looks += 1

@@ -108,7 +108,7 @@ def second_wave_alarms(terminal: Pty) -> None:
         lambda: re.search(r"To go on for wave 2 .* type three-hosts", terminal.display()) is not None, 40
     )
     terminal.send(SECOND.encode() + b"\r")
-    terminal.until_shown("ABORT", 30)
+    terminal.until_shown("the new side fails while the old one does not", 30)
     terminal.until_shown("wave 2 |  ended: rolled-back", 30)
 
 
