@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ..checklists.running.face import RunFace
     from ..cluster.client.fetch import EventLine
     from ..cluster.client.kubeconfig import ContextName
+    from .opening import Opening
 
 _MOST_COMMANDS = 500
 _TICK_S = 0.1
@@ -65,6 +66,7 @@ class PointsmanApp(App[None]):
         self.commands: list[str] = []
         self.exit_line = ""
         self._runs = Runs(settings, bridge)
+        self._opening: Opening | None = None
         self.changes = Changes()
         self.probed: Mapping[str, Probed] = {}
         self.shown_namespaces = settings.namespaces
@@ -321,18 +323,11 @@ class PointsmanApp(App[None]):
 
         ``anew`` leaves runs that have come to their end, and begins others.
         """
-        try:
-            runs = self._runs.runs(plan, anew=anew)
-        except UserError as error:
-            self.say(str(error), Tone.BAD)
-            return
-        if anew:
-            self.pop_screen()
-        screen = doors.of_run(*runs)
-        self.push_screen(screen)
-        if not self._runs.go_by(plan):
-            changed = "the plan's file has changed since this run began; the run goes by its own copy"
-            self.call_after_refresh(screen.say, changed, Tone.DOUBT)
+        from .opening import Opening
+
+        if self._opening is None:
+            self._opening = Opening(self, self.say, self._runs)
+        self._opening.open(plan, anew)
 
     def open_last_journal(self) -> None:
         """The journal of the run that was begun or resumed here last."""

@@ -25,9 +25,9 @@ PROBE = "old-side-idle"
 # not during the deciding watch: while it is read, no probe of ours may go to the old side, and without the
 # old side's answers nobody can tell the new side's fault from the backend's
 _COUNTED = frozenset({"soak", "done", "stopped-at-gate", "held"})
-# nor may the reading take more than a part of the time afterwards: the alarm of the soak hears both sides, too
+# nor may the reading take more than a part of the time later: the alarm of the soak hears both sides, too
 _REST_FOR_EACH_LOOK = 4.0
-_IDLE_POLL_S = 0.5
+_IDLE_POLL_S = 0.2
 # our requests that are under way end within this, or count as perhaps counted
 _SILENCE_S = 2.0
 # ingress-nginx hands its counts on once a second

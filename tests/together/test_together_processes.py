@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[dict[str, Any]]:
-    arguments = ("--old-ttl", "2", "--low-ttl", "1", "--watch", "8", "--soak", "1", "--no-shoppers")
+    arguments = ("--old-ttl", "2", "--low-ttl", "1", "--watch", "8", "--soak", "4", "--no-shoppers")
     with practice_world(*arguments) as facts:
         yield facts
 

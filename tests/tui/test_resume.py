@@ -17,7 +17,7 @@ from test_cutover_by_keys import answer
 @pytest.fixture(scope="module")
 def slow_world() -> Iterator[WorldFacts]:
     """Slow enough to be killed in the middle of each wait."""
-    child, facts = start_world("--old-ttl", "4", "--low-ttl", "1", "--watch", "4", "--soak", "1")
+    child, facts = start_world("--old-ttl", "4", "--low-ttl", "1", "--watch", "4", "--soak", "4")
     yield facts
     end_world(child)
 
