@@ -66,6 +66,7 @@ class Fleet:
         self.tells_restarts = tells_restarts
         self.pods = [Process("pod-0"), Process("pod-1")]
         self.begun = 2
+        self.looked_at: set[str] = set()
         self.truth = {"requests": 0, "errors_5xx": 0, "not_found": 0}
         self.by_host = dict.fromkeys(HOSTS, 0)
         self.counters = Counters("test")
@@ -89,13 +90,15 @@ class Fleet:
         pod = self.pods[number % len(self.pods)]
         if what == "restart":
             pod.restart()
-        elif what == "end":
+        elif what == "end" and pod.name in self.looked_at:
+            # one that comes and goes between two looks is seen by nobody
             self.pods.remove(pod)
         elif what in ("deaf", "hears"):
             pod.answers = what == "hears"
 
     def look(self) -> None:
         self.at += 10.0
+        self.looked_at |= {pod.name for pod in self.pods}
         looks = tuple(pod.look(tells_restarts=self.tells_restarts) for pod in self.pods)
         self.counters = self.counters.add(Look(self.at, looks))
 

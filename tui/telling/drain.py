@@ -90,12 +90,13 @@ def _old_side(view: RunView, width: int) -> list[Line]:
     if not drain.source:
         said = "nothing counts its requests: that it is idle cannot be proven (traffic.old in the plan)"
         return labelled("old", said, width, Tone.DOUBT, indent=1)
+    said = _IDLE.get(drain.verdict, "not proven idle yet")
     head = line(
         " ",
         Span("old    ", Tone.DIM),
         verdict_span(drain.verdict, 8),
-        _IDLE.get(drain.verdict, "not proven idle yet"),
-        Span(f"   {clean(drain.source, 80)}", Tone.DIM),
+        said,
+        Span(f"   {fit(clean(drain.source, 80), width - 19 - len(said)).rstrip()}", Tone.DIM),
     )
     lines = [head]
     if drain.counted:
