@@ -24,6 +24,7 @@ from ..machine.advance import State, advance, fold, start
 from ..machine.events import Resumed, RunStarted
 from ..machine.view import Command, Quit, RunView
 from ..plans.load import Plan, plan_digest, plan_to_json
+from ..records.base import RecordProvider
 from ..records.providers import Surroundings, provider_for
 from .execute import Executor
 from .face import ViewBoard
@@ -130,18 +131,7 @@ class CutoverRun:
             journal.close()
             hold.release()
             raise
-        ports = Ports(
-            records,
-            snapshots,
-            operator=who,
-            lease=hold.lease,
-            waves_before=place.before,
-            old_traffic=partial(old_source, plan, connection),
-            new_traffic=partial(new_source, plan, connection),
-        )
-        run = cls(journal, start(first), ports, hold)
-        run._start()
-        return run
+        return cls._begin(journal, start(first), hold, records, snapshots, place.before, connection)
 
     @classmethod
     def resume(
@@ -174,14 +164,27 @@ class CutoverRun:
             if hold is not None:
                 hold.release()
             raise
+        return cls._begin(journal, state, hold, records, snapshots, waves_before, connection)
+
+    @classmethod
+    def _begin(
+        cls,
+        journal: Journal,
+        state: State,
+        hold: Hold,
+        records: RecordProvider,
+        snapshots: SnapshotSource | None,
+        waves_before: WavesBefore | None,
+        connection: Connection | None,
+    ) -> CutoverRun:
         ports = Ports(
             records,
             snapshots,
-            operator=who,
+            operator=operator_name(),
             lease=hold.lease,
             waves_before=waves_before,
-            old_traffic=partial(old_source, plan, connection),
-            new_traffic=partial(new_source, plan, connection),
+            old_traffic=partial(old_source, state.plan, connection),
+            new_traffic=partial(new_source, state.plan, connection),
         )
         run = cls(journal, state, ports, hold)
         run._start()
