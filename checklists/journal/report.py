@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..machine.events import Event, RunStarted
+from ..machine.events import Event
 from ..machine.state import outcome
 from . import report_gates, report_markdown, report_records, report_story, report_watch
 from .document import Document, Fact, Facts, Section, Table
-from .file import list_runs, read_bytes, read_journal, run_path, verify_lines
+from .file import read_bytes, verify_lines, waves_of
 from .record import Record, instant, record_of
 
 
@@ -36,24 +36,11 @@ def record_at(path: Path) -> Record:
 
 
 def records_with(run_id: str, state_dir: Path | None = None) -> tuple[Record, ...]:
-    """The run and, where it is a wave of a campaign, all of it in the order of the waves.
+    """The run, or all waves of a campaign in their order: by the id of the campaign or of any wave.
 
     UserError: no such run, or a journal that was changed.
     """
-    path = run_path(run_id, state_dir)
-    campaign = _first(path).campaign
-    if not campaign:
-        return (record_at(path),)
-    paths = [
-        run.path for run in list_runs(state_dir) if not run.problem and _first(run.path).campaign == campaign
-    ]
-    records = [record_at(one) for one in paths]
-    return tuple(sorted(records, key=lambda record: (record.first.wave, record.first.at)))
-
-
-def _first(path: Path) -> RunStarted:
-    entries = read_journal(path)
-    return record_of([entry.event for entry in entries[:1]]).first
+    return tuple(record_at(run.path) for run in waves_of(run_id, state_dir))
 
 
 def document_of(records: Sequence[Record]) -> Document:
