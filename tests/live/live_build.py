@@ -74,7 +74,7 @@ def build(go: str, target: Path) -> int:
         ".",
     ]
     began = time.monotonic()
-    child = subprocess.Popen(argv, cwd=SOURCE, env={**os.environ, "CGO_ENABLED": "0"})
+    child = subprocess.Popen(argv, cwd=SOURCE)
     try:
         while True:
             try:
