@@ -73,10 +73,11 @@ def command(argv: list[str], expect: tuple[int, ...]) -> Command:
         if child.returncode not in expect:
             output.seek(0)
             raise RuntimeError(f"{argv} ended with {child.returncode}: {output.read(2000)!r}")
-        return Command(seconds, usage.ru_utime + usage.ru_stime, _mib(usage.ru_maxrss), output.tell())
+        return Command(seconds, usage.ru_utime + usage.ru_stime, mib(usage.ru_maxrss), output.tell())
 
 
-def _mib(maxrss: int) -> float:
+def mib(maxrss: int) -> float:
+    """``ru_maxrss`` in MiB."""
     # bytes on macOS, KiB elsewhere
     return maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
@@ -105,7 +106,7 @@ def browse(argv: list[str], kubeconfig: str, size: int) -> Browse:
         counted_s=log.counted_s(size),
         judged_s=log.judged_s(),
         cpu_s=terminal.usage.ru_utime + terminal.usage.ru_stime,
-        peak_mib=_mib(terminal.usage.ru_maxrss),
+        peak_mib=mib(terminal.usage.ru_maxrss),
         first_paint=first_paint,
         until_quiet=settled,
         one_change=one_change,

@@ -12,7 +12,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 # as the program itself does
 gc.set_threshold(50_000, 20, 100)
@@ -26,18 +25,10 @@ from pointsman.cluster.store import KindState, Store  # noqa: E402
 from pointsman.probes.state.diagnose import diagnose  # noqa: E402
 from pointsman.probes.state.live import LiveJudge  # noqa: E402
 from pointsman.probes.state.overview import overview  # noqa: E402
+from surroundings import rss_mib  # noqa: E402
 
 _PAGE = 500
 _EVENTS = 50
-
-
-def rss_mib() -> float:
-    """Memory that this process holds now."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) / 1024
-    return int(os.popen(f"ps -o rss= -p {os.getpid()}").read()) / 1024
 
 
 def pages(count: int) -> Iterator[tuple[KindSpec, str, bytes]]:
@@ -72,7 +63,7 @@ def measure(count: int) -> dict[str, float]:
     found: dict[str, float] = {}
     store = Store()
     gc.collect()
-    base = rss_mib()
+    base = rss_mib(os.getpid())
     load_s = 0.0
     for spec, version, body in pages(count):
         began = time.process_time()
@@ -82,7 +73,7 @@ def measure(count: int) -> dict[str, float]:
         store.set_state(spec.kind, KindState("live"))
     found["load_s"] = load_s
     gc.collect()
-    found["held_mib"] = rss_mib() - base
+    found["held_mib"] = rss_mib(os.getpid()) - base
     snapshot_s, _ = timed(store.snapshot)
     found["snapshot_s"] = snapshot_s
     snapshot = store.snapshot()
@@ -90,7 +81,7 @@ def measure(count: int) -> dict[str, float]:
     judge = LiveJudge()
     found["followed_s"], _ = timed(lambda: judge.judge(snapshot))
     gc.collect()
-    found["judged_mib"] = rss_mib() - base
+    found["judged_mib"] = rss_mib(os.getpid()) - base
     routes = list(snapshot.routes.values())
     taking: list[float] = []
     judging: list[float] = []

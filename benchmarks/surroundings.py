@@ -57,6 +57,15 @@ def versions(*asked: str, packages: Sequence[str] = (), sslyze: str = "") -> str
     return ", ".join(found)
 
 
+def rss_mib(pid: int) -> float:
+    """Memory that a process holds now."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+    return int(_said(["ps", "-o", "rss=", "-p", str(pid)])) / 1024
+
+
 def version_of(name: str) -> str:
     """The version of a program; empty where it is not installed, ``(unknown)`` where it does not tell."""
     program = program_path(name)
