@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import surroundings
 from many_routes import change_hostname, many_routes
 from screen_log import ScreenLog
 from terminal import Terminal
@@ -140,6 +141,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--profile", type=Path, help="write the screen's profile of one more run there")
     options = parser.parse_args()
+    surroundings.say("kubectl", packages=["textual", "kubernetes"], takes="three minutes")
     for size in map(int, options.routes.split(",")):
         with many_routes(size) as cluster:
             kubeconfig = cluster.kubeconfig
@@ -188,7 +190,7 @@ def report(size: int, runs: int, screens: list[Browse], ended: dict[str, list[Co
         cells.append("" if size_b is None else f"{size_b:.0f}")
         print(f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells))
 
-    print(f"\n{size} HTTPRoutes, medians of {runs} runs, {COLUMNS}x{LINES}, Python {sys.version.split()[0]}")
+    print(f"\n{size} HTTPRoutes, medians of {runs} runs, {COLUMNS}x{LINES}")
     print(f"{'':<24}{'wall':>12}{'ratio':>12}{'CPU':>12}{'peak':>12}{'bytes':>12}   (ratio 1 = {base})")
     for name, runs_of in ended.items():
         figures = [(one.seconds, one.cpu_s, one.peak_mib, one.bytes) for one in runs_of]

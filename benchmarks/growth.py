@@ -9,11 +9,11 @@ For each size:
                hold, a Snapshot, judging to be followed from there with the memory after it, judging once, and
                one event (a Snapshot and what is judged again)
 
-The practice cluster runs in a process of its own, and nothing of it is counted. Quoted are costs of a route:
-what a size takes beyond the size before it, for each route that it has more. ``x`` is that cost beside the
-one of the step before: 1 is a straight line. An event's cost is that of the whole event; a straight line there
-would be ten times as much with ten times the routes, and 1 is the best. What ends with ``*`` is more than half
-over the straight line. Exit code 0: these are facts and no budgets.
+The practice cluster runs in a process of its own, and nothing of it is counted. Quoted are costs of a
+route: what a size takes beyond the size before it, for each route that it has more. ``x`` is that cost
+beside the one of the step before: 1 is a straight line. An event's cost is that of the whole event; a
+straight line there would be ten times as much with ten times the routes, and 1 is the best. What ends with
+``*`` is more than half over the straight line. Exit code 0: these are facts and no budgets.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def report(sizes: list[int], found: list[dict[str, float]]) -> None:
 
 def _cells(costs: list[float]) -> str:
     cells = [f"{costs[0]:.1f}"]
-    for before, cost in zip(costs, costs[1:], strict=False):
+    for before, cost in pairwise(costs):
         ratio = cost / before if before > 0 else 0.0
         cells.append(f"{cost:.1f} ({ratio:.2f}x{'*' if ratio > _BENT else ''})")
     return "".join(f"{cell:>20}" for cell in cells)
