@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -70,15 +71,20 @@ class Terminal:
 
         TimeoutError where it is not within ``longest_s`` from now.
         """
+        return self.wait_until(lambda seen: marker in seen, longest_s, f"{marker!r}")
+
+    def wait_until(self, holds: Callable[[bytes], bool], longest_s: float, what: str = "it") -> float:
+        """The same for what all that was sent until then must be."""
         end = time.perf_counter() + longest_s
-        while marker not in self.seen:
+        while not holds(self.seen):
             if time.perf_counter() > end or (not self._read(0.1) and self._reaped()):
-                raise TimeoutError(f"{marker!r} was never sent; the end of what was: {self.seen[-400:]!r}")
+                raise TimeoutError(f"{what} was never sent; the end of what was: {self.seen[-400:]!r}")
         return time.perf_counter() - self.started
 
-    def read_until_quiet(self, quiet_s: float) -> None:
-        """Read until nothing came for ``quiet_s``."""
-        while self._read(quiet_s):
+    def read_until_quiet(self, quiet_s: float, longest_s: float = float("inf")) -> None:
+        """Read until nothing came for ``quiet_s``, or until ``longest_s`` are over."""
+        end = time.perf_counter() + longest_s
+        while self._read(quiet_s) and time.perf_counter() < end:
             pass
 
     def read_for(self, duration_s: float) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -17,6 +17,9 @@ from ..cluster.errors import UserError
 from ..cluster.text import clean
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from ..checklists.plans.model import Plan
 
 _LEAST_COLUMNS, _LEAST_LINES = 60, 16
 
@@ -123,11 +126,10 @@ def browse(settings: Settings) -> int:
             f"the terminal is {size.columns}x{size.lines}; the screens need {_LEAST_COLUMNS}x{_LEAST_LINES}",
             "make it larger, or use: pointsman status",
         )
-    from ..checklists.plans.load import load_plan
     from .app import PointsmanApp
     from .bridge import Bridge
 
-    plans = [load_plan(file) for file in settings.plans]
+    plans = _plans(settings.plans)
 
     def connect_now() -> object:
         from ..cluster.client.connect import connect
@@ -139,6 +141,15 @@ def browse(settings: Settings) -> int:
     if app.exit_line:
         _complain(app.exit_line)
     return app.return_code or 0
+
+
+def _plans(files: tuple[Path, ...]) -> list[Plan]:
+    if not files:
+        # all that a plan may hold is a fifth of what is imported until the first paint
+        return []
+    from ..checklists.plans.load import load_plan
+
+    return [load_plan(file) for file in files]
 
 
 def _own_name() -> str:
