@@ -41,8 +41,9 @@ class SignedServers(NameServers):
     def _knot(self, server: str) -> None:
         home = self._home(server)
         (home / "db").mkdir(exist_ok=True)
-        zone = next(one for one in self.zones if server in one.servers)
-        self._write(server, f"{zone.name}.zone", zone.serves(server))
+        zones = [zone for zone in self.zones if server in zone.servers]
+        for zone in zones:
+            self._write(server, f"{zone.name}.zone", zone.serves(server))
         config = (
             f"server:\n    rundir: {home}\n    listen: {self.ip(server)}@{self.port}\n"
             "    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n"
@@ -53,7 +54,7 @@ class SignedServers(NameServers):
             "acl:\n  - id: signed\n    key: pointsman.\n    action: [transfer, update]\n"
             f'template:\n  - id: default\n    storage: {home}\n    file: "%s.zone"\n    acl: signed\n'
             "    zonefile-sync: -1\n    zonefile-load: whole\n"
-            f"zone:\n  - domain: {zone.name}\n"
+            "zone:\n" + "".join(f"  - domain: {zone.name}\n" for zone in zones)
         )
         self._run(server, ["knotd", "-c", str(self._write(server, "knot.conf", config))])
 
