@@ -1,4 +1,4 @@
-"""The users: they resolve through unbound, connect to what it says, and ask. Nothing here is the product's."""
+"""The users: they resolve through unbound, connect to what it says, and ask; none of it is the product's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 
-_EVERY_S = 0.05
+_EVERY_S = 0.08
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Visit:
 
 
 class Users:
-    """Ask ``host`` for ``path`` some twenty times a second, over a fresh connection each time."""
+    """Ask ``host`` for ``path`` some twelve times a second, over a fresh connection each time."""
 
     def __init__(self, resolver: tuple[str, int], host: str, port: int, roots: str, path: str) -> None:
         self.agent = f"edge-users/1 ({host})"

@@ -7,9 +7,11 @@ nothing to another.
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import dns.rcode
@@ -76,11 +78,22 @@ class EdgeWorld:
     old_log: Path
     envoy: Envoy
     flaws: dict[str, Flaw]
+    _changing: threading.Lock = field(default_factory=threading.Lock)
 
     def gateway(self, zone: str, flaw: Flaw) -> None:
         """From now on the new side serves the zone's hosts with this flaw."""
         self.flaws[zone] = flaw
+        with self._changing:
+            self._serve()
+
+    def _serve(self) -> None:
+        taken = "http.https-443.rds.edge.update_success"
+        before = self.envoy.stat(taken)
         self.envoy.serve([one for name, bad in self.flaws.items() for one in _named(name, bad)])
+        end = time.monotonic() + 10
+        while self.envoy.stat(taken) == before:
+            assert time.monotonic() < end, "Envoy does not take its routes"
+            time.sleep(0.02)
 
     def authority_serves(self, zone: str, host: str = "shop") -> tuple[int, tuple[str, ...]]:
         """TTL and addresses at the zone's own server."""

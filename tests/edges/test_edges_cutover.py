@@ -6,12 +6,12 @@ themselves: the authorities, the resolver, nginx's and Envoy's own logs, and the
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from edges_plan import IDLE, NAME, TOLD, plan_file
@@ -21,22 +21,26 @@ from pointsman.checklists.journal.file import list_runs, read_journal
 from pointsman.checklists.machine.events import (
     Attested,
     Event,
+    GateChecked,
     RollBackAsked,
     SeenEverywhere,
     WatchEnded,
     WriteEnded,
 )
-from pty_kit import Pty, run
+from pty_kit import Pty, run, run_inside
 from served_zones import KNOT, POWERDNS
 
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(bool(missing()), reason=missing() or "all there"),
 ]
-TYPED, QUICK, ALARM, BACK, LOST = "typed.test", "quick.test", "alarm.test", "back.test", "lost.test"
-ZONES = {TYPED: KNOT, QUICK: POWERDNS, ALARM: POWERDNS, BACK: KNOT, LOST: POWERDNS}
+TYPED, ALARM, BACK, LOST = "typed.test", "alarm.test", "back.test", "lost.test"
+ZONES = {TYPED: KNOT, ALARM: POWERDNS, BACK: POWERDNS, LOST: KNOT}
 # looking at unbound and the next visit of a user
 _SLACK_S = 1.5
+# two failures in two seconds are enough for it; the rest is for a busy machine
+_ALARM_WITHIN_S = 12.0
+_LONGEST_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +66,15 @@ class Operator:
 
     def runs(self, *arguments: str) -> tuple[int, str]:
         """Exit code and all that was said of a command without a terminal."""
-        ended = run(*arguments, longest_s=120, POINTSMAN_STATE_DIR=str(self.state))
+        ended = run(*arguments, longest_s=_LONGEST_S, POINTSMAN_STATE_DIR=str(self.state))
         assert "Traceback" not in ended.stderr, ended.stderr
         return ended.returncode, ended.stdout + ended.stderr
+
+    def asks(self, *arguments: str) -> CompletedProcess[str]:
+        """The same in this process, for what only reads; not for two threads at once."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("POINTSMAN_STATE_DIR", str(self.state))
+            return run_inside(*arguments)
 
     def at_terminal(self, *arguments: str) -> Pty:
         """The command on a terminal that only scrolls."""
@@ -113,7 +123,7 @@ def prompts(terminal: Pty, words: str) -> int:
 
 def answer(terminal: Pty, words: str, name: str, time_: int = 1) -> None:
     """Type ``name`` once the question with ``words`` stands there for the n-th time."""
-    terminal.until(lambda: prompts(terminal, words) >= time_, 60)
+    terminal.until(lambda: prompts(terminal, words) >= time_, _LONGEST_S)
     terminal.send(name.encode() + b"\r")
 
 
@@ -122,8 +132,8 @@ def everybody_was_led(world: EdgeWorld, users: Users) -> None:
     until(lambda: len(lines_of(world.envoy.log, users.agent)) >= users.count(world.names.new), 5)
     assert len(lines_of(world.old_log, users.agent)) == users.count(world.names.old)
     assert len(lines_of(world.envoy.log, users.agent)) == users.count(world.names.new)
-    assert users.count(world.names.old) > 20
-    assert users.count(world.names.new) > 20
+    assert users.count(world.names.old) > 10
+    assert users.count(world.names.new) > 10
 
 
 def lowered_ttl_was_waited_out(operator: Operator) -> None:
@@ -132,20 +142,10 @@ def lowered_ttl_was_waited_out(operator: Operator) -> None:
     assert operator.write_at("switch") - low.at >= OLD_TTL
 
 
-def journal_holds(operator: Operator, outcome: str) -> None:
-    """The chain of hashes, the report and the way of it all."""
-    code, said = operator.runs("journal", "verify")
-    assert (code, "chain ok" in said) == (0, True), said
-    page = operator.state / "night.html"
-    code, said = operator.runs("report", operator.run_id(), "--html", str(page))
-    assert code == 0, said
-    assert outcome in page.read_text()
-
-
 # -- the nights
 
 
-def healthy_and_typed(world: EdgeWorld) -> None:
+def healthy_and_typed(world: EdgeWorld) -> Operator:
     """Everything typed by a person, to the end of the soak; then they look at nginx's log, and say so."""
     operator = Operator(world, TYPED)
     old, new = world.names.old, world.names.new
@@ -158,11 +158,11 @@ def healthy_and_typed(world: EdgeWorld) -> None:
                 answer(terminal, f"type {name}", name, time_)
             answer(terminal, f"To go on, type {NAME}", NAME, time_)
             assert purpose in terminal.seen.decode()
-        terminal.until(lambda: prompts(terminal, f"type {IDLE}") >= 1, 60)
+        terminal.until(lambda: prompts(terminal, f"type {IDLE}") >= 1, _LONGEST_S)
         late = [line for line in world.old_log.read_text().splitlines()[-20:] if users.agent in line]
         assert not late
         terminal.send(IDLE.encode() + b"\r")
-        assert terminal.ended() == 0
+        assert terminal.ended(30) == 0
     assert users.faults == []
     assert users.led_to() == [old, new]
     assert users.last(old) < operator.write_at("switch") + LOW_TTL + _SLACK_S
@@ -175,31 +175,10 @@ def healthy_and_typed(world: EdgeWorld) -> None:
     watched = [event for event in operator.events() if isinstance(event, WatchEnded)]
     assert watched[0].verdict == "PASS"
     assert [event.check_id for event in operator.events() if isinstance(event, Attested)][-1] == IDLE
-    journal_holds(operator, "done")
-    # nobody counted, so it is not proven
-    code, said = operator.runs("retire", operator.run_id())
-    assert (code, "NOT YET" in said) == (3, True), said
+    return operator
 
 
-def healthy_and_quick(world: EdgeWorld) -> None:
-    """The same without anybody at a terminal."""
-    operator = Operator(world, QUICK)
-    with world.users(QUICK) as users:
-        code, said = operator.runs(
-            "cutover", operator.plan, "--write", "--confirm", NAME, *told(*TOLD, IDLE), "-o", "json"
-        )
-    assert code == 0, said
-    assert json.loads(said[said.index("{") : said.rindex("}") + 1])["verdict"] == "PASS"
-    assert users.faults == []
-    assert users.led_to() == [world.names.old, world.names.new]
-    everybody_was_led(world, users)
-    assert operator.written() == ["lower-ttl", "switch"]
-    lowered_ttl_was_waited_out(operator)
-    assert world.authority_serves(QUICK) == (LOW_TTL, (world.names.new,))
-    journal_holds(operator, "done")
-
-
-def alarmed_and_rolled_back(world: EdgeWorld) -> None:
+def alarmed_and_rolled_back(world: EdgeWorld) -> Operator:
     """Envoy loses its backend after the switch: nobody is asked, and the old side is back."""
     operator = Operator(world, ALARM)
     old, new = world.names.old, world.names.new
@@ -207,7 +186,7 @@ def alarmed_and_rolled_back(world: EdgeWorld) -> None:
         night = aside.submit(
             operator.runs, "cutover", operator.plan, "--write", "--confirm", NAME, *told(*TOLD, IDLE)
         )
-        until(lambda: night.done() or world.resolver_serves(ALARM) == (new,), 60)
+        until(lambda: night.done() or world.resolver_serves(ALARM) == (new,), _LONGEST_S)
         assert not night.done(), night.result()
         failed_before = world.envoy.stat("cluster.gone.upstream_cx_connect_fail")
         world.gateway(ALARM, "backend gone")
@@ -227,22 +206,22 @@ def alarmed_and_rolled_back(world: EdgeWorld) -> None:
     back_at = operator.write_at("roll-back")
     assert broken_at - 0.5 < bad[0].at
     assert bad[-1].at < back_at + LOW_TTL + _SLACK_S
-    assert back_at - broken_at < 6
+    assert back_at - broken_at < _ALARM_WITHIN_S
     assert world.envoy.stat("cluster.gone.upstream_cx_connect_fail") > failed_before
-    journal_holds(operator, "rolled-back")
+    return operator
 
 
-def back_by_hand(world: EdgeWorld) -> None:
+def back_by_hand(world: EdgeWorld) -> Operator:
     """In the watch somebody leaves, thinks again, and goes back from a plain terminal."""
     operator = Operator(world, BACK)
     old, new = world.names.old, world.names.new
     with world.users(BACK) as users:
         consents = ["--write", "--confirm", NAME, *told(*TOLD, IDLE)]
         with operator.at_terminal("cutover", operator.plan, *consents) as terminal:
-            terminal.until(lambda: world.resolver_serves(BACK) == (new,), 60)
+            terminal.until(lambda: world.resolver_serves(BACK) == (new,), _LONGEST_S)
             terminal.read_for(0.5)
             terminal.send(b"\x03")
-            assert terminal.ended() == 3
+            assert terminal.ended(30) == 3
             assert f"pointsman rollback {operator.run_id()} --write" in terminal.display()
         code, said = operator.runs("rollback", operator.run_id())
         assert (code, f"+ shop.{BACK}. {LOW_TTL} A {old}" in said) == (3, True), said
@@ -262,42 +241,55 @@ def back_by_hand(world: EdgeWorld) -> None:
     assert operator.written() == ["lower-ttl", "switch", "roll-back"]
     (asked,) = [event for event in operator.events() if isinstance(event, RollBackAsked)]
     assert asked.operator
-    journal_holds(operator, "rolled-back")
-    code, said = operator.runs("rollback", operator.run_id(), "--write")
-    assert (code, "nothing to roll back" in said) == (2, True), said
+    return operator
 
 
-def test_four_nights(world: EdgeWorld) -> None:
+def evidence_holds(operator: Operator, outcome: str) -> None:
+    """The chain of hashes, the report, and what may be asked of a night that is over."""
+    verified = operator.asks("journal", "verify")
+    assert (verified.returncode, "chain ok" in verified.stdout) == (0, True), verified
+    page = operator.state / "night.html"
+    assert operator.asks("report", operator.run_id(), "--html", str(page)).returncode == 0
+    assert outcome in page.read_text()
+    if outcome == "done":
+        # nobody counted, so it is not proven
+        retired = operator.asks("retire", operator.run_id())
+        assert (retired.returncode, "NOT YET" in retired.stdout) == (3, True), retired
+    else:
+        again = operator.asks("rollback", operator.run_id(), "--write")
+        assert (again.returncode, "nothing to roll back" in again.stderr) == (2, True), again
+
+
+def test_three_nights(world: EdgeWorld) -> None:
     """Side by side: each has a zone of its own, and most of a night is waiting."""
-    nights: Sequence[Callable[[EdgeWorld], None]] = (
-        healthy_and_typed,
-        healthy_and_quick,
-        alarmed_and_rolled_back,
-        back_by_hand,
-    )
+    nights = {healthy_and_typed: "done", alarmed_and_rolled_back: "rolled-back", back_by_hand: "rolled-back"}
     with ThreadPoolExecutor(len(nights)) as at_once:
-        going = [at_once.submit(night, world) for night in nights]
+        going = {at_once.submit(night, world): outcome for night, outcome in nights.items()}
     wrong = [found for one in going if (found := one.exception()) is not None]
     if wrong:
         raise BaseExceptionGroup("nights that did not end as they should", wrong)
+    for one, outcome in going.items():
+        evidence_holds(one.result(), outcome)
 
 
 def test_what_was_lost_in_the_conversion_keeps_the_gate_shut(world: EdgeWorld) -> None:
     operator = Operator(world, LOST)
+    asked = ("check", operator.plan, "--only", "parity")
     world.gateway(LOST, "rewrite lost")
-    code, said = operator.runs("check", operator.plan, "--only", "parity")
-    assert code == 1, said
-    assert f"https://api.{LOST}:{world.port}/api/v1/items" in said
-    assert "PAR050" in said
+    found = operator.asks(*asked)
+    assert found.returncode == 1, found
+    assert f"https://api.{LOST}:{world.port}/api/v1/items" in found.stdout
+    assert "PAR050" in found.stdout
     code, said = operator.runs("cutover", operator.plan, "--write", "--confirm", NAME, *told(*TOLD))
     assert code == 1, said
-    assert "the gate before-lower-ttl is shut: same answers" in said.replace("\n                ", " ")
-    assert operator.written() == []
+    (left,) = list_runs(operator.state)
+    assert (left.outcome, operator.written()) == ("stopped-at-gate", [])
+    checked = [event for event in operator.events() if isinstance(event, GateChecked)][-1]
+    assert [one.check_id for one in checked.results if one.verdict == "FAIL"] == ["parity"]
     world.gateway(LOST, "allow-list lost")
-    code, said = operator.runs("check", operator.plan, "--only", "parity")
-    assert (code, "PAR010" in said) == (1, True), said
+    found = operator.asks(*asked)
+    assert (found.returncode, "PAR010" in found.stdout) == (1, True), found
     assert world.authority_serves(LOST) == (OLD_TTL, (world.names.old,))
-    # mended: the same check opens the gate
+    # mended, the same check opens the gate
     world.gateway(LOST, "")
-    code, said = operator.runs("check", operator.plan, "--only", "parity")
-    assert code == 0, said
+    assert operator.asks(*asked).returncode == 0
