@@ -1,6 +1,7 @@
 """The application behind both sides, as a process of its own: it says what it was asked, and by which name.
 
-/slow?for=SECONDS waits, /status/CODE answers with that code, anything else is told as JSON.
+/slow?for=SECONDS waits, /status/CODE answers with that code, as does X-Code (the pages of
+    custom-http-errors); anything else is told as JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ async def _answer(request: web.Request) -> web.Response:
     asked = urlsplit(request.raw_path)
     if asked.path == "/slow":
         await asyncio.sleep(float(parse_qs(asked.query)["for"][0]))
-    status = int(asked.path.removeprefix("/status/")) if asked.path.startswith("/status/") else 200
+    status = int(request.headers.get("X-Code", "200"))
+    if asked.path.startswith("/status/"):
+        status = int(asked.path.removeprefix("/status/"))
     size = 0
     async for chunk in request.content.iter_any():
         size += len(chunk)

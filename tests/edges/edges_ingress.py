@@ -26,6 +26,7 @@ DIRECTIVES: Mapping[str, str] = {
     "limit-burst-multiplier": "burst of limit_req: so many times the rate (5)",
     "limit-rps": "limit_req_zone by address; limit_req with burst, nodelay; 503",
     "permanent-redirect": "return 301",
+    "permanent-redirect-code": "the code of that return",
     "preserve-trailing-slash": "the 308 to https keeps a final slash, which it loses otherwise",
     "proxy-body-size": "client_max_body_size",
     "proxy-next-upstream": "proxy_next_upstream",
@@ -133,4 +134,57 @@ def shop(zone: str) -> tuple[Ingress, ...]:
             (Rule("/api(/|$)(.*)", "ImplementationSpecific", "store"),),
             {"use-regex": "true", "rewrite-target": "/$2"},
         ),
+    )
+
+
+def _one(name: str, path: str = "/", kind: str = "Prefix", tls: str = "shop-tls", **notes: str) -> Ingress:
+    """An Ingress with a host of its own; in ``notes`` dashes are underscores."""
+    named = {key.replace("_", "-"): value for key, value in notes.items()}
+    return Ingress(name, f"{name}.zoo.test", (Rule(path, kind, "store"),), named, tls)
+
+
+def zoo() -> tuple[Ingress, ...]:
+    """An Ingress for each annotation, each with its own host below ``zoo.test``."""
+    captured = "/go/(.*)"
+    return (
+        _one("plain", "/shop"),
+        _one("kept", "/shop", preserve_trailing_slash="true"),
+        _one("both", ssl_redirect="false"),
+        _one("bare", tls=""),
+        _one("forced", tls="", force_ssl_redirect="true"),
+        _one("moved", "/old", permanent_redirect="https://new.test$request_uri"),
+        _one("moved308", permanent_redirect="https://new.test/x", permanent_redirect_code="308"),
+        _one("away", permanent_redirect="https://a.test/", temporal_redirect="https://b.test/"),
+        _one("root", app_root="/app"),
+        _one("rewrite", captured, "ImplementationSpecific", rewrite_target="/new/$1", use_regex="true"),
+        _one("elsewhere", captured, "ImplementationSpecific", rewrite_target="https://other.test/$1"),
+        _one("asked", captured, "ImplementationSpecific", rewrite_target="/new?from=$1"),
+        _one("alias", server_alias="alias-two.zoo.test"),
+        _one("listed", whitelist_source_range="10.20.0.0/16"),
+        _one("errors", custom_http_errors="404,503", default_backend="pages"),
+        _one("cors", enable_cors="true", cors_allow_origin="https://app.zoo.test"),
+        _one("anycors", enable_cors="true"),
+        _one("limited", limit_rps="1", limit_burst_multiplier="2"),
+        # a canary joins the upstream, and so every location that has it: these have theirs to themselves
+        Ingress("main", "main.zoo.test", (Rule("/", "Prefix", "counted"),)),
+        Ingress(
+            "main-canary",
+            "main.zoo.test",
+            (Rule("/", "Prefix", "second"),),
+            {"canary": "true", "canary-weight": "30"},
+        ),
+        _one("body", proxy_body_size="1k"),
+        _one("slow", proxy_read_timeout="1"),
+        _one("vhost", upstream_vhost="inner.test", x_forwarded_prefix="/outer"),
+        Ingress(
+            "hashed", "hashed.zoo.test", (Rule("/", "Prefix", "pair"),), {"upstream-hash-by": "$request_uri"}
+        ),
+        Ingress("retried", "retried.zoo.test", (Rule("/", "Prefix", "limping"),)),
+        Ingress(
+            "once",
+            "once.zoo.test",
+            (Rule("/", "Prefix", "limping"),),
+            {"proxy-next-upstream": "off"},
+        ),
+        _one("snippet", configuration_snippet="add_header X-Frame-Options DENY always;"),
     )

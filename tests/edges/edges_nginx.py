@@ -118,7 +118,7 @@ def _upstreams(side: OldSide, ingresses: Sequence[Ingress]) -> str:
     return "".join(
         f"upstream {name} {{ "
         + (f"hash {hashed[name]} consistent; " if name in hashed else "")
-        + " ".join(f"server 127.0.0.1:{port};" for port in ports)
+        + " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
         + " }\n"
         for name, ports in side.services.items()
     )
@@ -178,9 +178,13 @@ def _location(block: _Block, side: OldSide, drawn: Collection[str], *, expressio
     )
     one, notes = block.ingress, block.ingress.notes
     lines = [f"location {where} {{"]
-    for name, code in (("temporal-redirect", 302), ("permanent-redirect", 301)):
+    for name, usual in (("temporal-redirect", "302"), ("permanent-redirect", "301")):
+        code = notes.get(f"{name}-code", usual)
         lines += [f"return {code} {notes[name]};"] if name in notes else []
     lines += _cors(one)
+    if block.target.startswith(("http://", "https://")):
+        # no rewrite but a redirect, and before what lua does at the end of the phase
+        lines.append(f'rewrite "(?i){block.path}" {block.target} break;')
     if one.on("force-ssl-redirect") or (tls and notes.get("ssl-redirect") != "false"):
         uri = "$request_uri" if one.on("preserve-trailing-slash") else "$without_slash"
         lines.append(f"if ($scheme = http) {{ return 308 https://$host{uri}; }}")
@@ -241,8 +245,9 @@ def _proxied(block: _Block, side: OldSide, drawn: Collection[str]) -> list[str]:
         "proxy_next_upstream_tries 3;",
         *(f"proxy_set_header {name} {value};" for name, value in passed.items()),
     ]
-    if codes := notes.get("custom-http-errors"):
-        lines.append(f"proxy_intercept_errors on; error_page {codes.replace(',', ' ')} = @errors_{one.name};")
+    if codes := _error_codes(one):
+        lines.append("proxy_intercept_errors on;")
+        lines += [f"error_page {code} = @errors_{one.name}_{code};" for code in codes]
     lines += [notes["configuration-snippet"]] if "configuration-snippet" in notes else []
     if block.target:
         lines.append(f'rewrite "(?i){block.path}" {block.target} break;')
@@ -251,12 +256,15 @@ def _proxied(block: _Block, side: OldSide, drawn: Collection[str]) -> list[str]:
     return [*lines, f"proxy_pass {scheme}://{upstream};"]
 
 
+def _error_codes(one: Ingress) -> list[str]:
+    return [code.strip() for code in one.notes.get("custom-http-errors", "").split(",") if code.strip()]
+
+
 def _error_pages(one: Ingress) -> str:
-    if "custom-http-errors" not in one.notes:
-        return ""
-    backend = one.notes["default-backend"]
-    return (
-        f"location @errors_{one.name} {{ internal; proxy_intercept_errors off; "
-        "proxy_set_header X-Code $status; proxy_set_header Host $http_host; "
-        f"rewrite (.*) / break; proxy_pass http://{backend}; }}\n"
+    """What the default backend answers counts, its status too: X-Code tells it which is wanted."""
+    return "".join(
+        f"location @errors_{one.name}_{code} {{ internal; proxy_intercept_errors off; "
+        f"proxy_set_header X-Code {code}; proxy_set_header Host $http_host; "
+        f"rewrite (.*) / break; proxy_pass http://{one.notes['default-backend']}; }}\n"
+        for code in _error_codes(one)
     )

@@ -293,3 +293,10 @@ def test_what_was_lost_in_the_conversion_keeps_the_gate_shut(world: EdgeWorld) -
     # mended, the same check opens the gate
     world.gateway(LOST, "")
     assert operator.asks(*asked).returncode == 0
+    # a limit on bodies is no matter of the checklist: only what is sent unasked-for shows that it is gone
+    sides = ("--old", f"{world.names.old}:{world.port}", "--new", f"{world.names.new}:{world.port}")
+    sent = ("--cacert", str(world.pki.root), "--variants", "body", "--unsafe", "--rate", "200")
+    limits = operator.asks("compare", f"https://shop.{LOST}:{world.port}/catalog/item", *sides, *sent)
+    assert "PAR070" in limits.stdout, limits
+    owner = operator.asks("check", operator.plan, "--only", "dns-owner", "-o", "json")
+    assert (owner.returncode, "no cluster was asked" in owner.stdout) == (0, True), owner
