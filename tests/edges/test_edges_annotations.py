@@ -188,7 +188,7 @@ class TestOnTheWire:
     def test_what_it_does_unasked(self, client: Client) -> None:
         dropped = client.ask("https://bare.zoo.test/x", X_Team="a").told
         assert dropped["x-team"] == "a"
-        assert client.ask("https://bare.zoo.test/x", **{"X__Team": "a"}).told.get("x-team") is None
+        assert client.ask("https://bare.zoo.test/x", X__Team="a").told.get("x-team") is None
         assert client.ask(f"https://bare.zoo.test/{'x' * 8300}").status == 414
         assert client.ask("https://bare.zoo.test/x", Cookie="a" * 8300).status == 400
 
