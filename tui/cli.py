@@ -45,6 +45,7 @@ class _Commands(click.Group):
         "report": "commands.report",
         "resume": "commands.cutover",
         "retire": "commands.retire",
+        "rollback": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
         "tune": "commands.tune",

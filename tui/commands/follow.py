@@ -7,16 +7,18 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
+from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
 from ..lines import Line, Span, Tone, to_terminal
 from ..telling.narrate import Narrator
+from ..telling.steps import confirmation_lines
 from .common import colour, note, width
 from .options import INCONCLUSIVE
 
@@ -34,6 +36,7 @@ _VERDICTS = {
     "stopped-at-gate": Verdict.FAIL,
     "held": Verdict.UNKNOWN,
 }
+_WAY_BACK = ("rollback", "drain", "rolled-back")
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
@@ -55,6 +58,8 @@ def follow(
         story.tell_the_rest()
     except (KeyboardInterrupt, click.Abort):
         note(f"\nleft as it is; go on with: {_go_on(campaign)}")
+        if any(run.view().can_roll_back for run in campaign.runs):
+            note(f"or go back with: pointsman rollback {campaign.resume_id} --write")
     finally:
         story.end()
         campaign.stop()
@@ -62,6 +67,30 @@ def follow(
     verdict = worst(_verdict(view) for view in views)
     if output == "json":
         _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
+    return _CODES[verdict]
+
+
+def follow_back(campaign: Campaign, run_id: str, confirmed: tuple[str, ...], output: str) -> int:
+    """Lead a run back, or with the campaign's id all of its waves; the exit code. All stay resumable.
+
+    UserError: none of them has changed anything, or all are back already.
+    """
+    started = time.monotonic()
+    story = _Story(campaign, aside=output == "json")
+    wanted = [run for run in campaign.runs if run_id in (run.run_id, campaign.campaign_id)]
+    try:
+        story.go_back(wanted, confirmed)
+        story.tell_the_rest()
+    except (KeyboardInterrupt, click.Abort):
+        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
+    finally:
+        story.end()
+        campaign.stop()
+    views = tuple(story.latest[run.run_id] for run in wanted)
+    back = all(view.outcome == "rolled-back" or not view.can_roll_back for view in views)
+    verdict = Verdict.PASS if back else Verdict.UNKNOWN
+    if output == "json":
+        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000, "rollback")
     return _CODES[verdict]
 
 
@@ -107,6 +136,44 @@ class _Story:
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def go_back(self, wanted: Sequence[CutoverRun], confirmed: tuple[str, ...]) -> None:
+        """Until those ``wanted`` that have changed anything are back, or nobody says that they shall be."""
+        self._left |= self._runs.keys() - {run.run_id for run in wanted}
+        changed = [run for run in wanted if run.view().can_roll_back]
+        if not changed:
+            stands = wanted[0].view().outcome or wanted[0].view().phase
+            raise UserError(
+                f"there is nothing to roll back: {stands}", "`pointsman journal RUN` tells it all"
+            )
+        for run in changed:
+            if not self._lead_back(run, confirmed):
+                self._left.add(run.run_id)
+        while not all(self._rests(run_id) for run_id in self._runs):
+            self._next()
+
+    def _lead_back(self, run: CutoverRun, confirmed: tuple[str, ...]) -> bool:
+        """Show the way back of a run and take it, where somebody consents to exactly that."""
+        from ...checklists.machine.view import RollBack
+
+        before = run.view()
+        shown = before.rollback
+        assert shown is not None
+        self._tell(confirmation_lines(shown, width(), "the traffic will move back"))
+        typed = _consent(run.plan, confirmed)
+        if typed:
+            click.echo(f"     confirmed beforehand: {typed}", err=True)
+        elif sys.stdin.isatty():
+            typed = _ask(run.plan, shown, before.wave if self._many else 0)
+        if not typed:
+            note(f"nobody typed {shown.type_this}: nothing was done")
+            return False
+        run.send(RollBack(typed, shown.change_id))
+        with contextlib.suppress(TimeoutError):
+            run.wait(lambda view: view.phase in _WAY_BACK or view.message != before.message, 30)
+        view = run.view()
+        self._hear(view)
+        return view.phase in _WAY_BACK
 
     def tell_the_rest(self) -> None:
         """What was said while an answer was waited for, up to the last words."""
@@ -253,7 +320,11 @@ def _ask(plan: Plan, asked: Confirmation, wave: int) -> str:
 
 
 def _print_document(
-    campaign: Campaign, views: tuple[RunView, ...], verdict: Verdict, elapsed_ms: float
+    campaign: Campaign,
+    views: tuple[RunView, ...],
+    verdict: Verdict,
+    elapsed_ms: float,
+    command: str = "cutover",
 ) -> None:
     import msgspec
 
@@ -265,4 +336,4 @@ def _print_document(
         # the findings stand in their own place
         facts.pop("checks", None)
     facts = {"campaign": campaign.campaign_id, "waves": waves} if campaign.campaign_id else waves[0]
-    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))
+    click.echo(encode(document(command, verdict, findings, facts, elapsed_ms)))
