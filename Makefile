@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real check format screenshots bench bench-wire bench-watch constraints clean
+.PHONY: help demo test test-real live check format screenshots bench bench-wire bench-watch constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,10 @@ $(VENV)/.installed-real: $(VENV)/.installed-dev
 
 test-real: $(VENV)/.installed-real  ## the tests that talk to other programs (kubectl, tmux, dig, ...), or only take long
 	$(BIN)/python -m pytest -n $(JOBS) -m real $(ARGS)
+
+live: $(VENV)/.installed-real  ## the tests against a real kube-apiserver, which this builds once (needs Go; ten minutes)
+	$(BIN)/python tests/live/live_build.py
+	$(BIN)/python -m pytest -n $(JOBS) -m live $(ARGS)
 
 check: $(VENV)/.installed-dev  ## lint, types and layers
 	$(BIN)/ruff check .

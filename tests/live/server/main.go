@@ -54,6 +54,8 @@ func serveEtcd(arguments []string) {
 	config.Dir = *dataDir
 	config.LogLevel = "error"
 	config.UnsafeNoFsync = true
+	// whoever started us holds the ports already, so that nobody else can take them
+	config.SocketOpts.ReusePort = true
 	config.ListenClientUrls = []url.URL{{Scheme: "http", Host: *listen}}
 	config.AdvertiseClientUrls = config.ListenClientUrls
 	config.ListenPeerUrls = []url.URL{{Scheme: "http", Host: *peer}}

@@ -1,0 +1,42 @@
+"""A real API server, one a worker; swept clean before each test that asks for `live_cluster`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_admin import Admin
+from live_apiserver import LiveServer, live_server
+from live_build import why_not
+
+NEWEST = "v1.6.1-experimental"
+
+
+@pytest.fixture(scope="session")
+def live_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """Without any CRD."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with live_server(tmp_path_factory.mktemp("live")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def admin(live_api: LiveServer) -> Iterator[Admin]:
+    one = Admin(live_api)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def newest_crds(admin: Admin, shared: Path) -> list[str]:
+    """The names of the newest bundle's CRDs, which are served."""
+    return admin.install_crds(shared / "crds" / NEWEST)
+
+
+@pytest.fixture
+def live_cluster(live_api: LiveServer, admin: Admin, newest_crds: list[str]) -> LiveServer:
+    """With the newest CRDs, and no object of an earlier test."""
+    admin.sweep()
+    return live_api

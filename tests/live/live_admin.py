@@ -1,0 +1,198 @@
+"""What an administrator does to a cluster for the tests: CRDs, objects, statuses, rights, a clean sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from live_apiserver import LiveServer
+
+Json = dict[str, Any]
+_SWEPT_GROUPS = (
+    "gateway.networking.k8s.io",
+    "gateway.networking.x-k8s.io",
+    "networking.k8s.io",
+    "discovery.k8s.io",
+)
+_SWEPT_CORE = ("services", "endpoints", "pods", "secrets", "configmaps", "serviceaccounts")
+_KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_MANAGER = {"fieldManager": "live-tests", "force": "true"}
+
+
+class Admin:
+    """One client with all rights. Every method returns when the API server has said yes."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        self.client = server.client()
+        self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
+        self._namespaces: set[str] = set(_KEPT_NAMESPACES)
+
+    def close(self) -> None:
+        self.client.close()
+
+    def ask(self, method: str, path: str, **more: Any) -> Json:
+        """The answer's JSON; a refusal is raised with the server's own words."""
+        answer = self.client.request(method, path, **more)
+        if answer.is_error:
+            raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
+        return dict(answer.json())
+
+    def path(self, api_version: str, kind: str, namespace: str = "", name: str = "") -> str:
+        """Where objects of a kind are, by the server's own discovery."""
+        root = f"/api/{api_version}" if "/" not in api_version else f"/apis/{api_version}"
+        if (api_version, kind) not in self._plurals:
+            for one in self.ask("GET", root)["resources"]:
+                if "/" not in one["name"]:
+                    self._plurals[api_version, one["kind"]] = (one["name"], one["namespaced"])
+        plural, namespaced = self._plurals[api_version, kind]
+        parts = [root, *(("namespaces", namespace) if namespaced and namespace else ()), plural]
+        return "/".join([*parts, *([name] if name else [])])
+
+    def apply(self, *documents: Json) -> None:
+        """Server-side apply, status included; a namespace that is not there is made."""
+        for document in documents:
+            meta = document["metadata"]
+            self.namespace(meta.get("namespace", ""))
+            path = self.path(
+                document["apiVersion"], document["kind"], meta.get("namespace", ""), meta["name"]
+            )
+            body = {name: value for name, value in document.items() if name != "status"}
+            self._patch(path, body)
+            if document.get("status"):
+                spoken = {name: document[name] for name in ("apiVersion", "kind", "metadata", "status")}
+                self._patch(f"{path}/status", spoken)
+
+    def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
+        self.ask("DELETE", self.path(api_version, kind, namespace, name))
+
+    def get(self, api_version: str, kind: str, namespace: str, name: str) -> Json:
+        return self.ask("GET", self.path(api_version, kind, namespace, name))
+
+    def namespace(self, name: str, **labels: str) -> None:
+        """Be there, with these labels; nothing for the empty name."""
+        if name and (labels or name not in self._namespaces):
+            self._namespaces.add(name)
+            meta = {"name": name, "labels": labels}
+            body = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
+            self._patch(f"/api/v1/namespaces/{name}", body)
+
+    def install_crds(self, bundle: Path, within_s: float = 30.0) -> list[str]:
+        """All CRDs of a folder, until each is served; their names."""
+        documents = [
+            one
+            for file in sorted(bundle.glob("*.yaml"))
+            for one in yaml.load_all(file.read_text(), yaml.CSafeLoader)
+            if one and one["kind"] == "CustomResourceDefinition"
+        ]
+        for document in documents:
+            self._patch(self.crd_path(document["metadata"]["name"]), document)
+        names = [one["metadata"]["name"] for one in documents]
+        self._until(lambda: all(self._established(name) for name in names), within_s, f"{bundle} not served")
+        self._plurals.clear()
+        return names
+
+    def remove_crds(self, names: Iterable[str], within_s: float = 30.0) -> None:
+        """Until nothing of them is left; their objects go too."""
+        wanted = list(names)
+        for name in wanted:
+            self.client.delete(self.crd_path(name))
+        gone = lambda name: self.client.get(self.crd_path(name)).status_code == 404  # noqa: E731
+        self._until(lambda: all(map(gone, wanted)), within_s, f"{wanted} still there")
+        self._plurals.clear()
+
+    @staticmethod
+    def crd_path(name: str) -> str:
+        return f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+
+    def grant(self, user: str, rules: list[Json], namespace: str = "", name: str = "granted") -> str:
+        """A (Cluster)Role and its binding for the user alone; an earlier one is replaced. Its name."""
+        prefix = "Cluster" if not namespace else ""
+        named = f"{user}-{name}"
+        meta = {"name": named, **({"namespace": namespace} if namespace else {})}
+        group = "rbac.authorization.k8s.io"
+        role = {"apiVersion": f"{group}/v1", "kind": f"{prefix}Role", "metadata": meta, "rules": rules}
+        binding = {
+            **role,
+            "kind": f"{prefix}RoleBinding",
+            "roleRef": {"apiGroup": group, "kind": f"{prefix}Role", "name": named},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        }
+        del binding["rules"]
+        self.apply(role, binding)
+        return named
+
+    def revoke(self, user: str, namespace: str = "", name: str = "granted") -> None:
+        """Take away what `grant` gave under that name."""
+        prefix = "Cluster" if not namespace else ""
+        for kind in (f"{prefix}RoleBinding", f"{prefix}Role"):
+            self.delete("rbac.authorization.k8s.io/v1", kind, namespace, f"{user}-{name}")
+
+    def sweep(self) -> None:
+        """Delete every object that a test may have made; CRDs stay. Nobody else finalizes namespaces here."""
+        for group in ("", *_SWEPT_GROUPS):
+            for root in self._roots(group):
+                for one in self.ask("GET", root)["resources"]:
+                    if "/" in one["name"] or "deletecollection" not in one["verbs"]:
+                        continue
+                    if group or one["name"] in _SWEPT_CORE:
+                        self._delete_all(root, one)
+        for one in self.ask("GET", "/api/v1/namespaces")["items"]:
+            if (name := one["metadata"]["name"]) not in _KEPT_NAMESPACES:
+                self.client.delete(f"/api/v1/namespaces/{name}")
+                one["spec"]["finalizers"] = []
+                del one["metadata"]["resourceVersion"]
+                self.client.put(f"/api/v1/namespaces/{name}/finalize", json=one)
+        self._namespaces = set(_KEPT_NAMESPACES)
+
+    def _delete_all(self, root: str, resource: Json) -> None:
+        path = f"{root}/{resource['name']}"
+        if not resource["namespaced"]:
+            self.client.delete(path)
+            return
+        namespaces = {one["metadata"].get("namespace", "") for one in self.ask("GET", path)["items"]}
+        for namespace in namespaces:
+            # the API server's own `kubernetes` Service comes back by itself
+            self.client.delete(f"{root}/namespaces/{namespace}/{resource['name']}")
+
+    def _roots(self, group: str) -> list[str]:
+        if not group:
+            return ["/api/v1"]
+        answer = self.client.get(f"/apis/{group}")
+        if answer.status_code == 404:
+            return []
+        return [f"/apis/{one['groupVersion']}" for one in answer.json()["versions"]]
+
+    def _established(self, name: str) -> bool:
+        crd = self.ask("GET", self.crd_path(name))
+        conditions = {one["type"]: one["status"] for one in crd.get("status", {}).get("conditions", [])}
+        served = next(one["name"] for one in crd["spec"]["versions"] if one["served"])
+        group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+        listed = self.client.get(f"/apis/{group}/{served}/{plural}", params={"limit": "1"})
+        return conditions.get("Established") == "True" and listed.status_code == 200
+
+    def _patch(self, path: str, body: Json) -> None:
+        self.ask(
+            "PATCH",
+            path,
+            params=_MANAGER,
+            content=yaml.dump(body, Dumper=yaml.CSafeDumper),
+            headers={"Content-Type": "application/apply-patch+yaml"},
+        )
+
+    @staticmethod
+    def _until(condition: Any, within_s: float, told: str) -> None:
+        deadline = time.monotonic() + within_s
+        while True:
+            try:
+                if condition():
+                    return
+            except (RuntimeError, httpx.HTTPError):
+                pass
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not within {within_s} s: {told}")
+            time.sleep(0.05)
