@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -50,19 +52,51 @@ def follow(
     for problem in campaign.problems:
         note(problem)
     story = _Story(campaign, aside=output == "json")
-    try:
-        story.go_on(confirmed, attested)
-        story.tell_the_rest()
-    except (KeyboardInterrupt, click.Abort):
-        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
-    finally:
-        story.end()
-        campaign.stop()
+    with _signals_are_ctrl_c():
+        try:
+            story.go_on(confirmed, attested)
+            story.tell_the_rest()
+        except (KeyboardInterrupt, click.Abort):
+            _said_last(f"\nleft as it is; go on with: {_go_on(campaign)}")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            _said_last(f"what happens cannot be told ({why}): left as it is; go on with: {_go_on(campaign)}")
+        finally:
+            story.end()
+            campaign.stop()
     views = tuple(story.latest.values())
     verdict = worst(_verdict(view) for view in views)
     if output == "json":
         _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
     return _CODES[verdict]
+
+
+@contextlib.contextmanager
+def _signals_are_ctrl_c() -> Iterator[None]:
+    """SIGTERM, and the SIGHUP of a lost terminal, leave the run in order too: its Lease is given up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for one in ours:
+            # once is enough: the leaving itself is not to be cut short
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(one, leave) for one in ours]
+    try:
+        yield
+    finally:
+        for one, handler in zip(ours, before, strict=True):
+            signal.signal(one, handler)
+
+
+def _said_last(text: str) -> None:
+    # the terminal may be gone
+    with contextlib.suppress(OSError):
+        note(text)
 
 
 def _verdict(view: RunView) -> Verdict:
