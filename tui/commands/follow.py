@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from types import FrameType
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from ...checklists.terms import Check
 
 _LOOK_EVERY_S = 2.0
+# what was confirmed beforehand is for a change, not for its being tried for ever
+_MOST_TRIES = 3
 _VERDICTS = {
     "done": Verdict.PASS,
     "rolled-back": Verdict.FAIL,
@@ -124,6 +127,7 @@ class _Story:
         self._views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
         self.latest = {run_id: run.view() for run_id, run in self._runs.items()}
         self._left: set[str] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
         self.end = campaign.subscribe(self._views.put)
 
     def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
@@ -212,6 +216,14 @@ class _Story:
             self.latest[run.run_id] = run.view()
             return True
         typed = _consent(run.plan, confirmed)
+        tried = (run.run_id, asked.change_id)
+        self._tried[tried] += 1
+        if typed and self._tried[tried] > _MOST_TRIES:
+            note(
+                f"the same change was sent {_MOST_TRIES} times and never made; see why, then go on with:"
+                f" {_go_on(self._campaign)}"
+            )
+            return False
         if typed:
             click.echo(f"     confirmed beforehand: {typed}", err=True)
         elif sys.stdin.isatty():
