@@ -63,8 +63,10 @@ def shifted(state: State, by: float) -> State:
 
 def _waited_anew(state: State, at: float) -> State:
     """Another start of the machine, or another machine: nobody can tell what has passed of a TTL's wait."""
-    if state.phase == "wait-ttl" and state.low_seen_at is not None and state.wait_until is not None:
-        return replace(state, wait_until=at + (state.wait_until - state.low_seen_at))
-    if state.phase == "drain" and state.old_seen_at is not None and state.wait_until is not None:
-        return replace(state, wait_until=at + (state.wait_until - state.old_seen_at))
+    if state.wait_until is None:
+        return state
+    if state.phase == "wait-ttl" and state.low_seen_at is not None:
+        return replace(state, low_seen_at=at, wait_until=at + (state.wait_until - state.low_seen_at))
+    if state.phase == "drain" and state.old_seen_at is not None:
+        return replace(state, old_seen_at=at, wait_until=at + (state.wait_until - state.old_seen_at))
     return state

@@ -85,7 +85,9 @@ def a_world(directory: Path) -> Iterator[SmallWorld]:
 def plan_of(world: SmallWorld, **changes: str) -> Path:
     """A quick plan; ``watch`` and ``soak`` are some tenths of a second."""
     path = world.plan_file(**{"checklist": "own.yaml", "watch": "500ms", "soak": "300ms", **changes})
-    path.write_text(re.sub(r"min_samples: 10", "min_samples: 5", path.read_text()))
+    # many processes share the machine of the tests: what cannot be sent in time is missing, and never passes
+    few = "min_samples: 3, p0: 0.001, alpha: 0.001, rate_per_s: 6, soak_rate_per_s: 4}"
+    path.write_text(re.sub(r"min_samples: 10.*", few, path.read_text()))
     return path
 
 
