@@ -134,7 +134,7 @@ def cutover(world: SmallWorld, plan: Path, **options: object) -> subprocess.Pope
     return start(world, "cutover", str(plan), "--write", "--confirm", HOST, **options)
 
 
-def resumed(world: SmallWorld, longest_s: float = 40.0) -> subprocess.CompletedProcess[str]:
+def resumed(world: SmallWorld, longest_s: float = 90.0) -> subprocess.CompletedProcess[str]:
     """The latest unfinished run gone on with, to its end."""
     child = start(world, "resume", "--write", "--confirm", HOST)
     out, err = child.communicate(timeout=longest_s)
@@ -159,7 +159,7 @@ def state_of(world: SmallWorld) -> State | None:
     return fold(events) if events else None
 
 
-def until(holds: Callable[[], bool], longest_s: float = 20.0, what: str = "it") -> None:
+def until(holds: Callable[[], bool], longest_s: float = 40.0, what: str = "it") -> None:
     """Wait; fails where it never holds."""
     end = time.monotonic() + longest_s
     while not holds():
@@ -177,10 +177,10 @@ def until_phase(world: SmallWorld, child: subprocess.Popen[str], *phases: str) -
         state = state_of(world)
         return state is not None and state.phase in phases
 
-    until(there, 30, f"phase {phases}")
+    until(there, 90, f"phase {phases}")
 
 
-def ended(child: subprocess.Popen[str], longest_s: float = 40.0) -> tuple[int, str, str]:
+def ended(child: subprocess.Popen[str], longest_s: float = 90.0) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
     try:
         out, err = child.communicate(timeout=longest_s)
