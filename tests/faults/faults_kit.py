@@ -17,6 +17,7 @@ _TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(_TESTS / name) for name in ("checklists", "tui", "cluster")]
 
 from cutover_kit import (  # noqa: E402 - helpers of neighbouring folders
+    BUILTIN,
     HOST,
     NEW,
     OLD,
@@ -34,7 +35,10 @@ from pointsman.sandbox.dns_resolver import CachingResolver  # noqa: E402
 from pointsman.sandbox.edge import Edge, start_together  # noqa: E402
 from pointsman.sandbox.pki import PracticeCa  # noqa: E402
 
-__all__ = ["HOST", "NEW", "OLD", "LoopThread", "SmallWorld"]
+__all__ = ["BUILTIN", "HOST", "NEW", "OLD", "LoopThread", "SmallWorld"]
+
+AUTHORITIES: dict[Path, PracticeCa] = {}
+"""Who vouches for a world's certificates, by the world's directory."""
 
 PROGRAM = [sys.executable, "-m", "pointsman.tui"]
 CLOCK = "POINTSMAN_TEST_CLOCK"
@@ -62,6 +66,7 @@ def a_world(directory: Path) -> Iterator[SmallWorld]:
     """DNS with an old TTL of 2 s, and two healthy edges."""
     directory.mkdir(parents=True, exist_ok=True)
     thread, zone, key, ca = LoopThread(), small_zone(), TsigKey.generate("pointsman."), PracticeCa()
+    AUTHORITIES[directory] = ca
     write_key_file(directory / "tsig.key", key)
     (directory / "ca.pem").write_bytes(ca.root_pem)
     authority = AuthorityServer(zone, [key])
@@ -79,6 +84,7 @@ def a_world(directory: Path) -> Iterator[SmallWorld]:
         for server in (old, new, resolver, authority):
             thread.run(server.stop())
     finally:
+        del AUTHORITIES[directory]
         thread.close()
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from faults_kit import LoopThread, SmallWorld
 from fault_proxy import FaultProxy
+from faults_kit import LoopThread, SmallWorld
 
 
 class UdpLine(asyncio.DatagramProtocol):
