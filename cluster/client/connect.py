@@ -20,7 +20,7 @@ from .credentials import Credentials
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
 from .pools import Pools, note_heard
 from .streams import Stream
-from .wire_errors import explain, retry_after, status_of, wire_errors
+from .wire_errors import explain, instant_of, retry_after, status_of, wire_errors
 
 if TYPE_CHECKING:
     import urllib3
@@ -73,6 +73,7 @@ class Connection:
         self._certificates = self._credentials.certificates
         self._closed = threading.Event()
         self._heard_at = float("-inf")
+        self._server_told: tuple[float, float] | None = None
         self._base = self._credentials.settings.host
         try:
             self._pools = Pools(self._credentials.settings)
@@ -101,6 +102,14 @@ class Connection:
         """The same in Unix time, in seconds; 0 before the first byte."""
         ago = time.monotonic() - self._heard_at
         return time.time() - ago if ago != float("inf") else 0.0
+
+    @property
+    def server_time(self) -> float | None:
+        """The time now (Unix, in seconds) by the server's clock, to a second, after its last answer; None
+        where that did not tell.
+        """
+        told = self._server_told
+        return None if told is None else told[0] + time.monotonic() - told[1]
 
     def close(self) -> None:
         """End every stream, close every socket, remove the private files. Idempotent."""
@@ -289,6 +298,8 @@ class Connection:
         except wire_errors() as error:
             raise self._no_answer(error) from None
         self._note_heard(response.status)
+        told = instant_of(response.headers.get("Date"))
+        self._server_told = None if told is None else (told, time.monotonic())
         return response
 
     def _adopt_certificates(self) -> None:
@@ -324,7 +335,7 @@ class Connection:
 
     def _refusal(self, method: str, path: str, response: urllib3.BaseHTTPResponse, answer: bytes) -> ApiError:
         status = response.status
-        wait_s = retry_after(response.headers.get("Retry-After"), time.time())
+        wait_s = retry_after(response.headers.get("Retry-After"), self.server_time or time.time())
         reason, message = status_of(answer)
         if status == 401:
             return ApiError(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from ...checklists.terms import Check
 
 _LOOK_EVERY_S = 2.0
+# what was confirmed beforehand is for a change, not for its being tried for ever
+_MOST_TRIES = 3
 _VERDICTS = {
     "done": Verdict.PASS,
     "rolled-back": Verdict.FAIL,
@@ -53,16 +58,8 @@ def follow(
     for problem in campaign.problems:
         note(problem)
     story = _Story(campaign, aside=output == "json")
-    try:
+    with _left_in_order(campaign, story, on_the_way=True):
         story.go_on(confirmed, attested)
-        story.tell_the_rest()
-    except (KeyboardInterrupt, click.Abort):
-        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
-        if any(run.view().can_roll_back for run in campaign.runs):
-            note(f"or go back with: pointsman rollback {campaign.resume_id} --write")
-    finally:
-        story.end()
-        campaign.stop()
     views = tuple(story.latest.values())
     verdict = worst(_verdict(view) for view in views)
     if output == "json":
@@ -78,20 +75,61 @@ def follow_back(campaign: Campaign, run_id: str, confirmed: tuple[str, ...], out
     started = time.monotonic()
     story = _Story(campaign, aside=output == "json")
     wanted = [run for run in campaign.runs if run_id in (run.run_id, campaign.campaign_id)]
-    try:
+    with _left_in_order(campaign, story):
         story.go_back(wanted, confirmed)
-        story.tell_the_rest()
-    except (KeyboardInterrupt, click.Abort):
-        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
-    finally:
-        story.end()
-        campaign.stop()
     views = tuple(story.latest[run.run_id] for run in wanted)
     back = all(view.outcome == "rolled-back" or not view.can_roll_back for view in views)
     verdict = Verdict.PASS if back else Verdict.UNKNOWN
     if output == "json":
         _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000, "rollback")
     return _CODES[verdict]
+
+
+@contextlib.contextmanager
+def _left_in_order(campaign: Campaign, story: _Story, *, on_the_way: bool = False) -> Iterator[None]:
+    """However the leading ends, the run is left resumable and its last words are told."""
+    with _signals_are_ctrl_c():
+        try:
+            yield
+            story.tell_the_rest()
+        except (KeyboardInterrupt, click.Abort):
+            _said_last(f"\nleft as it is; go on with: {_go_on(campaign)}")
+            if on_the_way and any(run.view().can_roll_back for run in campaign.runs):
+                _said_last(f"or go back with: pointsman rollback {campaign.resume_id} --write")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            _said_last(f"what happens cannot be told ({why}): left as it is; go on with: {_go_on(campaign)}")
+        finally:
+            story.end()
+            campaign.stop()
+
+
+@contextlib.contextmanager
+def _signals_are_ctrl_c() -> Iterator[None]:
+    """SIGTERM, and the SIGHUP of a lost terminal, leave the run in order too: its Lease is given up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for one in ours:
+            # once is enough: the leaving itself is not to be cut short
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(one, leave) for one in ours]
+    try:
+        yield
+    finally:
+        for one, handler in zip(ours, before, strict=True):
+            signal.signal(one, handler)
+
+
+def _said_last(text: str) -> None:
+    # the terminal may be gone
+    with contextlib.suppress(OSError):
+        note(text)
 
 
 def _verdict(view: RunView) -> Verdict:
@@ -119,6 +157,7 @@ class _Story:
         self._views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
         self.latest = {run_id: run.view() for run_id, run in self._runs.items()}
         self._left: set[str] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
         self.end = campaign.subscribe(self._views.put)
 
     def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
@@ -245,6 +284,14 @@ class _Story:
             self.latest[run.run_id] = run.view()
             return True
         typed = _consent(run.plan, confirmed)
+        tried = (run.run_id, asked.change_id)
+        self._tried[tried] += 1
+        if typed and self._tried[tried] > _MOST_TRIES:
+            note(
+                f"the same change was sent {_MOST_TRIES} times and never made; see why, then go on with:"
+                f" {_go_on(self._campaign)}"
+            )
+            return False
         if typed:
             click.echo(f"     confirmed beforehand: {typed}", err=True)
         elif sys.stdin.isatty():
