@@ -64,6 +64,20 @@ class KindState:
             return False
         return self.namespaces is None or namespace in self.namespaces
 
+    @property
+    def gap(self) -> str:
+        """Why there may be more objects than the snapshot has, in words behind the kind's name; empty: none.
+
+        Documents that hold none of a kind are all that there is of it.
+        """
+        if self.state == "unseen":
+            return ""
+        if self.state not in ("live", "stale", "absent"):
+            return f"could not be read ({self.state})"
+        if self.namespaces is not None:
+            return f"could be read in {', '.join(self.namespaces[:5])} only"
+        return ""
+
     def says_the_same_as(self, other: KindState) -> bool:
         """Whether nothing but the time differs. A stale kind's time is part of what it says."""
         return self == other or (
