@@ -50,13 +50,15 @@ class KindState:
 
     ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
     ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
-    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line.
+    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line;
+    ``mend`` what would help, where that is known.
     """
 
     state: State
     detail: str = ""
     since: float = 0.0
     namespaces: tuple[str, ...] | None = None
+    mend: str = ""
 
     def knows(self, namespace: str) -> bool:
         """Whether an object missing from the snapshot can be taken as not existing in ``namespace``."""

@@ -27,8 +27,8 @@ _CLUSTER_ISSUER = f"{_CERT_MANAGER}/cluster-issuer"
 class TlsTwin:
     """A host's certificate on both sides. ``old`` and ``new`` are Secrets in words; ``same``: one object.
 
-    ``listener`` is None where no listener of its Gateways takes TLS for the host; ``unknown``: none that could
-    be seen. ``words``: what to look at.
+    ``listener`` is None where no listener of its Gateways takes TLS for the host; ``unknown``: none
+    that could be seen. ``words``: what to look at.
     """
 
     host: str

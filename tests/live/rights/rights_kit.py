@@ -1,4 +1,4 @@
-"""The permission manifests of docs/: read, bound to a user, taken apart right by right, and what was asked then."""
+"""The permission manifests of docs/: bound to a user, taken apart right by right; and what was asked then."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ import httpx
 import yaml
 from live_admin import Admin
 from live_apiserver import LiveServer
+from pointsman.cluster.refs import ObjectRef
+from rights_world import RunningWorld
 
 Json = dict[str, Any]
 PERMISSIONS = Path(__file__).resolve().parents[3] / "docs" / "permissions"
@@ -134,6 +136,17 @@ def _told_rights(client: httpx.Client, namespace: str) -> set[tuple[str, str, st
         for verb in rule["verbs"]
         if resource not in ASKING_ONESELF
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """``samples`` is one object of every kind that there is."""
+
+    server: LiveServer
+    admin: Admin
+    clerk: Clerk
+    world: RunningWorld
+    samples: tuple[ObjectRef, ...]
 
 
 # -- the audit log

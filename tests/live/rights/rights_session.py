@@ -1,19 +1,18 @@
-"""All that a read-only session asks of a cluster, and what it then knows: the same for every set of rights."""
+"""What a read-only session asks of a cluster, and what it then knows: the same for every set of rights."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from pointsman.cluster.client import watch
+from pointsman.cluster.client import fetch, watch
 from pointsman.cluster.client.connect import Connection, connect
-from pointsman.cluster.client.fetch import fetch_events, fetch_object
+from pointsman.cluster.client.discovery import discover
 from pointsman.cluster.client.once import load_once
 from pointsman.cluster.client.timing import Timing
 from pointsman.cluster.client.watch import LiveCluster
@@ -35,36 +34,57 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What a user knows. ``once`` and ``live``: the state of each kind; ``yaml``: why the object of a kind cannot
-    be had whole, empty where it can; ``said``: what each command finds, and its exit code."""
-
-    once: dict[str, str] = field(default_factory=dict)
-    live: dict[str, str] = field(default_factory=dict)
-    yaml: dict[str, str] = field(default_factory=dict)
-    events: str = ""
-    said: dict[str, frozenset[str]] = field(default_factory=dict)
+_LISTING = frozenset({"MIG011", "MIG012", "MIG013", "MIG014", "MIG016"})
 
 
-def sight_of(kubeconfig: Path, samples: Iterable[ObjectRef], settled: Callable[[Snapshot], bool]) -> Sight:
-    """Look once, follow until ``settled``, fetch each sample and its events, and run every command."""
+def look_once(kubeconfig: Path, namespaces: tuple[str, ...] | None = None) -> Snapshot:
+    """As the commands do."""
     connection = connect(str(kubeconfig))
-    live = LiveCluster(connection, None, TIMING)
+    try:
+        return load_once(connection, namespaces)
+    finally:
+        connection.close()
+
+
+def follow(
+    kubeconfig: Path, settled: Callable[[dict[str, str]], bool], within_s: float = 20.0
+) -> dict[str, str]:
+    """As the screens do: the states of all kinds once each is known and ``settled`` is content."""
+    live = LiveCluster(connect(str(kubeconfig)), None, TIMING)
     live.start()
     try:
-        snapshot = load_once(connection)
-        yaml = {ref.kind: _trouble(fetch_object, connection, ref) for ref in samples}
-        events = _trouble(fetch_events, connection, ObjectRef("Ingress", "shop", "store", group="networking.k8s.io"))
-        deadline = time.monotonic() + 20
-        while not (settled(live.snapshot()) and _all_known(live.snapshot())):
+        deadline = time.monotonic() + within_s
+        while True:
+            found = states(live.snapshot())
+            if found and "loading" not in found.values() and settled(found):
+                return found
             if time.monotonic() > deadline:
-                raise AssertionError(f"never settled: {states(live.snapshot())}")
-            time.sleep(0.02)
-        followed = states(live.snapshot())
+                raise AssertionError(f"never settled: {found}")
+            time.sleep(0.05)
     finally:
         live.stop()
-    return Sight(states(snapshot), followed, yaml, events, said(kubeconfig, snapshot))
+
+
+def fetch_each(kubeconfig: Path, samples: Iterable[ObjectRef]) -> dict[str, str]:
+    """As the YAML screen does: why the object of each kind cannot be had; empty where it can."""
+    connection = connect(str(kubeconfig))
+    try:
+        # what is served is the same for all of them, and told to everybody
+        served = discover(connection)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fetch, "discover", lambda _: served)
+            return {ref.kind: _trouble(fetch.fetch_object, connection, ref) for ref in samples}
+    finally:
+        connection.close()
+
+
+def fetch_some_events(kubeconfig: Path, ref: ObjectRef) -> str:
+    """As the events screen does: why they cannot be had; empty where they can."""
+    connection = connect(str(kubeconfig))
+    try:
+        return _trouble(fetch.fetch_events, connection, ref)
+    finally:
+        connection.close()
 
 
 def states(snapshot: Snapshot) -> dict[str, str]:
@@ -78,10 +98,6 @@ def states(snapshot: Snapshot) -> dict[str, str]:
 def _words(state: KindState) -> str:
     where = "" if state.namespaces is None else f" in {','.join(state.namespaces)}"
     return f"{state.state}{where}" + (f": {state.detail}" if state.detail else "")
-
-
-def _all_known(snapshot: Snapshot) -> bool:
-    return all(state.state != "loading" for state in (*snapshot.kinds.values(), *snapshot.pod_states.values()))
 
 
 def _trouble(ask: Callable[[Connection, ObjectRef], object], connection: Connection, ref: ObjectRef) -> str:
@@ -100,16 +116,25 @@ def said(kubeconfig: Path, snapshot: Snapshot) -> dict[str, frozenset[str]]:
 
 
 def findings(kubeconfig: Path, *words: str) -> frozenset[str]:
-    """Each finding of a command in one line, and its exit code; or the one line with which it refuses."""
+    """Each claim of a command in one line, and its exit code; or the one line with which it refuses."""
     try:
         document, code = run(kubeconfig, *words)
     except UserError as error:
         return frozenset({f"refused: {error}", "exit code 2"})
-    lines = {
-        f"{one['verdict']} {one['rule']} {json.dumps(one['subject'], sort_keys=True)} {one['summary']}"
-        for one in document["findings"]
-    }
+    lines = {line for one in document["findings"] for line in _claims(one)}
     return frozenset({*lines, f"exit code {code}"})
+
+
+def _claims(one: Json) -> list[str]:
+    """What a finding says, without its words: how much is told of it hangs on what else is known.
+
+    One for each name, where it lists what is carried and what is not (``affinity (default): ...``).
+    """
+    subject = "/".join(str(one["subject"].get(part, "")) for part in ("kind", "namespace", "name", "section"))
+    claim = f"{one['verdict']} {one['rule']} {subject}"
+    if one["rule"] in _LISTING:
+        return [f"{claim} {line.partition(':')[0].partition('=')[0]}" for line in one["evidence"]]
+    return [claim]
 
 
 def run(kubeconfig: Path, *words: str) -> tuple[Json, int]:

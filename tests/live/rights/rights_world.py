@@ -1,4 +1,4 @@
-"""The shop of the practice world in a real API server: its objects with their statuses, and what it has none of."""
+"""The shop of the practice world in a real API server: its objects with their statuses, and more kinds."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ class RunningWorld:
     async def _objects(self) -> list[Json]:
         storage = self.world.storage
         assert storage is not None
-        return [
-            document for one in storage.registry for document in storage.list(one.kind, group=one.group)
-        ]
+        return [document for one in storage.registry for document in storage.list(one.kind, group=one.group)]
 
 
 @contextmanager
@@ -131,17 +129,54 @@ def copy_into(admin: Admin, objects: Iterable[Json]) -> list[str]:
     return refusals
 
 
-def one_of_each(admin: Admin) -> list[Json]:
+def one_of_each() -> list[Json]:
     """An object of every kind that the shop has none of, so that each right has something to be used on."""
     meta = {"namespace": "shop", "name": "one"}
     gateway = "gateway.networking.k8s.io"
     backend = {"backendRefs": [{"name": "store", "port": 80}]}
     parent = {"parentRefs": [{"name": "main", "namespace": "infra"}]}
     made: list[Json] = [
-        {"apiVersion": f"{gateway}/v1", "kind": kind, "metadata": meta, "spec": {**parent, "rules": [backend]}}
+        {
+            "apiVersion": f"{gateway}/v1",
+            "kind": kind,
+            "metadata": meta,
+            "spec": {**parent, "rules": [backend]},
+        }
         for kind in ("TCPRoute", "UDPRoute")
     ]
     for group, version, kind, _, namespaced in _MORE_KINDS:
         named = meta if namespaced else {"name": "one"}
         made.append({"apiVersion": f"{group}/{version}", "kind": kind, "metadata": named, "spec": {}})
+    experimental = "gateway.networking.x-k8s.io/v1alpha1"
+    target = {"targetRefs": [{"group": "", "kind": "Service", "name": "store"}]}
+    backend = {
+        "type": "ExternalHostname",
+        "externalHostname": {"hostname": "example.com"},
+        "port": {"port": 443},
+    }
+    made += [
+        {"apiVersion": experimental, "kind": "XBackend", "metadata": meta, "spec": backend},
+        {"apiVersion": experimental, "kind": "XBackendTrafficPolicy", "metadata": meta, "spec": target},
+        {
+            "apiVersion": experimental,
+            "kind": "XMesh",
+            "metadata": {"name": "one"},
+            "spec": {"controllerName": "example.com/mesh"},
+        },
+        _daemon_set(),
+    ]
     return made
+
+
+def _daemon_set() -> Json:
+    labels = {"app": "one"}
+    pod = {"containers": [{"name": "main", "image": "example.com/one:1"}]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"namespace": "shop", "name": "one"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
