@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 from ..text import clean
 
-_IMPERSONATE = re.compile(r'cannot impersonate resource "(users|groups|serviceaccounts)"')
+# API servers from 1.36 on name the verb that they asked about last (`impersonate-on:user-info:list`), and the
+# resource with it; those before name the users
+_IMPERSONATE = re.compile(r'cannot impersonate(?:-on:\S+|:\S+)? resource "([^"]*)"')
+_AS = ("users", "groups", "serviceaccounts")
 _WRITES = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """What an authorizer is asked about. ``resource`` may have a subresource; without ``namespace``: anywhere."""
+    """What an authorizer is asked about. ``resource`` may have a subresource; no ``namespace``: anywhere."""
 
     verb: str
     group: str
@@ -41,7 +44,7 @@ def needed_for(method: str, path: str, said: str = "") -> Needed | None:
     """
     as_whom = _IMPERSONATE.search(said)
     if as_whom:
-        return Needed("impersonate", "", as_whom[1])
+        return Needed("impersonate", "", as_whom[1] if as_whom[1] in _AS else "users")
     words = [clean(word, 253) for word in path.strip("/").split("/")]
     if words[:1] == ["api"]:
         group, rest = "", words[2:]

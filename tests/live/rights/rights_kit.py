@@ -93,7 +93,7 @@ class Clerk:
                 one["roleRef"]["name"] += f"-{user}"
                 assert [subject["name"] for subject in one["subjects"]] == [user]
             self.admin.apply(one)
-        self._wait(user, set(rights_of(manifests)))
+        self.wait(user, set(rights_of(manifests)))
 
     def forget(self, user: str) -> None:
         """Take away all that `let` gave."""
@@ -105,7 +105,7 @@ class Clerk:
                 inside = f"/namespaces/{meta['namespace']}" if "namespace" in meta else ""
                 self.admin.ask("DELETE", f"{root}{inside}/{kind}/{meta['name']}")
 
-    def _wait(self, user: str, rights: set[Right], within_s: float = 10.0) -> None:
+    def wait(self, user: str, rights: set[Right], within_s: float = 10.0) -> None:
         """Until the server's authorizer has seen the roles, all of them and no older ones."""
         wanted: dict[str, set[tuple[str, str, str]]] = {right.where: set() for right in rights}
         for right in rights:
