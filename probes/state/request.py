@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from ...cluster.refs import ObjectRef
@@ -30,11 +30,11 @@ def trace_verdict(trace: Trace) -> Verdict:
     return Verdict.UNKNOWN if trace.claims else Verdict.PASS
 
 
-def decisive(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+def decisive(traces: Iterable[Trace], unread: Container[Side] = ()) -> tuple[Trace, ...]:
     """The traces that the answer rests on: those with a winner, and those in doubt of a side that has none;
     where no side has one, those of the Gateways that take the connection (of all, where none does) and of the
-    Ingress controllers."""
-    every = tuple(traces)
+    Ingress controllers. That a side in ``unread`` (see ``unread_sides``) has no answer says nothing."""
+    every = tuple(one for one in traces if one.winner is not None or one.side not in unread)
     sides = {one.side for one in every if one.winner is not None}
     if sides:
         return tuple(one for one in every if one.winner is not None or (one.side not in sides and one.doubts))
@@ -64,8 +64,8 @@ def request_findings(
 ) -> tuple[Finding, ...]:
     """One finding for each trace that the answer rests on, for each side of which nothing can be told, and
     one where the two sides differ."""
-    found = [entry for trace in decisive(traces) for entry in _of_trace(snapshot, request, trace)]
     unread = unread_sides(snapshot, traces, sides)
+    found = [entry for trace in decisive(traces, unread) for entry in _of_trace(snapshot, request, trace)]
     for side, words in unread.items():
         rule = "GW802" if side == "gateway" else "MIG803"
         subject = Endpoint(f"{request.host}:{request.port}", request.host)

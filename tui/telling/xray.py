@@ -37,11 +37,11 @@ def xray_lines(
 ) -> list[Line]:
     """Everything about a request. ``everything`` lists each loser; else a few, and how many more."""
     lines: list[Line] = [line(" ", Span(clean(request.line, 2000), Tone.STRONG)), EMPTY]
-    shown = decisive(traces)
+    unread = unread_sides(snapshot, traces, sides)
+    shown = decisive(traces, unread)
     for trace in shown:
         lines += _trace_lines(snapshot, request, trace, width, everything)
         lines.append(EMPTY)
-    unread = unread_sides(snapshot, traces, sides)
     for side, words in unread.items():
         text = f"whether {SIDE_WORDS[side]} answers it cannot be told: {words}"
         lines += [*labelled("open", text, width, Tone.DOUBT, indent=1), EMPTY]
@@ -223,6 +223,7 @@ def overall(snapshot: Snapshot, traces: Sequence[Trace], sides: Sides = "both") 
 
     A side of which nothing can be told leaves it open.
     """
-    found = [trace_verdict(trace) for trace in decisive(traces)]
-    found += [Verdict.UNKNOWN for _ in unread_sides(snapshot, traces, sides)]
+    unread = unread_sides(snapshot, traces, sides)
+    found = [trace_verdict(trace) for trace in decisive(traces, unread)]
+    found += [Verdict.UNKNOWN for _ in unread]
     return max(found, key=lambda verdict: verdict.badness, default=Verdict.FAIL)
