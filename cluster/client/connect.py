@@ -19,6 +19,7 @@ from ..text import clean
 from .credentials import Credentials
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
 from .pools import Pools, note_heard
+from .rights import needed_for
 from .streams import Stream
 from .wire_errors import explain, instant_of, retry_after, status_of, wire_errors
 
@@ -345,11 +346,12 @@ class Connection:
                 "log in again, or renew the token or certificate of that user",
             )
         if status == 403:
+            needed = needed_for(method, path, message)
             return ApiError(
                 status,
                 reason or "Forbidden",
                 f"not allowed on {self.server}: {message or f'{method} {clean(path, 160)}'} (403)",
-                "ask for the right, for example with `kubectl auth can-i --list`",
+                needed.mend if needed else "see what you may with `kubectl auth can-i --list`",
             )
         said = message or reason
         return ApiError(
