@@ -125,19 +125,40 @@ class ApiServer:
         return self.url
 
     async def stop(self) -> None:
-        """End all watches and stop listening; a second call does nothing."""
+        """End all watches and stop listening; a second call does nothing. It may be started again."""
         runner, self._runner = self._runner, None
         if runner is not None:
             self.faults.clear()
             self.storage.end_watchers()
-            server = runner.server
-            transports = [handler.transport for handler in server.connections] if server else []
-            await runner.cleanup()
-            for transport in transports:
-                # a polite TLS close waits for the other side, longer than the event loop may last
-                if transport is not None:
-                    transport.abort()
-            await asyncio.sleep(0)
+            await self._close(runner)
+
+    async def kill(self) -> None:
+        """As a crash: every connection breaks in the middle, and nobody listens. It may be started again."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            for transport in _transports(runner):
+                transport.abort()
+            self.faults.clear()
+            await self._close(runner)
+
+    async def retire(self) -> None:
+        """As a real one that was asked to end: nobody listens, only the open watches go on, until `stop`."""
+        if self._runner is None:
+            return
+        for site in list(self._runner.sites):
+            await site.stop()
+        watched = self._watches.transports
+        for transport in _transports(self._runner):
+            if transport not in watched:
+                transport.close()
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        transports = _transports(runner)
+        await runner.cleanup()
+        for transport in transports:
+            # a polite TLS close waits for the other side, longer than the event loop may last
+            transport.abort()
+        await asyncio.sleep(0)
 
     def write_kubeconfig(self, path: Path | str, ca_pem: bytes | str, token: str = "") -> None:
         """A kubeconfig (0600) for this server; `token` for another user than the administrator."""
@@ -234,6 +255,12 @@ class ApiServer:
         if target.subresource == "proxy":
             return await self._proxy.get(call)
         return await self._handlers[verb](call)
+
+
+def _transports(runner: web.AppRunner) -> list[asyncio.WriteTransport]:
+    server = runner.server
+    found = [handler.transport for handler in server.connections] if server else []
+    return [transport for transport in found if transport is not None]
 
 
 def _refusal(error: ApiError) -> web.Response:

@@ -39,6 +39,10 @@ class WatchServer:
     def open_watches(self) -> int:
         return len(self._open)
 
+    @property
+    def transports(self) -> list[asyncio.BaseTransport]:
+        return [request.transport for request in self._open if request.transport is not None]
+
     def cut(self) -> None:
         """Cut the connections of all open watches, without the end of a proper answer."""
         for request in tuple(self._open):
