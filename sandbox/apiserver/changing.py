@@ -7,10 +7,12 @@ from typing import Any
 from . import events
 from .history import Stored
 from .kinds import Resource
-from .objects import carry_over, fill_new, name_problem, random_suffix, timestamp
-from .problems import already_exists, bad_request, conflict, invalid, not_found
+from .naming import metadata_causes
+from .objects import carry_over, fill_new, random_suffix, timestamp
+from .problems import already_exists, bad_request, conflict, invalid, invalid_fields, not_found
 from .requests import Target
 from .storage import Storage
+from .validation import causes_of
 
 Json = dict[str, Any]
 
@@ -41,8 +43,8 @@ class Changer:
         name = metadata.get("name") or ""
         if not name and metadata.get("generateName"):
             name = metadata["name"] = f"{metadata['generateName']}{random_suffix()}"
-        _check_name(resource, name)
         self._check_namespace(target)
+        _check(target, document)
         if self._storage.read(resource, target.namespace, name) is not None:
             raise already_exists(resource, name)
         for field in ("uid", "creationTimestamp", "generation", "deletionTimestamp"):
@@ -72,6 +74,7 @@ class Changer:
             document.pop("status", None)
             if "status" in stored.body:
                 document["status"] = stored.body["status"]
+        _check(target, document, stored.body)
         kept = carry_over(resource, stored.body, document)
         if kept["metadata"].get("deletionTimestamp") and not kept["metadata"].get("finalizers"):
             return stored if dry_run else self._storage.remove(resource, stored)
@@ -149,13 +152,17 @@ def _check_metadata(resource: Resource, metadata: Json) -> None:
             raise bad_request(f"{resource.kind} cannot be handled: json: metadata.{field} must be a string")
 
 
-def _check_name(resource: Resource, name: str) -> None:
-    if not name:
-        what = "Required value: name or generateName is required"
-        raise invalid(resource, name, "metadata.name", what, "FieldValueRequired")
-    problem = name_problem(name)
-    if problem:
-        raise invalid(resource, name, "metadata.name", f'Invalid value: "{name}": {problem}')
+def _check(target: Target, document: Json, old: Json | None = None) -> None:
+    """Raises ApiError 422 with all that is wrong; what `old` had wrong already may stay."""
+    resource = target.resource
+    causes = [*metadata_causes(resource, document["metadata"])]
+    schema = resource.schemas.get(target.version)
+    if schema is not None:
+        # what is defaulted when it is read counts as said
+        seen = {**document, "apiVersion": target.api_version}
+        causes += causes_of(dict(schema), seen, old)
+    if causes:
+        raise invalid_fields(resource, document["metadata"].get("name") or "", causes)
 
 
 def _check_version(resource: Resource, stored: Stored, metadata: Json, patched: bool) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from . import crds
+from . import crds, schemas
 from .kinds import GATEWAY_API, Resource
 
 Json = dict[str, Any]
 
 # Vowels and easily confused digits are left out, as in the real generator of name suffixes.
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # set by the server once; a client's word on them is ignored
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
@@ -41,27 +39,15 @@ def random_suffix(length: int = 5) -> str:
     return "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(length))
 
 
-def is_subdomain(name: str) -> bool:
-    """RFC 1123 subdomain: what a name of most objects must be."""
-    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
-
-
-def name_problem(name: str) -> str:
-    """Why a name is not valid, in the words of Kubernetes; empty for a good one."""
-    if is_subdomain(name):
-        return ""
-    return (
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
-        "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-    )
-
-
 def default_status(resource: Resource) -> Json | None:
     """The status that the Gateway API's CRDs give to a new object, until a controller writes one."""
     if resource.group != GATEWAY_API:
         return None
-    wanted = {"GatewayClass": ("Accepted",), "Gateway": ("Accepted", "Programmed")}.get(resource.kind)
+    wanted = {
+        "GatewayClass": ("Accepted",),
+        "Gateway": ("Accepted", "Programmed"),
+        "ListenerSet": ("Accepted", "Programmed"),
+    }.get(resource.kind)
     if wanted is None:
         return None
     return {
@@ -95,6 +81,8 @@ def fill_new(resource: Resource, document: Json) -> Json:
         "metadata": metadata,
     }
     fill_defaults(resource, filled)
+    # a status that was not said has its default too, as what is read from the real store
+    schemas.fill_defaults(dict(resource.schemas.get(resource.versions[0], {})), filled)
     if not filled.get("status"):
         status = default_status(resource)
         if status is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .kinds import Resource
+from .validation import Cause
 
 Json = dict[str, Any]
 
@@ -119,6 +121,19 @@ def invalid(
         "causes": [{"reason": cause, "message": what, "field": field}],
     }
     return ApiError(422, "Invalid", message, details)
+
+
+def invalid_fields(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422 for all that is wrong at once."""
+    told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
+    said = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    details = _details(resource, name) | {
+        "kind": resource.kind,
+        "causes": [
+            {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes
+        ],
+    }
+    return ApiError(422, "Invalid", f'{resource.qualified_kind} "{name}" is invalid: {said}', details)
 
 
 def patch_failed() -> ApiError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from .problems import bad_request, invalid, not_found, patch_failed
 from .reading import encoder_of, respond, selection_of
 from .requests import Call, read_body, read_object
 from .reviews import answer_review
+from .shaping import shape, validation_mode
 from .storage import Storage
 
 Json = dict[str, Any]
@@ -56,11 +57,14 @@ class Writer:
                 call.target.resource, body, call.user, self._policy, self._storage.registry
             )
             return await respond(call.request, msgspec.json.encode(answer), status=201)
-        return await self._answer(call, self._changer.create(call.target, body, call.dry_run), 201)
+        warnings = _shape(call, body)
+        return await self._answer(call, self._changer.create(call.target, body, call.dry_run), 201, warnings)
 
     async def update(self, call: Call) -> web.Response:
         body = await read_object(call.request)
-        return await self._answer(call, self._changer.replace(call.target, body, call.dry_run))
+        warnings = _shape(call, body)
+        changed = self._changer.replace(call.target, body, call.dry_run)
+        return await self._answer(call, changed, warnings=warnings)
 
     async def patch(self, call: Call) -> web.Response:
         target = call.target
@@ -78,7 +82,9 @@ class Writer:
             raise patch_failed() from None
         if not isinstance(patched, dict):
             raise patch_failed()
-        return await self._answer(call, self._changer.replace(target, patched, call.dry_run, patched=True))
+        warnings = _shape(call, patched)
+        changed = self._changer.replace(target, patched, call.dry_run, patched=True)
+        return await self._answer(call, changed, warnings=warnings)
 
     async def _apply(self, call: Call, applied: Any) -> web.Response:
         """Server-side apply: one applier is assumed, see `apply_merge`."""
@@ -97,8 +103,10 @@ class Writer:
             if target.subresource:
                 raise not_found(target.resource, target.name)
             self._policy.check(call.user, target.asked("create"))
+            _shape(call, document)
             return await self._answer(call, self._changer.create(target, document, call.dry_run), 201)
         merged = apply_merge(_as_served(call, stored), document)
+        _shape(call, merged)
         return await self._answer(call, self._changer.replace(target, merged, call.dry_run, patched=True))
 
     async def delete(self, call: Call) -> web.Response:
@@ -140,9 +148,20 @@ class Writer:
             return {}
         return await read_object(call.request)
 
-    async def _answer(self, call: Call, stored: Stored, status: int = 200) -> web.Response:
+    async def _answer(
+        self, call: Call, stored: Stored, status: int = 200, warnings: Sequence[str] = ()
+    ) -> web.Response:
         encoder, content_type = encoder_of(call)
-        return await respond(call.request, encoder.one(stored), content_type, status)
+        response = await respond(call.request, encoder.one(stored), content_type, status)
+        for warning in warnings:
+            quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+            response.headers.add("Warning", f'299 - "{quoted}"')
+        return response
+
+
+def _shape(call: Call, document: Json) -> list[str]:
+    mode = validation_mode(call.request.query.get("fieldValidation", ""))
+    return shape(call.target, document, mode)
 
 
 def _dry_run(call: Call, options: Json) -> bool:

@@ -1,0 +1,53 @@
+"""What the API server does by its CRD's schema to every custom object that is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .problems import ApiError, bad_request
+from .requests import Target
+from .schemas import drop_nulls, fill_defaults, prune
+
+Json = dict[str, Any]
+_MODES = ("Ignore", "Strict", "Warn")
+
+
+def shape(target: Target, document: Json, mode: str) -> list[str]:
+    """Unknown fields go, nulls that say nothing too, defaults come; `document` is changed in place.
+
+    `mode` is the request's fieldValidation: Warn (also where none is given), Strict or Ignore. Returns what
+    the client is to be warned of. Raises ApiError 400 for unknown fields under Strict. Kinds without a schema
+    stay as they are.
+    """
+    schema = target.resource.schemas.get(target.version)
+    if schema is None:
+        return []
+    found = dict(schema)
+    unknown = [f'unknown field "{path}"' for path in prune(found, document)]
+    drop_nulls(found, document)
+    fill_defaults(found, document)
+    if unknown and mode == "Strict":
+        kind = target.resource.kind
+        raise bad_request(
+            f'{kind} in version "{target.version}" cannot be handled as a {kind}: strict decoding error: '
+            + ", ".join(unknown)
+        )
+    return [] if mode == "Ignore" else unknown
+
+
+def validation_mode(asked: str) -> str:
+    """The request's fieldValidation. ApiError 422 for a word that is none."""
+    if asked and asked not in _MODES:
+        raise _unsupported(asked)
+    return asked or "Warn"
+
+
+def _unsupported(asked: str) -> ApiError:
+    what = f'Unsupported value: "{asked}": supported values: ' + ", ".join(f'"{mode}"' for mode in _MODES)
+    details = {
+        "group": "meta.k8s.io",
+        "kind": "CreateOptions",
+        "causes": [{"reason": "FieldValueNotSupported", "message": what, "field": "fieldValidation"}],
+    }
+    message = f'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: {what}'
+    return ApiError(422, "Invalid", message, details)
