@@ -9,10 +9,11 @@ from .history import Stored
 from .kinds import Resource
 from .naming import metadata_causes
 from .objects import carry_over, fill_new, random_suffix, timestamp
+from .ownership import Author, after_update, managed_fields, owners_of
 from .problems import already_exists, bad_request, conflict, invalid, invalid_fields, not_found
 from .requests import Target
 from .storage import Storage
-from .validation import causes_of
+from .validation import causes_in_status, causes_of
 
 Json = dict[str, Any]
 
@@ -34,7 +35,7 @@ class Changer:
             raise not_found(target.resource, target.name)
         return stored
 
-    def create(self, target: Target, body: Json, dry_run: bool) -> Stored:
+    def create(self, target: Target, body: Json, dry_run: bool, author: Author) -> Stored:
         resource = target.resource
         document = checked(target, body)
         metadata = document["metadata"]
@@ -51,9 +52,14 @@ class Changer:
             metadata.pop(field, None)
         if resource.has_status:
             document.pop("status", None)
-        return self._keep(resource, fill_new(resource, document), dry_run)
+        filled = fill_new(resource, document)
+        said = {name: value for name, value in filled.items() if name != "status"}
+        _sign(target, {"metadata": {}}, said, {}, author)
+        return self._keep(resource, filled, dry_run)
 
-    def replace(self, target: Target, body: Json, dry_run: bool, patched: bool = False) -> Stored:
+    def replace(
+        self, target: Target, body: Json, dry_run: bool, author: Author, patched: bool = False
+    ) -> Stored:
         """PUT, and the second half of every patch. Raises ApiError 400, 404, 409 or 422.
 
         A write to the main resource leaves the status alone, one to `status` changes nothing else.
@@ -75,7 +81,9 @@ class Changer:
             if "status" in stored.body:
                 document["status"] = stored.body["status"]
         _check(target, document, stored.body)
+        entries = metadata.get("managedFields") or stored.body["metadata"].get("managedFields")
         kept = carry_over(resource, stored.body, document)
+        _sign(target, stored.body, kept, {"managedFields": entries}, author)
         if kept["metadata"].get("deletionTimestamp") and not kept["metadata"].get("finalizers"):
             return stored if dry_run else self._storage.remove(resource, stored)
         return self._keep(resource, kept, dry_run)
@@ -160,9 +168,29 @@ def _check(target: Target, document: Json, old: Json | None = None) -> None:
     if schema is not None:
         # what is defaulted when it is read counts as said
         seen = {**document, "apiVersion": target.api_version}
-        causes += causes_of(dict(schema), seen, old)
+        if target.subresource == "status" and old is not None:
+            causes += causes_in_status(dict(schema), seen, old)
+        else:
+            causes += causes_of(dict(schema), seen, old)
     if causes:
         raise invalid_fields(resource, document["metadata"].get("name") or "", causes)
+
+
+def _sign(target: Target, old: Json, new: Json, before: Json, author: Author) -> None:
+    """Write into `new` who owns which of its fields; `before` holds the entries so far."""
+    owners = author.owners
+    if owners is None:
+        schema = target.resource.schemas.get(target.version)
+        owners = after_update(
+            dict(schema) if schema is not None else None,
+            old,
+            new,
+            owners_of(before),
+            author.manager,
+            timestamp(),
+        )
+    if owners:
+        new["metadata"]["managedFields"] = managed_fields(owners)
 
 
 def _check_version(resource: Resource, stored: Stored, metadata: Json, patched: bool) -> None:

@@ -147,6 +147,8 @@ def carry_over(resource: Resource, old: Json, new: Json) -> Json:
         if name in before:
             metadata[name] = before[name]
     metadata.pop("managedFields", None)
+    if "managedFields" in before:
+        metadata["managedFields"] = before["managedFields"]
     kept = {**new, "apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": metadata}
     fill_defaults(resource, kept)
     _keep_cluster_address(resource, old, kept)

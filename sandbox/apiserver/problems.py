@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .kinds import Resource
+from .ownership import ApplyConflictError
 from .validation import Cause
 
 Json = dict[str, Any]
@@ -14,7 +15,8 @@ Json = dict[str, Any]
 class ApiError(Exception):
     """A refusal: its HTTP code, reason and message become a `Status` object.
 
-    `retry_after_s` becomes the Retry-After header, which clients obey.
+    `retry_after_s` becomes the Retry-After header, which clients obey. `warnings` are told besides.
+    `details` is left out where it is None, and where the reason is empty that is too.
     """
 
     def __init__(
@@ -24,28 +26,28 @@ class ApiError(Exception):
         message: str,
         details: Json | None = None,
         retry_after_s: int = 0,
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = details or {}
+        self.details = details
         self.retry_after_s = retry_after_s
+        self.warnings = warnings
 
     def status(self) -> Json:
-        details = dict(self.details)
+        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        status["message"] = self.message
+        if self.reason:
+            status["reason"] = self.reason
+        details = dict(self.details) if self.details is not None else {}
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-            "reason": self.reason,
-            "details": details,
-            "code": self.code,
-        }
+        if details or self.details is not None:
+            status["details"] = details
+        status["code"] = self.code
+        return status
 
 
 class UnknownPathError(Exception):
@@ -98,6 +100,30 @@ def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
     )
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return ApiError(409, "Conflict", message, _details(resource, name))
+
+
+def apply_conflict(error: ApplyConflictError) -> ApiError:
+    """409: a server-side apply would change what others own."""
+    causes, told = [], []
+    for manager, fields in sorted(error.fields.items()):
+        who = f'"{manager.name}"'
+        if manager.subresource:
+            who += f' with subresource "{manager.subresource}"'
+        if manager.operation == "Update":
+            who += f" using {manager.api_version}"
+        told.append((who, fields))
+        causes += [
+            {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
+            for path in fields
+        ]
+    if len(causes) == 1:
+        said = f"1 conflict: conflict with {told[0][0]}: {told[0][1][0]}"
+    else:
+        groups = (
+            f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in fields) for who, fields in told
+        )
+        said = f"{len(causes)} conflicts: " + "\n".join(groups)
+    return ApiError(409, "Conflict", f"Apply failed with {said}", {"causes": causes})
 
 
 def expired(message: str) -> ApiError:

@@ -34,6 +34,13 @@ async def respond(
     return web.Response(body=body, status=status, headers=headers)
 
 
+def warn(response: web.Response, warnings: Sequence[str]) -> None:
+    """Tell the client's user something beside the answer; kubectl prints it."""
+    for warning in warnings:
+        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')
+
+
 def encoder_of(call: Call) -> tuple[Encoder, str]:
     """The encoder of the negotiated form, and its content type."""
     form = negotiate(call.request.headers.get("Accept", ""), call.request.query.get("includeObject", ""))

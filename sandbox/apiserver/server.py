@@ -29,7 +29,7 @@ from .problems import (
     unavailable,
 )
 from .proxy import PodProxy, Provider
-from .reading import Reader, respond
+from .reading import Reader, respond, warn
 from .requests import Call, asked_of, parse_target, verb_of
 from .storage import Storage
 from .watching import WatchServer
@@ -238,11 +238,13 @@ class ApiServer:
 
 def _refusal(error: ApiError) -> web.Response:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
-    return web.Response(
+    response = web.Response(
         status=error.code,
         body=msgspec.json.encode(error.status()),
         headers={"Content-Type": JSON_TYPE, "Cache-Control": "no-cache, private", **headers},
     )
+    warn(response, error.warnings)
+    return response
 
 
 def _planned_refusal(code: int, retry_after_s: int) -> ApiError:

@@ -48,12 +48,33 @@ _NOT_ALL_CHECKED = (
 
 def causes_of(schema: Json, document: Json, old: Json | None = None) -> list[Cause]:
     """Everything that is wrong with the document; what is as it was in `old` is not looked at again."""
+    return _blocked(schema, _causes(schema, document, old))
+
+
+def _causes(schema: Json, document: Any, old: Any) -> list[Cause]:
     causes = [*_value(schema, document, "", old, 0)]
     if old is None or not [*_lists(schema, old, "")]:
         causes += _lists(schema, document, "")
+    return causes
+
+
+def _blocked(schema: Json, causes: list[Cause]) -> list[Cause]:
+    """With what the real server adds where it does not come to the CEL rules."""
     if any(cause.reason in _BLOCKING for cause in causes) and has_rules(schema):
         causes.append(Cause("<nil>", _NOT_ALL_CHECKED))
     return list(dict.fromkeys(causes))
+
+
+def causes_in_status(schema: Json, document: Json, old: Json) -> list[Cause]:
+    """The same of the status alone, which is all that counts where only the status is written."""
+    below = (schema.get("properties") or {}).get("status")
+    if not isinstance(below, dict) or "status" not in document:
+        return []
+    found = [
+        cause if cause.field == "<nil>" else Cause(f"status.{cause.field}", cause.message, cause.reason)
+        for cause in _causes(below, document["status"], old.get("status") or {})
+    ]
+    return _blocked(schema, found)
 
 
 def _value(schema: Json, value: Any, path: str, old: Any, depth: int) -> Iterator[Cause]:
@@ -90,6 +111,11 @@ def _type(schema: Json, value: Any, path: str) -> Iterator[Cause]:
     fits = found in wanted or (found == "integer" and "number" in wanted)
     if found == "number" and "integer" in wanted:
         fits = float(value).is_integer()
+        if not fits and "format" in schema:
+            what = f"Checked value must be of type integer with format {schema['format']} in {path}"
+            yield Cause("<nil>", f'Invalid value: "": {what}')
+            yield _mistyped(path, schema["format"], "float64")
+            return
     if not fits:
         yield _mistyped(path, ",".join(wanted), found)
 
@@ -115,16 +141,18 @@ def _type_of(value: Any) -> str:
 
 
 def _text(schema: Json, value: str, path: str) -> Iterator[Cause]:
+    # the first that is broken only, as the real server
     most = schema.get("maxLength")
     if most is not None and len(value) > most:
         message = f"Too long: may not be more than {most} {'byte' if most == 1 else 'bytes'}"
         yield Cause(path, message, "FieldValueTooLong")
-    least = schema.get("minLength")
-    if least is not None and len(value) < least:
+    elif (least := schema.get("minLength")) is not None and len(value) < least:
         yield _bad(path, value, f"should be at least {least} chars long")
-    pattern = schema.get("pattern")
-    expression = _expression(pattern) if pattern else None
-    if expression is not None and not expression.search(value):
+    elif (
+        (pattern := schema.get("pattern"))
+        and (expression := _expression(pattern)) is not None
+        and not expression.search(value)
+    ):
         yield _bad(path, value, f"should match '{pattern}'")
     known = _FORMATS.get(schema.get("format", ""))
     if known is not None and not known(value):

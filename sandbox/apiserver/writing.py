@@ -13,19 +13,29 @@ from . import events
 from .access import Policy
 from .changing import Changer, checked
 from .history import Stored
+from .objects import timestamp
+from .ownership import (
+    BEFORE_FIRST_APPLY,
+    ApplyConflictError,
+    Author,
+    Manager,
+    Owned,
+    apply,
+    owners_of,
+    said_fields,
+)
 from .patches import (
     PatchError,
     PatchSyntaxError,
-    apply_merge,
     json_patch,
     merge_patch,
     strategic_merge,
 )
-from .problems import bad_request, invalid, not_found, patch_failed
-from .reading import encoder_of, respond, selection_of
+from .problems import ApiError, apply_conflict, bad_request, not_found, patch_failed
+from .reading import encoder_of, respond, selection_of, warn
 from .requests import Call, read_body, read_object
 from .reviews import answer_review
-from .shaping import shape, validation_mode
+from .shaping import shape, shape_applied, validation_mode
 from .storage import Storage
 
 Json = dict[str, Any]
@@ -40,7 +50,6 @@ _PATCHERS: dict[str, Callable[[Any, Any], Any]] = {
     JSON_PATCH: json_patch,
     MERGE_PATCH: merge_patch,
     STRATEGIC_PATCH: strategic_merge,
-    APPLY_PATCH: apply_merge,
 }
 
 
@@ -58,12 +67,14 @@ class Writer:
             )
             return await respond(call.request, msgspec.json.encode(answer), status=201)
         warnings = _shape(call, body)
-        return await self._answer(call, self._changer.create(call.target, body, call.dry_run), 201, warnings)
+        return await self._answer(
+            call, self._changer.create(call.target, body, call.dry_run, _author(call)), 201, warnings
+        )
 
     async def update(self, call: Call) -> web.Response:
         body = await read_object(call.request)
         warnings = _shape(call, body)
-        changed = self._changer.replace(call.target, body, call.dry_run)
+        changed = self._changer.replace(call.target, body, call.dry_run, _author(call))
         return await self._answer(call, changed, warnings=warnings)
 
     async def patch(self, call: Call) -> web.Response:
@@ -82,32 +93,50 @@ class Writer:
             raise patch_failed() from None
         if not isinstance(patched, dict):
             raise patch_failed()
-        warnings = _shape(call, patched)
-        changed = self._changer.replace(target, patched, call.dry_run, patched=True)
+        warnings = _shape(call, patched, patched=True)
+        changed = self._changer.replace(target, patched, call.dry_run, _author(call), patched=True)
         return await self._answer(call, changed, warnings=warnings)
 
     async def _apply(self, call: Call, applied: Any) -> web.Response:
-        """Server-side apply: one applier is assumed, see `apply_merge`."""
+        """Server-side apply: what another manager owns is changed only by force."""
         target = call.target
         if not isinstance(applied, dict):
             raise bad_request("the applied configuration is no object")
-        if not call.request.query.get("fieldManager"):
-            what = "Required value: is required for apply patch"
-            raise invalid(target.resource, target.name, "fieldManager", what, "FieldValueRequired")
+        _check_apply_options(call)
         # the identity is the URL's; a body that says otherwise is refused by `checked`
         document = checked(target, applied)
-        document["metadata"].setdefault("name", target.name)
+        metadata = document["metadata"]
+        if metadata.pop("managedFields", None):
+            raise bad_request("metadata.managedFields must be nil")
+        metadata.setdefault("name", target.name)
         document["apiVersion"] = target.api_version
+        shape_applied(target, document, (applied.get("metadata") or {}).get("namespace") or "")
+        if target.resource.has_status and not target.subresource:
+            document.pop("status", None)
+        schema = target.resource.schemas.get(target.version)
+        known = dict(schema) if schema is not None else None
+        manager = _author(call).manager._replace(operation="Apply")
         stored = self._storage.read(target.resource, target.namespace, target.name)
         if stored is None:
             if target.subresource:
                 raise not_found(target.resource, target.name)
             self._policy.check(call.user, target.asked("create"))
+            author = Author(manager, {manager: Owned(said_fields(known, document), timestamp())})
             _shape(call, document)
-            return await self._answer(call, self._changer.create(target, document, call.dry_run), 201)
-        merged = apply_merge(_as_served(call, stored), document)
+            created = self._changer.create(target, document, call.dry_run, author)
+            return await self._answer(call, created, 201)
+        live = _as_served(call, stored)
+        owners = owners_of(live["metadata"])
+        if not owners:
+            first = Manager(BEFORE_FIRST_APPLY, "Update", target.api_version)
+            owners = {first: Owned(said_fields(known, live), live["metadata"]["creationTimestamp"])}
+        try:
+            merged, owners = apply(known, live, document, owners, manager, call.flag("force"), timestamp())
+        except ApplyConflictError as error:
+            raise apply_conflict(error) from None
         _shape(call, merged)
-        return await self._answer(call, self._changer.replace(target, merged, call.dry_run, patched=True))
+        changed = self._changer.replace(target, merged, call.dry_run, Author(manager, owners), patched=True)
+        return await self._answer(call, changed)
 
     async def delete(self, call: Call) -> web.Response:
         options = await self._delete_options(call)
@@ -153,15 +182,31 @@ class Writer:
     ) -> web.Response:
         encoder, content_type = encoder_of(call)
         response = await respond(call.request, encoder.one(stored), content_type, status)
-        for warning in warnings:
-            quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
-            response.headers.add("Warning", f'299 - "{quoted}"')
+        warn(response, warnings)
         return response
 
 
-def _shape(call: Call, document: Json) -> list[str]:
+def _shape(call: Call, document: Json, patched: bool = False) -> list[str]:
     mode = validation_mode(call.request.query.get("fieldValidation", ""))
-    return shape(call.target, document, mode)
+    return shape(call.target, document, mode, patched)
+
+
+def _author(call: Call) -> Author:
+    """The manager that the request names, else the program by its User-Agent."""
+    name = (
+        call.request.query.get("fieldManager", "") or call.request.headers.get("User-Agent", "").split("/")[0]
+    )
+    return Author(Manager(name or "unknown", "Update", call.target.api_version, call.target.subresource))
+
+
+def _check_apply_options(call: Call) -> None:
+    if call.request.query.get("fieldManager"):
+        return
+    what = "Required value: is required for apply patch"
+    causes = [{"reason": "FieldValueRequired", "message": what, "field": "fieldManager"}]
+    details = {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": causes}
+    said = f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {what}'
+    raise ApiError(422, "Invalid", said, details)
 
 
 def _dry_run(call: Call, options: Json) -> bool:

@@ -1,4 +1,4 @@
-"""What kubectl and plain HTTP clients are told by the real API server and by the practice one, side by side."""
+"""What kubectl and HTTP clients are told by the real API server and by the practice one, side by side."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from live_admin import Admin
 from live_apiserver import LiveServer
-from live_build import why_not
 from transcript_sides import Side, practice_side, real_side, the_shop
 from transcript_stories import ALLOWED, STORIES
 from transcripts_kit import Compared, play, unexplained

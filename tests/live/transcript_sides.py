@@ -1,4 +1,4 @@
-"""The two servers of a transcript: the real kube-apiserver and the practice one, with the same kinds and objects."""
+"""The two servers of a transcript, the real one and the practice one, with the same kinds and objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcripts of two servers: commands and requests, what must differ taken out, and what may differ with why."""
+"""Transcripts of two servers: commands and requests, and what may differ with the reason why."""
 
 from __future__ import annotations
 
@@ -35,7 +35,14 @@ class Kubectl:
         lines = [line.rstrip() for line in said.out.splitlines()]
         # kubectl words that are widths only
         shown = [re.sub(r"(?<=\S) {2,}", "  ", line) for line in lines]
-        return "\n".join([f"exit {said.code}", *shown, "-- stderr", said.err.strip()])
+        return "\n".join([f"exit {said.code}", *shown, "-- stderr", *_listed(said.err.strip())])
+
+
+def _listed(text: str) -> list[str]:
+    """The lines; the causes of a refusal, which come in any order, sorted."""
+    lines = text.splitlines()
+    causes = sorted(line for line in lines if line.startswith("* "))
+    return [line for line in lines if not line.startswith("* ")] + causes
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,9 @@ def _without(value: Any, keep: Sequence[str]) -> Any:
             continue
         if name in ("continue", "resourceVersion") and name not in keep and isinstance(item, str) and item:
             shown[name] = f"<{name}>"
+        elif name == "managedFields":
+            # by time there, in whole seconds
+            shown[name] = sorted(item, key=lambda one: (one["manager"], one["operation"]))
         elif name == "causes":
             shown[name] = sorted((_without(one, keep) for one in item), key=json.dumps)
         elif name == "message" and isinstance(item, str) and " is invalid: [" in item:
@@ -129,6 +139,7 @@ _MASKS: tuple[tuple[str, str], ...] = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000", "<time>"),
     (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d \+0000", "<time>"),
     (r"(resourceVersion: \"?)\d+", r"\1<version>"),
+    (r"(resourceVersion[\\\\]+\":[\\\\]+\")\d+", r"\1<version>"),
     (r"(Resource Version: +)\d+", r"\1<version>"),
     (r"127\.0\.0\.1:\d+", "<server>"),
     (r"10\.(96|0)\.\d+\.\d+", "<cluster-ip>"),
