@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,12 +95,15 @@ def already_exists(resource: Resource, name: str) -> ApiError:
     return ApiError(409, "AlreadyExists", message, _details(resource, name))
 
 
-def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
+def conflict(resource: Resource, name: str, why: str = "", kind: str = "") -> ApiError:
+    """409; `kind` where the refusal names the kind instead of the plural."""
     why = why or (
         "the object has been modified; please apply your changes to the latest version and try again"
     )
-    message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
-    return ApiError(409, "Conflict", message, _details(resource, name))
+    named = resource.qualified_kind if kind else resource.qualified
+    message = f'Operation cannot be fulfilled on {named} "{name}": {why}'
+    details = _details(resource, name) | ({"kind": kind} if kind else {})
+    return ApiError(409, "Conflict", message, details)
 
 
 def apply_conflict(error: ApplyConflictError) -> ApiError:
@@ -149,22 +153,37 @@ def invalid(
     return ApiError(422, "Invalid", message, details)
 
 
-def invalid_fields(resource: Resource, name: str, causes: Sequence[Cause]) -> ApiError:
+def invalid_fields(resource: Resource, name: str, causes: Sequence[Cause], kind: str = "") -> ApiError:
     """422 for all that is wrong at once."""
     told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     said = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    kind = kind or resource.kind
+    qualified = f"{kind}.{resource.group}" if resource.group else kind
     details = _details(resource, name) | {
-        "kind": resource.kind,
+        "kind": kind,
         "causes": [
             {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes
         ],
     }
-    return ApiError(422, "Invalid", f'{resource.qualified_kind} "{name}" is invalid: {said}', details)
+    return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {said}', details)
+
+
+def bad_option(kind: str, field: str, value: object, known: Sequence[str]) -> ApiError:
+    """422 for a query parameter with a value that is none of the known ones."""
+    shown = json.dumps(value, separators=(",", ":"))
+    supported = ", ".join(f'"{one}"' for one in known)
+    what = f"Unsupported value: {shown}: supported values: {supported}"
+    details = {
+        "group": "meta.k8s.io",
+        "kind": kind,
+        "causes": [{"reason": "FieldValueNotSupported", "message": what, "field": field}],
+    }
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {what}', details)
 
 
 def patch_failed() -> ApiError:
     """A JSON patch that does not fit the object, its `test` operations included."""
-    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
 def too_large_version(asked: int, current: int) -> ApiError:

@@ -13,7 +13,14 @@ from aiohttp import web
 from . import protobuf
 from .access import Asked, User
 from .kinds import Resource
-from .problems import ApiError, UnknownPathError, bad_request, method_not_allowed, unsupported_media
+from .problems import (
+    ApiError,
+    UnknownPathError,
+    bad_option,
+    bad_request,
+    method_not_allowed,
+    unsupported_media,
+)
 from .registry import Registry
 from .selectors import name_in
 
@@ -21,6 +28,12 @@ Json = dict[str, Any]
 
 _API_PATH = re.compile(r"/(?:api/(?P<core>[^/]+)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))(?P<rest>/.*)?")
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
+_OPTIONS = {
+    "create": "CreateOptions",
+    "update": "UpdateOptions",
+    "delete": "DeleteOptions",
+    "deletecollection": "DeleteOptions",
+}
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
@@ -59,6 +72,11 @@ class Call:
     verb: str
     user: User
 
+    @property
+    def options(self) -> str:
+        """The kind that the request's parameters are, as refusals name it."""
+        return _OPTIONS.get(self.verb, "PatchOptions")
+
     def flag(self, name: str) -> bool:
         return self.request.query.get(name, "") in _TRUE
 
@@ -75,7 +93,7 @@ class Call:
     def dry_run(self) -> bool:
         values = self.request.query.getall("dryRun", [])
         if any(value != "All" for value in values):
-            raise bad_request(f'dryRun: Unsupported value: "{values[0]}": supported values: "All"')
+            raise bad_option(self.options, "dryRun", values, ("All",))
         return bool(values)
 
 
@@ -140,7 +158,9 @@ def asked_of(target: Target, verb: str, field_selector: str) -> Asked:
     return asked
 
 
-async def read_body(request: web.Request, accepted: tuple[str, ...]) -> Any:
+async def read_body(
+    request: web.Request, accepted: tuple[str, ...], told: str = "couldn't get version/kind; json parse error"
+) -> Any:
     """The decoded body; JSON, or YAML where the media type says so. Raises ApiError 400, 413 or 415."""
     # a body without a media type is JSON; aiohttp would call it octets
     media_type = request.content_type if "Content-Type" in request.headers else "application/json"
@@ -160,12 +180,14 @@ async def read_body(request: web.Request, accepted: tuple[str, ...]) -> Any:
     except protobuf.ProtobufError as error:
         raise bad_request(f"couldn't get version/kind; protobuf: {error}") from None
     except (msgspec.MsgspecError, yaml.YAMLError, TypeError, UnicodeDecodeError, RecursionError) as error:
-        raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
+        raise bad_request(f"{told}: {error}") from None
 
 
-async def read_object(request: web.Request) -> Json:
+async def read_object(request: web.Request, kind: str) -> Json:
     """The body of a create, replace or delete. Raises ApiError 400, 413 or 415."""
-    document = await read_body(request, ("application/json", "application/yaml", protobuf.MEDIA_TYPE))
+    told = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error"
+    types = ("application/json", "application/yaml", protobuf.MEDIA_TYPE)
+    document = await read_body(request, types, told)
     if not isinstance(document, dict):
-        raise bad_request("couldn't get version/kind; json parse error: the body is no object")
+        raise bad_request(f"{told}: the body is no object")
     return document

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from .problems import ApiError, bad_request
+from .problems import ApiError, bad_option, bad_request
 from .requests import Target
 from .schemas import drop_nulls, fill_defaults, prune
 
@@ -57,19 +57,8 @@ def _bad_patch(patched: str, said: str) -> ApiError:
     return ApiError(422, "Invalid", f' "" is invalid: patch: {what}', details)
 
 
-def validation_mode(asked: str) -> str:
+def validation_mode(asked: str, options: str) -> str:
     """The request's fieldValidation. ApiError 422 for a word that is none."""
-    if asked and asked not in _MODES:
-        raise _unsupported(asked)
+    if asked not in _MODES:
+        raise bad_option(options, "fieldValidation", asked, _MODES)
     return asked or "Warn"
-
-
-def _unsupported(asked: str) -> ApiError:
-    what = f'Unsupported value: "{asked}": supported values: ' + ", ".join(f'"{mode}"' for mode in _MODES)
-    details = {
-        "group": "meta.k8s.io",
-        "kind": "CreateOptions",
-        "causes": [{"reason": "FieldValueNotSupported", "message": what, "field": "fieldValidation"}],
-    }
-    message = f'CreateOptions.meta.k8s.io "" is invalid: fieldValidation: {what}'
-    return ApiError(422, "Invalid", message, details)

@@ -10,7 +10,7 @@ import functools
 import ipaddress
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +46,14 @@ _NOT_ALL_CHECKED = (
 )
 
 
-def causes_of(schema: Json, document: Json, old: Json | None = None) -> list[Cause]:
-    """Everything that is wrong with the document; what is as it was in `old` is not looked at again."""
-    return _blocked(schema, _causes(schema, document, old))
+def causes_of(
+    schema: Json, document: Json, old: Json | None = None, known: Sequence[Cause] = ()
+) -> list[Cause]:
+    """Everything that is wrong with the document; what is as it was in `old` is not looked at again.
+
+    `known`: what was found wrong already, which comes first.
+    """
+    return _blocked(schema, [*known, *_causes(schema, document, old)])
 
 
 def _causes(schema: Json, document: Any, old: Any) -> list[Cause]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,41 +61,43 @@ class Writer:
         self._changer = Changer(storage)
 
     async def create(self, call: Call) -> web.Response:
-        body = await read_object(call.request)
+        body = await read_object(call.request, call.target.resource.kind)
         if call.target.resource.verbs == ("create",):
             answer = answer_review(
                 call.target.resource, body, call.user, self._policy, self._storage.registry
             )
             return await respond(call.request, msgspec.json.encode(answer), status=201)
         warnings = _shape(call, body)
-        return await self._answer(
-            call, self._changer.create(call.target, body, call.dry_run, _author(call)), 201, warnings
-        )
+        with _told(warnings):
+            created = self._changer.create(call.target, body, call.dry_run, _author(call))
+        return await self._answer(call, created, 201, warnings)
 
     async def update(self, call: Call) -> web.Response:
-        body = await read_object(call.request)
+        body = await read_object(call.request, call.target.resource.kind)
         warnings = _shape(call, body)
-        changed = self._changer.replace(call.target, body, call.dry_run, _author(call))
+        with _told(warnings):
+            changed = self._changer.replace(call.target, body, call.dry_run, _author(call))
         return await self._answer(call, changed, warnings=warnings)
 
     async def patch(self, call: Call) -> web.Response:
         target = call.target
         types = _CUSTOM_TYPES if target.resource.custom else _BUILTIN_TYPES
         content_type = call.request.content_type
-        patch = await read_body(call.request, types)
+        told = "error decoding YAML" if content_type == APPLY_PATCH else "error decoding patch"
+        patch = await read_body(call.request, types, told)
         if content_type == APPLY_PATCH:
             return await self._apply(call, patch)
+        _check_patch(content_type, patch)
         current = _as_served(call, self._changer.find(target))
         try:
             patched = _PATCHERS[content_type](current, patch)
-        except PatchSyntaxError as error:
-            raise bad_request(str(error)) from None
-        except PatchError:
+        except (PatchError, PatchSyntaxError):
             raise patch_failed() from None
         if not isinstance(patched, dict):
             raise patch_failed()
         warnings = _shape(call, patched, patched=True)
-        changed = self._changer.replace(target, patched, call.dry_run, _author(call), patched=True)
+        with _told(warnings):
+            changed = self._changer.replace(target, patched, call.dry_run, _author(call), patched=True)
         return await self._answer(call, changed, warnings=warnings)
 
     async def _apply(self, call: Call, applied: Any) -> web.Response:
@@ -169,13 +172,16 @@ class Writer:
         for stored in chosen:
             target = replace(call.target, namespace=stored.namespace, name=stored.name)
             self._changer.delete(target, {}, dry_run)
-        body = encoder.list_of(chosen, {"resourceVersion": str(self._storage.version)})
+        metadata: Json = {"resourceVersion": str(self._storage.version)}
+        if call.target.resource.custom:
+            metadata["continue"] = ""
+        body = encoder.list_of(chosen, metadata)
         return await respond(call.request, body, content_type)
 
     async def _delete_options(self, call: Call) -> Json:
         if not call.request.body_exists:
             return {}
-        return await read_object(call.request)
+        return await read_object(call.request, "DeleteOptions")
 
     async def _answer(
         self, call: Call, stored: Stored, status: int = 200, warnings: Sequence[str] = ()
@@ -186,9 +192,31 @@ class Writer:
         return response
 
 
+@contextlib.contextmanager
+def _told(warnings: Sequence[str]) -> Iterator[None]:
+    """A refusal tells the warnings too."""
+    try:
+        yield
+    except ApiError as error:
+        error.warnings = warnings
+        raise
+
+
 def _shape(call: Call, document: Json, patched: bool = False) -> list[str]:
-    mode = validation_mode(call.request.query.get("fieldValidation", ""))
+    mode = validation_mode(call.request.query.get("fieldValidation", ""), call.options)
     return shape(call.target, document, mode, patched)
+
+
+def _check_patch(content_type: str, patch: Any) -> None:
+    """Raises ApiError 400 for a patch that is no object, or no list where one is wanted."""
+    wanted, named = (
+        (list, "[]handlers.jsonPatchOp") if content_type == JSON_PATCH else (dict, "map[string]interface {}")
+    )
+    if not isinstance(patch, wanted):
+        found = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(patch), "number")
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {found} into Go value of type {named}"
+        )
 
 
 def _author(call: Call) -> Author:

@@ -83,7 +83,7 @@ class Ask:
                 body: Any = [json.loads(line) for line in lines]
             else:
                 text = response.read().decode()
-                body = json.loads(text) if _is_json(response) else text
+                body = _read(text) if _is_json(response) else text
         finally:
             response.close()
         told = {
@@ -91,6 +91,12 @@ class Ask:
         }
         shown = json.dumps(_without(body, self.keep), indent=1, sort_keys=True, ensure_ascii=False)
         return f"{response.status_code}\n{json.dumps(told, indent=1, sort_keys=True)}\n{shown}"
+
+
+def _read(text: str) -> Any:
+    """The JSON; of a watch that ended every event."""
+    lines = text.splitlines()
+    return json.loads(text) if len(lines) < 2 else [json.loads(line) for line in lines]
 
 
 def _some(response: httpx.Response, count: int) -> list[str]:
