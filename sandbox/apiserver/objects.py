@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from . import crds, schemas
+from . import schemas
+from .builtin_defaults import fill_defaults
 from .kinds import GATEWAY_API, Resource
 
 Json = dict[str, Any]
@@ -93,41 +93,6 @@ def fill_new(resource: Resource, document: Json) -> Json:
 def has_generation(resource: Resource) -> bool:
     """Whether changes of the specification are counted: for all custom kinds, and some built-in ones."""
     return resource.custom or (resource.group, resource.kind) in _COUNTED_KINDS
-
-
-def fill_defaults(resource: Resource, document: Json) -> None:
-    """The few defaults of built-in kinds that readers depend on. Changes `document` in place."""
-    metadata = document["metadata"]
-    if resource.group == "" and resource.kind == "Namespace":
-        # selectors of allowedRoutes and of NetworkPolicies find namespaces by this label
-        labels = dict(metadata.get("labels") or {})
-        labels["kubernetes.io/metadata.name"] = metadata.get("name", "")
-        metadata["labels"] = labels
-        document["spec"] = {"finalizers": ["kubernetes"], **(document.get("spec") or {})}
-        document["status"] = {"phase": "Active", **(document.get("status") or {})}
-    elif resource.group == "" and resource.kind == "Secret":
-        text = document.pop("stringData", None) or {}
-        if text:
-            encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in text.items()}
-            document["data"] = {**(document.get("data") or {}), **encoded}
-        document.setdefault("type", "Opaque")
-    elif resource.group == "" and resource.kind == "Service":
-        document["spec"] = _service_defaults(document.get("spec") or {})
-    elif resource.group == "apps" and resource.kind == "Deployment":
-        document["spec"] = {"replicas": 1, **(document.get("spec") or {})}
-    elif resource.key == crds.DEFINITIONS_KEY:
-        document["status"] = document.get("status") or crds.initial_status(document)
-
-
-def _service_defaults(spec: Json) -> Json:
-    filled = {"type": "ClusterIP", "sessionAffinity": "None", **spec}
-    if filled["type"] != "ExternalName" and not filled.get("clusterIP"):
-        filled["clusterIP"] = f"10.96.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
-    filled["ports"] = [
-        {"protocol": "TCP", "targetPort": port.get("port"), **port} if isinstance(port, dict) else port
-        for port in filled.get("ports") or []
-    ]
-    return filled
 
 
 def content_of(document: Json) -> Json:

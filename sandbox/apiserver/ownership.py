@@ -1,8 +1,8 @@
 """Who owns which field (`metadata.managedFields`), and server-side apply on top of it. Pure functions.
 
-A set of fields is a set of paths; a path's steps are written as in FieldsV1: `f:name`, `k:{"name":"http"}` for
-an item of a keyed list, `v:"text"` for an item of a set. How lists are taken is said by the CRD's schema, for
-built-in kinds by a small table; any other list is one field.
+A set of fields is a set of paths; a path's steps are written as in FieldsV1: `f:name`, `k:{"name":"http"}`
+for an item of a keyed list, `v:"text"` for an item of a set. How lists are taken is said by the CRD's schema,
+for built-in kinds by a small table; any other list is one field.
 """
 
 from __future__ import annotations

@@ -59,10 +59,12 @@ class Pages:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             decoded = msgspec.json.decode(raw, type=_Token)
         except (ValueError, binascii.Error, msgspec.MsgspecError):
-            raise bad_request("continue key is not valid: the token cannot be decoded") from None
+            raise bad_request(
+                "invalid continue token: continue key is not valid: the token cannot be decoded"
+            ) from None
         namespace, separator, name = decoded.start.partition("/")
         if decoded.v != "meta.k8s.io/v1" or not separator:
-            raise bad_request("continue key is not valid: unknown token version")
+            raise bad_request("invalid continue token: continue key is not valid: unknown token version")
         picture = self._pictures.get((resource.key, decoded.rv))
         if picture is None or decoded.rv < self._storage.compacted:
             raise expired(

@@ -80,6 +80,10 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource.qualified} "{name}" not found', _details(resource, name))
 
 
+def no_such_resource() -> ApiError:
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
 def method_not_allowed() -> ApiError:
     return ApiError(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
@@ -177,6 +181,17 @@ def bad_option(kind: str, field: str, value: object, known: Sequence[str]) -> Ap
         "group": "meta.k8s.io",
         "kind": kind,
         "causes": [{"reason": "FieldValueNotSupported", "message": what, "field": field}],
+    }
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {what}', details)
+
+
+def forbidden_option(kind: str, field: str, why: str) -> ApiError:
+    """422 for a query parameter that does not go with the others."""
+    what = f"Forbidden: {why}"
+    details = {
+        "group": "meta.k8s.io",
+        "kind": kind,
+        "causes": [{"reason": "FieldValueForbidden", "message": what, "field": field}],
     }
     return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {what}', details)
 

@@ -163,7 +163,7 @@ class Writer:
         options = await self._delete_options(call)
         dry_run = _dry_run(call, options)
         selection = selection_of(call)
-        encoder, content_type = encoder_of(call)
+        encoder = encoder_of(call)
         chosen = [
             stored
             for stored in self._storage.all_of(call.target.resource, call.target.namespace)
@@ -172,11 +172,8 @@ class Writer:
         for stored in chosen:
             target = replace(call.target, namespace=stored.namespace, name=stored.name)
             self._changer.delete(target, {}, dry_run)
-        metadata: Json = {"resourceVersion": str(self._storage.version)}
-        if call.target.resource.custom:
-            metadata["continue"] = ""
-        body = encoder.list_of(chosen, metadata)
-        return await respond(call.request, body, content_type)
+        body = encoder.list_of(chosen, {"resourceVersion": str(self._storage.version)})
+        return await respond(call.request, body)
 
     async def _delete_options(self, call: Call) -> Json:
         if not call.request.body_exists:
@@ -186,8 +183,8 @@ class Writer:
     async def _answer(
         self, call: Call, stored: Stored, status: int = 200, warnings: Sequence[str] = ()
     ) -> web.Response:
-        encoder, content_type = encoder_of(call)
-        response = await respond(call.request, encoder.one(stored), content_type, status)
+        encoder = encoder_of(call)
+        response = await respond(call.request, encoder.one(stored), status=status)
         warn(response, warnings)
         return response
 

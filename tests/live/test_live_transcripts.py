@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from live_admin import Admin
 from live_apiserver import LiveServer
-from transcript_sides import Side, practice_side, real_side, the_shop
+from transcript_sides import Side, fill, practice_side, real_side, the_shop
 from transcript_stories import ALLOWED, STORIES
 from transcripts_kit import Compared, play, unexplained
 
@@ -37,9 +37,8 @@ def sides(
     with real_side(live_api, admin, folder / "real") as real, practice_side(folder / "practice") as practice:
         second = Admin(practice)  # type: ignore[arg-type]
         second.install_crds(shared / "crds" / BUNDLE)
-        for one in the_shop():
-            admin.apply(one)
-            second.apply(one)
+        for one in (admin, second):
+            fill(one, the_shop())
         yield Sides(real, practice)
     admin.sweep()
 

@@ -157,6 +157,15 @@ def real_side(server: LiveServer, admin: Admin, folder: Path) -> Iterator[Side]:
         side.close()
 
 
+def fill(admin: Admin, documents: list[Json]) -> None:
+    """Apply everything; the namespaces keep their labels."""
+    for one in documents:
+        if one["kind"] == "Namespace":
+            admin.namespace(one["metadata"]["name"], **one["metadata"].get("labels", {}))
+        else:
+            admin.apply(one)
+
+
 def the_shop() -> list[Json]:
     """The objects of the practice world, without the kinds of Envoy Gateway, whose CRDs are not at hand."""
     values = {"old_address": "127.0.0.2", "new_address": "127.0.0.3", "ca_pem": "practice"}

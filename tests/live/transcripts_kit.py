@@ -95,8 +95,10 @@ class Ask:
 
 def _read(text: str) -> Any:
     """The JSON; of a watch that ended every event."""
-    lines = text.splitlines()
-    return json.loads(text) if len(lines) < 2 else [json.loads(line) for line in lines]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return [json.loads(line) for line in text.splitlines()]
 
 
 def _some(response: httpx.Response, count: int) -> list[str]:
@@ -147,6 +149,7 @@ _MASKS: tuple[tuple[str, str], ...] = (
     (r"(resourceVersion: \"?)\d+", r"\1<version>"),
     (r"(resourceVersion[\\\\]+\":[\\\\]+\")\d+", r"\1<version>"),
     (r"(Resource Version: +)\d+", r"\1<version>"),
+    (r"(in record \()\d+", r"\1<version>"),
     (r"127\.0\.0\.1:\d+", "<server>"),
     (r"10\.(96|0)\.\d+\.\d+", "<cluster-ip>"),
     (r"/tmp/(LIVE|MERGED)-\d+", r"/tmp/\1"),
@@ -167,7 +170,7 @@ def masked(text: str) -> str:
 
 @dataclass(frozen=True)
 class Allowed:
-    """A known difference: what `pattern` finds in the answers to steps that `step` finds counts for nothing."""
+    """A known difference: what `pattern` finds in the answers to the steps that `step` finds is left out."""
 
     step: str
     pattern: str
