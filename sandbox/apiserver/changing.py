@@ -142,7 +142,12 @@ def checked(target: Target, body: Json) -> Json:
             f"({target.api_version})"
         )
     if kind not in (None, "", resource.kind):
-        raise bad_request(f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})")
+        if resource.custom:
+            cause = Cause("kind", f'Invalid value: "{kind}": must be {resource.kind}')
+            raise invalid_fields(
+                resource, target.name or str((body.get("metadata") or {}).get("name")), [cause]
+            )
+        raise bad_request(f"{kind} in version {api_version!r} cannot be handled as a {resource.kind}")
     metadata = body.get("metadata")
     metadata = {} if metadata is None else metadata
     spec = body.get("spec")

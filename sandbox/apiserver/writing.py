@@ -13,6 +13,7 @@ from aiohttp import web
 from . import events
 from .access import Policy
 from .changing import Changer, checked
+from .crds import DEFINITIONS_KEY
 from .history import Stored
 from .objects import timestamp
 from .ownership import (
@@ -130,7 +131,8 @@ class Writer:
             return await self._answer(call, created, 201)
         live = _as_served(call, stored)
         owners = owners_of(live["metadata"])
-        if not owners:
+        if not owners and target.resource.key != DEFINITIONS_KEY:
+            # the definitions that this server made itself are nobody's: an official one may take their place
             first = Manager(BEFORE_FIRST_APPLY, "Update", target.api_version)
             owners = {first: Owned(said_fields(known, live), live["metadata"]["creationTimestamp"])}
         try:

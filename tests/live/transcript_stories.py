@@ -284,6 +284,7 @@ WRITES: list[Step] = [
     _post("writes", route("b", resourceVersion="1")),
     _post("writes", route("b", namespace="elsewhere")),
     _post("writes", {**route("b"), "kind": "Gateway"} | {"apiVersion": "v1"} | {"kind": "HTTPRoute"}),
+    Ask("POST", f"/apis/{V1}/namespaces/writes/httproutes", {**route("b"), "kind": "Gateway"}),
     _post("writes", route("b"), dryRun="All"),
     _post("writes", route("b"), dryRun="Some"),
     get(B),
