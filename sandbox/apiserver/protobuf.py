@@ -23,8 +23,10 @@ class ProtobufError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its JSON name, and how to read it: "text", "int", "int or text", "map", "bytes map" or the name
-    of a message."""
+    """A field: its JSON name, and how to read it.
+
+    `kind` is "text", "int", "int or text", "map", "bytes map" or the name of a message.
+    """
 
     name: str
     kind: str = "text"

@@ -113,7 +113,7 @@ class Call:
         field = "resourceVersionMatch"
         if self.verb == "watch":
             if "sendInitialEvents" in query and match != "NotOlderThan":
-                what = "resourceVersionMatch is required when sendInitialEvents is set" if not match else ""
+                what = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
                 raise forbidden_option("ListOptions", field, what)
             return
         if not match:

