@@ -15,6 +15,7 @@ Json = dict[str, Any]
 READ_VERBS = ("get", "list", "watch")
 # whoever is in it may do everything, whatever the rules say
 SUPERUSERS = "system:masters"
+_EVERYBODY = "system:authenticated"
 _AUTHENTICATION = "authentication.k8s.io"
 _ACCOUNT_PREFIX = "system:serviceaccount:"
 
@@ -54,7 +55,7 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class User:
     name: str
-    groups: tuple[str, ...] = ("system:authenticated",)
+    groups: tuple[str, ...] = (_EVERYBODY,)
     rules: tuple[Rule, ...] = ()
 
 
@@ -86,13 +87,24 @@ class Impersonated:
             yield Asked("impersonate", _AUTHENTICATION, "userextras", key, name=value)
 
 
-ADMINISTRATOR = User("practice-admin", (SUPERUSERS, "system:authenticated"), (Rule(),))
-READER = User("practice-reader", ("system:authenticated",), (Rule(verbs=READ_VERBS),))
+ADMINISTRATOR = User("practice-admin", (SUPERUSERS, _EVERYBODY), (Rule(),))
+READER = User("practice-reader", (_EVERYBODY,), (Rule(verbs=READ_VERBS),))
+
+# who sends no credentials
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 # what every authenticated user may do: ask what it may do
 _SELF_REVIEWS = (
     Rule(("create",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews"), ("authorization.k8s.io",)),
     Rule(("create",), ("selfsubjectreviews",), ("authentication.k8s.io",)),
+)
+
+
+_HEALTH_PATHS = ("/healthz", "/livez", "/readyz", "/version", "/version/")
+# what every authenticated user may ask beside the kinds: discovery, and what tells of the server itself
+_OPEN_PATHS = (
+    ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH_PATHS),
+    _HEALTH_PATHS,
 )
 
 
@@ -132,7 +144,7 @@ class Policy:
         for asked in wanted.asked():
             self.check(user, asked)
         known = next((other for other in self.users.values() if other.name == wanted.name), None)
-        return User(wanted.name, (*wanted.groups, "system:authenticated"), known.rules if known else ())
+        return User(wanted.name, (*wanted.groups, _EVERYBODY), known.rules if known else ())
 
     def deny(
         self,
@@ -157,7 +169,14 @@ class Policy:
             return False
         if SUPERUSERS in user.groups:
             return True
+        if _EVERYBODY not in user.groups:
+            return any(rule.covers(asked) for rule in user.rules)
         return any(rule.covers(asked) for rule in (*_SELF_REVIEWS, *user.rules))
+
+    def check_path(self, user: User, path: str) -> None:
+        """Raises ApiError 403 where the user may not get a path that is no kind's."""
+        if not self.allows_path(user, "get", path):
+            raise forbidden(f'forbidden: User "{user.name}" cannot get path "{path}"', {})
 
     def check(self, user: User, asked: Asked) -> None:
         """Raises ApiError 403 in the words of the real authorizer."""
@@ -170,6 +189,19 @@ class Policy:
         if not self._denials_of(user):
             return [*granted, *_SELF_REVIEWS]
         return [*self._without_denials(user, namespace, registry), *_SELF_REVIEWS]
+
+    def path_rules_of(self, user: User) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Verbs and paths that are no kinds'; for SelfSubjectRulesReview."""
+        everything = [(("*",), ("*",))] if SUPERUSERS in user.groups else []
+        known = _OPEN_PATHS if _EVERYBODY in user.groups else _OPEN_PATHS[1:]
+        return [*everything, *((("get",), paths) for paths in known)]
+
+    def allows_path(self, user: User, verb: str, path: str) -> bool:
+        """Whether the user may ask for a path that is no kind's."""
+        return any(
+            _among(verb, verbs) and any(fnmatch.fnmatchcase(path, pattern) for pattern in paths)
+            for verbs, paths in self.path_rules_of(user)
+        )
 
     def _denials_of(self, user: User) -> list[Rule]:
         return [rule for pattern, rule in self.denials if fnmatch.fnmatchcase(user.name, pattern)]

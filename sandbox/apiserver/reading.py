@@ -34,6 +34,13 @@ async def respond(
     return web.Response(body=body, status=status, headers=headers)
 
 
+def warn(response: web.Response, warnings: Sequence[str]) -> None:
+    """Tell the client's user something beside the answer; kubectl prints it."""
+    for warning in warnings:
+        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')
+
+
 def encoder_of(call: Call) -> Encoder:
     """The encoder of the negotiated form, whose content type is that of JSON whatever the form."""
     form = negotiate(call.request.headers.get("Accept", ""), call.request.query.get("includeObject", ""))
@@ -84,7 +91,8 @@ class Reader:
     def _from_where(self, call: Call) -> tuple[Picture, Sequence[Stored]]:
         resource = call.target.resource
         token = call.request.query.get("continue", "")
-        asked = call.number("resourceVersion")
+        call.check_version_match()
+        asked = call.resource_version
         match = call.request.query.get("resourceVersionMatch", "")
         if token:
             if asked:

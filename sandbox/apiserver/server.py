@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from . import discovery
-from .access import ADMINISTRATOR, READER, Impersonated, Policy, User
+from .access import ADMINISTRATOR, ANONYMOUS, READER, Impersonated, Policy, User
 from .answers import JSON_TYPE
 from .faults import Faults
 from .kubeconfig import kubeconfig_text, write_private
@@ -29,7 +29,7 @@ from .problems import (
     unavailable,
 )
 from .proxy import PodProxy, Provider
-from .reading import Reader, respond
+from .reading import Reader, respond, warn
 from .requests import Call, asked_of, parse_target, verb_of
 from .storage import Storage
 from .watching import WatchServer
@@ -200,7 +200,8 @@ class ApiServer:
                 asked.user = user.name
                 response = await self._authenticated(request, user)
         except UnknownPathError:
-            response = web.Response(status=404, text="404 page not found\n")
+            headers = {"Cache-Control": "no-cache, private"}
+            response = web.Response(status=404, text="404 page not found\n", headers=headers)
         except ApiError as error:
             response = _refusal(error)
         except ConnectionError:
@@ -214,7 +215,10 @@ class ApiServer:
         return response
 
     def _user_of(self, request: web.Request) -> User:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        said = request.headers.get("Authorization", "")
+        if not said:
+            return ANONYMOUS
+        scheme, _, token = said.partition(" ")
         user = self.policy.user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
@@ -234,8 +238,11 @@ class ApiServer:
         accept = "" if self.faults.legacy_discovery else request.headers.get("Accept", "")
         if any(request.path.startswith(f"/apis/{group}/") for group in self.faults.broken_groups):
             raise unavailable("the server is currently unable to handle the request")
-        document = discovery.answer(self.storage.registry, request.path, accept)
+        if request.path == "/openapi/v2":
+            return await respond(request, *discovery.openapi_v2("protobuf" in accept))
+        document = discovery.answer(self.storage.registry, request.path, accept, self.url.rpartition("/")[2])
         if document is not None:
+            self.policy.check_path(user, request.path)
             if request.method != "GET":
                 raise method_not_allowed()
             body, content_type = document
@@ -278,11 +285,13 @@ def _transports(runner: web.AppRunner) -> list[asyncio.WriteTransport]:
 
 def _refusal(error: ApiError) -> web.Response:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
-    return web.Response(
+    response = web.Response(
         status=error.code,
         body=msgspec.json.encode(error.status()),
         headers={"Content-Type": JSON_TYPE, "Cache-Control": "no-cache, private", **headers},
     )
+    warn(response, error.warnings)
+    return response
 
 
 def _planned_refusal(code: int, retry_after_s: int) -> ApiError:

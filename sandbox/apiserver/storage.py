@@ -181,7 +181,10 @@ class Storage:
         metadata = document["metadata"]
         namespace = metadata.get("namespace", "") if resource.namespaced else ""
         old = self.read(resource, namespace, metadata["name"])
-        return _freeze(namespace, metadata["name"], old.version if old else self.version, document)
+        if old is not None:
+            return _freeze(namespace, old.name, old.version, document)
+        encoded = msgspec.json.encode(document)
+        return Stored(namespace, metadata["name"], self.version, msgspec.json.decode(encoded), encoded)
 
     def remove(self, resource: Resource, stored: Stored) -> Stored:
         """Remove an object; with a namespace goes all that is in it, with a CRD every object of its kind."""

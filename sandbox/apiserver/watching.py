@@ -53,6 +53,7 @@ class WatchServer:
         form = negotiate(call.request.headers.get("Accept", ""), call.request.query.get("includeObject", ""))
         if form.transform == "PartialObjectMetadataList":
             raise not_acceptable("a watch has PartialObjectMetadata objects, not lists of them")
+        call.check_version_match()
         target = call.target
         stream = _Stream(call, Encoder(target.resource, target.version, form), selection_of(call))
         # from here to `_beginning` nothing awaits: no change can fall between the past and what follows
@@ -83,7 +84,7 @@ class WatchServer:
     def _beginning(self, call: Call, stream: _Stream) -> bytes | None:
         """The first events; None where the asked version is too old to start from."""
         query = call.request.query
-        asked = call.number("resourceVersion")
+        asked = call.resource_version
         with_state = query.get("sendInitialEvents")
         if (asked == 0 and with_state is None) or call.flag("sendInitialEvents"):
             events = stream.state(self._storage.all_of(call.target.resource))
@@ -106,7 +107,7 @@ class WatchServer:
         bookmarks = call.flag("allowWatchBookmarks")
         next_bookmark = clock() + self._bookmark_interval_s
         # where a client asked for a version that is yet to come
-        from_version = call.number("resourceVersion")
+        from_version = call.resource_version
         while (now := clock()) < deadline:
             wait_s = min(deadline, next_bookmark if bookmarks else deadline) - now
             changes = await watcher.next_changes(max(wait_s, 0.0))
