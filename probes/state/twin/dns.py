@@ -39,7 +39,7 @@ def lost_settings(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -
         return
     routes = [world.snapshot.routes.get(ref) for twin in twins for ref in twin.new.all_routes]
     gateways = [world.snapshot.gateways.get(ref) for twin in twins for ref in twin.new.all_gateways]
-    unknown = next((twin.new.unsure for twin in twins if twin.new.unsure and not twin.new.all_routes), "")
+    unknown = next((twin.new.unsure for twin in twins if twin.new.unsure), "")
     on_routes = [_settings(one.meta.annotations) for one in routes if one is not None]
     on_gateways = [_settings(one.meta.annotations) for one in gateways if one is not None]
     for key, value in sorted(wanted.items()):
