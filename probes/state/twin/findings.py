@@ -231,13 +231,13 @@ def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
         yield from _network_findings(twin, unknown)
     if twin.settings:
         keys = ", ".join(clean(one.key, 60) for one in twin.settings[:5])
-        unknown = twin.settings[0].unknown
+        why = twin.settings[0].unknown
         told = f"for external-dns the Ingress alone says {keys}"
-        if unknown:
-            told = f"whether external-dns finds {keys} on the new side too cannot be told: {unknown}"
+        if why:
+            told = f"whether external-dns finds {keys} on the new side too cannot be told: {why}"
         yield finding(
             "MIG032",
-            Verdict.UNKNOWN if unknown else Verdict.WARN,
+            Verdict.UNKNOWN if why else Verdict.WARN,
             twin.ingress.ref,
             told,
             evidence=_few(
