@@ -25,6 +25,7 @@ from pointsman.tui.telling.xray import overall, xray_lines
 
 STORE = "https://store.shop.test/api"
 DENIED = KindState("denied", "no rights", mend="ask for a ClusterRole with the rule {...}")
+TTL = "external-dns.alpha.kubernetes.io/ttl"
 POLICIES = ("BackendTrafficPolicy", "ClientTrafficPolicy", "SecurityPolicy")
 # a finding of these lists what is carried and what is not
 LISTING = frozenset({"MIG011", "MIG012", "MIG013", "MIG016"})
@@ -34,7 +35,12 @@ LISTING = frozenset({"MIG011", "MIG012", "MIG013", "MIG016"})
 def whole() -> Snapshot:
     """The practice shop as its manifests have it, all kinds read."""
     values = {"old_address": "127.0.0.2", "new_address": "127.0.0.3", "ca_pem": ""}
-    snapshot = read_documents(expand(load_scenario("shop", values).documents))
+    documents = expand(load_scenario("shop", values).documents)
+    for one in documents:
+        if (one["kind"], one["metadata"]["name"]) in (("Ingress", "store"), ("HTTPRoute", "store")):
+            # what external-dns reads, on both sides
+            one["metadata"].setdefault("annotations", {})[TTL] = "60"
+    snapshot = read_documents(documents)
     kinds = {spec.kind: KindState("live") for spec in KINDS}
     kinds |= {kind: KindState("live") for kind in POLICIES}
     return replace(snapshot, offline=False, kinds=kinds)
@@ -94,7 +100,7 @@ def test_in_some_namespaces_nothing_more_is_claimed(namespaces: tuple[str, ...])
 @pytest.mark.parametrize(
     ("kind", "rules"),
     [
-        ("Gateway", {"GW123", "GW802", "MIG008", "MIG009", "MIG014", "MIG020"}),
+        ("Gateway", {"GW123", "GW802", "MIG008", "MIG009", "MIG014", "MIG020", "MIG032"}),
         ("HTTPRoute", {"GW802", "MIG009"}),
         ("GRPCRoute", {"MIG009"}),
         ("TLSRoute", {"MIG009"}),

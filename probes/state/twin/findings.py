@@ -231,11 +231,15 @@ def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
         yield from _network_findings(twin, unknown)
     if twin.settings:
         keys = ", ".join(clean(one.key, 60) for one in twin.settings[:5])
+        why = twin.settings[0].unknown
+        told = f"for external-dns the Ingress alone says {keys}"
+        if why:
+            told = f"whether external-dns finds {keys} on the new side too cannot be told: {why}"
         yield finding(
             "MIG032",
-            Verdict.WARN,
+            Verdict.UNKNOWN if why else Verdict.WARN,
             twin.ingress.ref,
-            f"for external-dns the Ingress alone says {keys}",
+            told,
             evidence=_few(
                 f"{clean(one.key, 80)}: {clean(one.value, 120)} is not on the {one.holder}"
                 for one in twin.settings

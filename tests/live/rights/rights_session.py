@@ -47,7 +47,7 @@ def look_once(kubeconfig: Path, namespaces: tuple[str, ...] | None = None) -> Sn
 
 
 def follow(
-    kubeconfig: Path, settled: Callable[[dict[str, str]], bool], within_s: float = 20.0
+    kubeconfig: Path, settled: Callable[[dict[str, str]], bool], within_s: float = 60.0
 ) -> dict[str, str]:
     """As the screens do: the states of all kinds once each is known and ``settled`` is content."""
     live = LiveCluster(connect(str(kubeconfig)), None, TIMING)

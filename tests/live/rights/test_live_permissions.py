@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import shutil
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pointsman.checklists.plans.load import load_plan
 from pointsman.cluster.client import fetch
 from pointsman.cluster.client.connect import connect
 from pointsman.cluster.client.discovery import Served, discover
 from pointsman.cluster.refs import ObjectRef
 from pointsman.cluster.snapshot import Snapshot
-from rights_kit import READING, Json, Right, Scene, asked, documents, refused, rights_of, without
+from pointsman.tui.app import PointsmanApp
+from pointsman.tui.bridge import Bridge
+from pointsman.tui.settings import Settings
+from rights_kit import PERMISSIONS, READING, Json, Right, Scene, asked, documents, refused, rights_of, without
 from rights_session import (
     COMMANDS,
     fetch_each,
@@ -63,6 +70,22 @@ def whole_samples(scene: Scene) -> list[ObjectRef]:
 def anywhere(rights: Iterable[Right]) -> set[Right]:
     """The same without namespaces, resources alone."""
     return {Right(one.group, one.resource, one.verb) for one in rights if not one.resource.startswith("/")}
+
+
+@pytest.mark.parametrize("file", ["read-only.yaml", "controller-pods.yaml", "namespace.yaml", "cutover.yaml"])
+def test_kubectl_applies_a_manifest_as_it_stands(scene: Scene, file: str) -> None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not here")
+    text = (PERMISSIONS / file).read_text().replace("NAME", "jo@example.com")
+    argv = [kubectl, "--kubeconfig", str(scene.server.kubeconfig()), "apply", "--validate=strict"]
+    for again in ("created", "unchanged"):
+        done = subprocess.run(
+            [*argv, "-f", "-"], input=text, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert not done.stderr
+        assert {line.split()[-1] for line in done.stdout.splitlines()} == {again}
 
 
 def test_with_all_of_it_everything_works_and_nothing_is_refused(scene: Scene, whole: Json) -> None:
@@ -267,6 +290,62 @@ def test_a_session_on_the_command_line_reads_and_asks_about_itself(scene: Scene)
         if manifests:
             assert not refused(events)
             assert not writes
+
+
+TABLES = (
+    "gateways",
+    "gatewayclasses",
+    "listenersets",
+    "referencegrants",
+    "policies",
+    "ingresses",
+    "services",
+)
+
+
+async def test_a_session_on_the_screens_reads_alone(scene: Scene) -> None:
+    """Every table and list; of one row all that is known, its YAML, its events and who refers to it."""
+    user = "user-53"
+    scene.clerk.let(user, documents(*MANIFESTS, user=user))
+    kubeconfig = str(scene.server.kubeconfig(user))
+    mark = scene.server.audit_mark()
+    plan = load_plan(str(scene.world.info.plans["store.shop.test"]))
+    app = PointsmanApp(Settings(kubeconfig=kubeconfig), Bridge(lambda: connect(kubeconfig), None), [plan])
+    async with app.run_test(size=(140, 45)) as pilot:
+        async with asyncio.timeout(40):
+            while not all_live(app.picture.snapshot):
+                await pilot.pause(0.05)
+        for table in ("routes", *TABLES):
+            await pilot.press("colon", *table, "enter")
+            await pilot.press("j")
+            for look in ("d", "y", "e", "u"):
+                await pilot.press(look)
+                await pilot.pause()
+                await app.workers.wait_for_complete()
+                await pilot.press("escape")
+        await pilot.press("colon", *"routes", "enter")
+        for look in ("t", "x", "c", "F", "i", "at"):
+            await pilot.press(look)
+            await pilot.pause()
+            await pilot.press("escape")
+    events = scene.server.audit(user, mark)
+    kinds = asked(events)
+    assert {one.verb for one in kinds} == READING
+    assert not refused(events)
+    got = {one.resource for one in kinds if one.verb == "get" and not one.resource.startswith("/")}
+    assert got >= {
+        "httproutes",
+        "gateways",
+        "gatewayclasses",
+        "ingresses",
+        "services",
+        "backendtrafficpolicies",
+    }
+
+
+def all_live(snapshot: Snapshot) -> bool:
+    states_now = snapshot.kinds.values()
+    return len(states_now) > 20 and {state.state for state in states_now} <= {"live", "absent"}
 
 
 def test_a_missing_right_is_told_with_the_rule_to_add(scene: Scene) -> None:

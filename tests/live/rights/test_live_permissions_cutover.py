@@ -107,7 +107,7 @@ def looked_at(connection: Connection, host: str) -> None:
 
 
 def test_a_lease_is_taken_renewed_followed_and_given_up(scene: Scene) -> None:
-    with lacking(scene, "user-1") as connection:
+    with lacking(scene, "user-41") as connection:
         one = keeper(connection, "full.example.com")
         one.begin()
         assert "keeps others off" in one.holding().detail
@@ -115,7 +115,7 @@ def test_a_lease_is_taken_renewed_followed_and_given_up(scene: Scene) -> None:
         looked_at(connection, "full.example.com")
         one.release()
         assert "keeps others off" in held(connection, "full.example.com"), "taken again where it is there"
-    assert not refused(scene.server.audit("user-1"))
+    assert not refused(scene.server.audit("user-41"))
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,21 @@ def test_a_lease_is_taken_renewed_followed_and_given_up(scene: Scene) -> None:
 )
 def test_each_verb_on_leases(scene: Scene, verb: str, new: str, there: str) -> None:
     """Where the Lease has to be made, and where it is there already."""
-    with lacking(scene, "user-2") as connection:
+    with lacking(scene, "user-42") as connection:
         held(connection, f"{verb}.example.com")
     right = Right(LEASES, "leases", verb, "infra")
     mark = scene.server.audit_mark()
-    with lacking(scene, "user-3", right) as connection:
+    with lacking(scene, "user-43", right) as connection:
         assert new in held(connection, f"new.{verb}.example.com")
         assert there in held(connection, f"{verb}.example.com")
         if verb in ("list", "get"):
             with pytest.raises(UserError, match=f"cannot {verb} resource .leases"):
                 looked_at(connection, f"{verb}.example.com")
-    assert refused(scene.server.audit("user-3", mark)) == {right}
+    assert refused(scene.server.audit("user-43", mark)) == {right}
 
 
 def test_a_lease_that_cannot_be_renewed_stops_what_goes_forward(scene: Scene) -> None:
-    with lacking(scene, "user-4", Right(LEASES, "leases", "patch", "infra")) as connection:
+    with lacking(scene, "user-44", Right(LEASES, "leases", "patch", "infra")) as connection:
         one = keeper(connection, "stuck.example.com", duration_s=1)
         one.begin()
         try:
@@ -169,9 +169,9 @@ def test_a_lease_that_cannot_be_renewed_stops_what_goes_forward(scene: Scene) ->
     ],
 )
 def test_each_right_on_pods(staged: Staged, right: Right, side: str) -> None:
-    with lacking(staged.scene, "user-5") as connection:
+    with lacking(staged.scene, "user-45") as connection:
         assert counted(staged.plan, connection) == {"old": "", "new": ""}
-    with lacking(staged.scene, "user-6", right) as connection:
+    with lacking(staged.scene, "user-46", right) as connection:
         told = counted(staged.plan, connection)
         assert told.pop(side).endswith(f"not allowed to {right.verb} {right.resource} in {right.where} (403)")
         assert set(told.values()) == {""}
@@ -215,12 +215,12 @@ def test_each_right_to_patch(scene: Scene, resource: str, kind: str, group: str,
     patch = ObjectPatch(kind, group, "shop", name, KEY, None, "60", None)
     (one,) = objects.groups((patch,))
     right = Right(group, resource, "patch", "shop")
-    with lacking(scene, "user-7", right) as connection:
+    with lacking(scene, "user-47", right) as connection:
         with pytest.raises(UserError) as caught:
             objects.patch(connection, one)
         assert f"resources: [{resource}], verbs: [patch]" in str(caught.value)
         assert "a Role in shop" in str(caught.value)
-    with lacking(scene, "user-8") as connection:
+    with lacking(scene, "user-48") as connection:
         assert objects.patch(connection, one) == ""
         assert objects.look(connection, one).annotations[KEY] == "60"
 
@@ -229,7 +229,7 @@ def test_each_right_to_patch(scene: Scene, resource: str, kind: str, group: str,
 
 
 def test_a_cutover_writes_one_lease_and_nothing_else(staged: Staged) -> None:
-    scene, user = staged.scene, "user-9"
+    scene, user = staged.scene, "user-49"
     scene.clerk.let(user, documents(*MANIFESTS, user=user))
     mark = scene.server.audit_mark()
     words = ["cutover", str(staged.plan_file), "--write", "--confirm", HOST]
@@ -244,3 +244,17 @@ def test_a_cutover_writes_one_lease_and_nothing_else(staged: Staged) -> None:
     assert len(names - {""}) == 1
     counters = {Right("", "pods/proxy", "get", where) for where in ("ingress-nginx", "envoy-gateway-system")}
     assert counters <= rights, "and both sides were counted"
+    scene.clerk.let("user-36", without(documents("cutover.yaml", user="user-36"), *writes_and_pods()))
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setenv("XDG_STATE_HOME", str(staged.plan_file.parent / "another machine"))
+        words = ["follow", "--host", HOST, "--kubeconfig", str(scene.server.kubeconfig("user-36"))]
+        done = CliRunner().invoke(cli, [*words, "-n", "infra"])
+        assert done.exit_code == 0, done.output
+        done = CliRunner().invoke(cli, words)
+        assert "name the Gateway's namespace with -n" in str(done.exception)
+
+
+def writes_and_pods() -> list[Right]:
+    """All of the cutover's rights but those of somebody who only follows."""
+    following = {("leases", "get"), ("leases", "list")}
+    return [right for right in cutover_rights() if (right.resource, right.verb) not in following]

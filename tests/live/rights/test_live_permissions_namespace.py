@@ -46,7 +46,7 @@ def let_into(scene: Scene, user: str, *namespaces: str) -> None:
 def test_one_namespace_is_told_and_the_rest_is_unknown(
     scene: Scene, with_all: dict[str, frozenset[str]]
 ) -> None:
-    user = "user-20"
+    user = "user-54"
     let_into(scene, user, "shop")
     kubeconfig = scene.server.kubeconfig(user, "shop")
     mark = scene.server.audit_mark()
@@ -90,22 +90,22 @@ def answered(events: list[Json]) -> list[Json]:
 
 
 def test_the_namespace_of_the_context_is_found_without_being_named(scene: Scene) -> None:
-    let_into(scene, "user-21", "shop")
-    assert states(look_once(scene.server.kubeconfig("user-21", "shop")))["Ingress"] == (
+    let_into(scene, "user-55", "shop")
+    assert states(look_once(scene.server.kubeconfig("user-55", "shop")))["Ingress"] == (
         "live in shop: only namespace shop"
     )
-    elsewhere = states(look_once(scene.server.kubeconfig("user-21", "default")))
+    elsewhere = states(look_once(scene.server.kubeconfig("user-55", "default")))
     assert elsewhere["Ingress"].startswith("denied: not allowed")
 
 
 def test_a_plan_is_checked_without_its_gateway_or_with_it(scene: Scene) -> None:
     plan = str(scene.world.info.plans["store.shop.test"])
-    let_into(scene, "user-22", "shop")
-    told = findings(scene.server.kubeconfig("user-22", "shop"), "check", plan, "-n", "shop")
+    let_into(scene, "user-56", "shop")
+    told = findings(scene.server.kubeconfig("user-56", "shop"), "check", plan, "-n", "shop")
     assert "UNKNOWN CUT004 Gateway/infra/main/" in told
     assert not [line for line in told if line.startswith(("FAIL CUT002", "FAIL CUT003", "FAIL CUT005"))]
-    let_into(scene, "user-23", "shop", "infra")
-    told = findings(scene.server.kubeconfig("user-23", "shop"), "check", plan, "-n", "shop", "-n", "infra")
+    let_into(scene, "user-57", "shop", "infra")
+    told = findings(scene.server.kubeconfig("user-57", "shop"), "check", plan, "-n", "shop", "-n", "infra")
     assert "PASS CUT003 Gateway/infra/main/https" in told
     assert not [line for line in told if line.startswith(("UNKNOWN CUT004", "FAIL CUT00"))]
 
@@ -123,8 +123,8 @@ def as_another(scene: Scene, user: str, other: str) -> Path:
 
 
 def test_as_somebody_else_nothing_but_impersonate_is_needed(scene: Scene) -> None:
-    scene.clerk.let("user-24", documents("read-only.yaml", "controller-pods.yaml", user="user-24"))
-    kubeconfig = as_another(scene, "user-25", "user-24")
+    scene.clerk.let("user-58", documents("read-only.yaml", "controller-pods.yaml", user="user-58"))
+    kubeconfig = as_another(scene, "user-59", "user-58")
     connection = connect(str(kubeconfig))
     try:
         with pytest.raises(ApiError) as caught:
@@ -132,14 +132,14 @@ def test_as_somebody_else_nothing_but_impersonate_is_needed(scene: Scene) -> Non
     finally:
         connection.close()
     assert '{apiGroups: [""], resources: [users], verbs: [impersonate]}' in str(caught.value)
-    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"], "resourceNames": ["user-24"]}
-    scene.admin.grant("user-25", [rule])
+    rule = {"apiGroups": [""], "resources": ["users"], "verbs": ["impersonate"], "resourceNames": ["user-58"]}
+    scene.admin.grant("user-59", [rule])
     try:
-        scene.clerk.wait("user-25", {Right("", "users", "impersonate")})
+        scene.clerk.wait("user-59", {Right("", "users", "impersonate")})
         mark = scene.server.audit_mark()
         assert set(states(look_once(kubeconfig)).values()) == {"live"}
-        events = scene.server.audit("user-25", mark)
-        assert {one["impersonatedUser"]["username"] for one in events} == {"user-24"}
+        events = scene.server.audit("user-59", mark)
+        assert {one["impersonatedUser"]["username"] for one in events} == {"user-58"}
         assert not refused(events)
     finally:
-        scene.admin.revoke("user-25")
+        scene.admin.revoke("user-59")
