@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _MOST_COMMANDS = 500
 _TICK_S = 0.1
+_RECOUNT_S = 1.0
 # in ticks: a mark of a change is a minute old, or an age a minute older
 _SECOND, _MINUTE = 10, 600
 
@@ -73,7 +74,7 @@ class PointsmanApp(App[None]):
         self._seen: tuple[object, ...] = ()
         self._answers: tuple[object, ...] = ()
         self._ticks = 0
-        self._namespaces_of: tuple[object, list[str]] = (None, [])
+        self._namespaces_of: tuple[Mapping[ObjectRef, object], float, list[str]] = ({}, 0.0, [])
         self.theme = THEME
 
     @property
@@ -365,10 +366,15 @@ class PointsmanApp(App[None]):
     def namespaces(self, *, all_of_them: bool = False) -> list[str]:
         """The namespaces with routes, the fullest first; then the others, where they are asked for."""
         snapshot = self.picture.snapshot
-        if self._namespaces_of[0] is not snapshot:
-            counts = Counter(ref.namespace for ref in snapshot.routes)
-            self._namespaces_of = snapshot, sorted(counts, key=lambda name: (-counts[name], name))
-        full = self._namespaces_of[1]
+        seen, when, _ = self._namespaces_of
+        now = time.monotonic()
+        # while statuses change all the time the same names are counted once a second
+        lately = len(seen) == len(snapshot.routes) and now - when < _RECOUNT_S
+        if seen is not snapshot.routes and not lately:
+            counts = Counter(map(operator.attrgetter("namespace"), snapshot.routes))
+            names = sorted(counts, key=lambda name: (-counts[name], name))
+            self._namespaces_of = snapshot.routes, now, names
+        full = self._namespaces_of[2]
         return (
             full
             if not all_of_them

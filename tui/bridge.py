@@ -135,10 +135,8 @@ class Bridge:
                 wait_s = min(wait_s * 2, 15.0)
 
     def _watch(self) -> None:
-        # imported here: the client costs 200 ms that the first paint must not wait for
+        # imported here, where the first paint need not wait for it
         from ..cluster.client.watch import LiveCluster
-        from ..probes.state.glance import glance
-        from ..probes.state.live import LiveJudge
 
         connection = self._connect()
         self.context = connection.context
@@ -146,6 +144,10 @@ class Bridge:
         live = LiveCluster(connection, self._namespaces)
         live.start()
         self._live = live
+        # while the server answers
+        from ..probes.state.glance import glance
+        from ..probes.state.live import LiveJudge
+
         self.problem, self.trouble = None, ""
         seen: tuple[object, ...] = ()
         pace, any_route = Pace(), False

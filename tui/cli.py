@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -19,6 +19,9 @@ from ..cluster.text import clean
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
 from .settings import Settings
 from .streams import open_what_is_closed, refused, write_no_more
+
+if TYPE_CHECKING:
+    from ..checklists.plans.model import Plan
 
 _LEAST_COLUMNS, _LEAST_LINES = 60, 16
 
@@ -44,6 +47,7 @@ class _Commands(click.Group):
         "report": "commands.report",
         "resume": "commands.cutover",
         "retire": "commands.retire",
+        "rollback": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
         "tune": "commands.tune",
@@ -125,11 +129,10 @@ def browse(settings: Settings) -> int:
             f"the terminal is {size.columns}x{size.lines}; the screens need {_LEAST_COLUMNS}x{_LEAST_LINES}",
             "make it larger, or use: pointsman status",
         )
-    from ..checklists.plans.load import load_plan
     from .app import PointsmanApp
     from .bridge import Bridge
 
-    plans = [load_plan(file) for file in settings.plans]
+    plans = _plans(settings.plans)
 
     def connect_now() -> object:
         from ..cluster.client.connect import connect
@@ -141,6 +144,15 @@ def browse(settings: Settings) -> int:
     if app.exit_line:
         _complain(app.exit_line)
     return app.return_code or 0
+
+
+def _plans(files: tuple[Path, ...]) -> list[Plan]:
+    if not files:
+        # all that a plan may hold is a fifth of what is imported until the first paint
+        return []
+    from ..checklists.plans.load import load_plan
+
+    return [load_plan(file) for file in files]
 
 
 def _own_name() -> str:

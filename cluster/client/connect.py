@@ -1,7 +1,7 @@
 """The one door to an API server: a Connection that asks, streams, and says plainly what went wrong.
 
-The official client is used for configuration and authentication, and for its urllib3 pool; requests go
-raw through that pool, because its typed layers cost ten times the memory and CPU.
+Requests go raw through a pool of urllib3, as the official client's do, whose typed layers cost ten times the
+memory and CPU, and whose import half of the time to the first row.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ..text import clean
 from .credentials import Credentials
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
 from .pools import Pools, note_heard
+from .rights import needed_for
 from .streams import Stream
 from .wire_errors import explain, instant_of, retry_after, status_of, wire_errors
 
@@ -74,10 +75,12 @@ class Connection:
         self._closed = threading.Event()
         self._heard_at = float("-inf")
         self._server_told: tuple[float, float] | None = None
-        configuration = self._credentials.configuration
-        self._base = str(configuration.host).rstrip("/")
+        self._base = self._credentials.settings.host
         try:
-            self._pools = Pools(configuration)
+            self._pools = Pools(self._credentials.settings)
+        except UserError:
+            self._credentials.close()
+            raise
         except (OSError, ValueError, TypeError) as error:
             self._credentials.close()
             raise UserError(
@@ -343,11 +346,12 @@ class Connection:
                 "log in again, or renew the token or certificate of that user",
             )
         if status == 403:
+            needed = needed_for(method, path, message)
             return ApiError(
                 status,
                 reason or "Forbidden",
                 f"not allowed on {self.server}: {message or f'{method} {clean(path, 160)}'} (403)",
-                "ask for the right, for example with `kubectl auth can-i --list`",
+                needed.mend if needed else "see what you may with `kubectl auth can-i --list`",
             )
         said = message or reason
         return ApiError(

@@ -29,12 +29,6 @@ class Form:
     meta_version: str = "v1"
     include_object: str = "Metadata"
 
-    @property
-    def content_type(self) -> str:
-        if not self.transform:
-            return JSON_TYPE
-        return f"{JSON_TYPE};as={self.transform};g={_META_GROUP};v={self.meta_version}"
-
 
 def accepted_types(header: str) -> list[tuple[str, dict[str, str]]]:
     """The media types of an Accept header with their parameters, in the client's order."""
@@ -125,6 +119,8 @@ class Encoder:
             kind, api_version = "PartialObjectMetadataList", f"{_META_GROUP}/{self._form.meta_version}"
             encode = self.item
         head = msgspec.json.encode({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        if self._form.transform and not items:
+            return head[:-1] + b',"items":null}'
         return b"".join((head[:-1], b',"items":[', b",".join(map(encode, items)), b"]}"))
 
     def table(self, items: Iterable[Stored], metadata: Json, columns: bool = True) -> bytes:

@@ -39,6 +39,10 @@ class WatchServer:
     def open_watches(self) -> int:
         return len(self._open)
 
+    @property
+    def transports(self) -> list[asyncio.BaseTransport]:
+        return [request.transport for request in self._open if request.transport is not None]
+
     def cut(self) -> None:
         """Cut the connections of all open watches, without the end of a proper answer."""
         for request in tuple(self._open):
@@ -64,7 +68,8 @@ class WatchServer:
             # a client that goes away is the usual end of a watch
             with contextlib.suppress(ConnectionError):
                 if beginning is None:
-                    await response.write(_error_event("too old resource version: " + _asked(call)))
+                    oldest = self._storage.history(target.resource).forgotten
+                    await response.write(_error_event(f"too old resource version: {_asked(call)} ({oldest})"))
                 else:
                     if beginning:
                         await response.write(beginning)

@@ -9,17 +9,19 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
 from ..lines import Line, Span, Tone, to_terminal
 from ..telling.narrate import Narrator
+from ..telling.steps import confirmation_lines
 from .common import colour, note, width
 from .options import INCONCLUSIVE
 
@@ -39,6 +41,7 @@ _VERDICTS = {
     "stopped-at-gate": Verdict.FAIL,
     "held": Verdict.UNKNOWN,
 }
+_WAY_BACK = ("rollback", "drain", "rolled-back")
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
@@ -55,23 +58,50 @@ def follow(
     for problem in campaign.problems:
         note(problem)
     story = _Story(campaign, aside=output == "json")
+    with _left_in_order(campaign, story, on_the_way=True):
+        story.go_on(confirmed, attested)
+    views = tuple(story.latest.values())
+    verdict = worst(_verdict(view) for view in views)
+    if output == "json":
+        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
+    return _CODES[verdict]
+
+
+def follow_back(campaign: Campaign, run_id: str, confirmed: tuple[str, ...], output: str) -> int:
+    """Lead a run back, or with the campaign's id all of its waves; the exit code. All stay resumable.
+
+    UserError: none of them has changed anything, or all are back already.
+    """
+    started = time.monotonic()
+    story = _Story(campaign, aside=output == "json")
+    wanted = [run for run in campaign.runs if run_id in (run.run_id, campaign.campaign_id)]
+    with _left_in_order(campaign, story):
+        story.go_back(wanted, confirmed)
+    views = tuple(story.latest[run.run_id] for run in wanted)
+    back = all(view.outcome == "rolled-back" or not view.can_roll_back for view in views)
+    verdict = Verdict.PASS if back else Verdict.UNKNOWN
+    if output == "json":
+        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000, "rollback")
+    return _CODES[verdict]
+
+
+@contextlib.contextmanager
+def _left_in_order(campaign: Campaign, story: _Story, *, on_the_way: bool = False) -> Iterator[None]:
+    """However the leading ends, the run is left resumable and its last words are told."""
     with _signals_are_ctrl_c():
         try:
-            story.go_on(confirmed, attested)
+            yield
             story.tell_the_rest()
         except (KeyboardInterrupt, click.Abort):
             _said_last(f"\nleft as it is; go on with: {_go_on(campaign)}")
+            if on_the_way and any(run.view().can_roll_back for run in campaign.runs):
+                _said_last(f"or go back with: pointsman rollback {campaign.resume_id} --write")
         except OSError as error:
             why = error.strerror or type(error).__name__
             _said_last(f"what happens cannot be told ({why}): left as it is; go on with: {_go_on(campaign)}")
         finally:
             story.end()
             campaign.stop()
-    views = tuple(story.latest.values())
-    verdict = worst(_verdict(view) for view in views)
-    if output == "json":
-        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
-    return _CODES[verdict]
 
 
 @contextlib.contextmanager
@@ -145,6 +175,44 @@ class _Story:
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def go_back(self, wanted: Sequence[CutoverRun], confirmed: tuple[str, ...]) -> None:
+        """Until those ``wanted`` that have changed anything are back, or nobody says that they shall be."""
+        self._left |= self._runs.keys() - {run.run_id for run in wanted}
+        changed = [run for run in wanted if run.view().can_roll_back]
+        if not changed:
+            stands = wanted[0].view().outcome or wanted[0].view().phase
+            raise UserError(
+                f"there is nothing to roll back: {stands}", "`pointsman journal RUN` tells it all"
+            )
+        for run in changed:
+            if not self._lead_back(run, confirmed):
+                self._left.add(run.run_id)
+        while not all(self._rests(run_id) for run_id in self._runs):
+            self._next()
+
+    def _lead_back(self, run: CutoverRun, confirmed: tuple[str, ...]) -> bool:
+        """Show the way back of a run and take it, where somebody consents to exactly that."""
+        from ...checklists.machine.view import RollBack
+
+        before = run.view()
+        shown = before.rollback
+        assert shown is not None
+        self._tell(confirmation_lines(shown, width(), "the traffic will move back"))
+        typed = _consent(run.plan, confirmed)
+        if typed:
+            click.echo(f"     confirmed beforehand: {typed}", err=True)
+        elif sys.stdin.isatty():
+            typed = _ask(run.plan, shown, before.wave if self._many else 0)
+        if not typed:
+            note(f"nobody typed {shown.type_this}: nothing was done")
+            return False
+        run.send(RollBack(typed, shown.change_id))
+        with contextlib.suppress(TimeoutError):
+            run.wait(lambda view: view.phase in _WAY_BACK or view.message != before.message, 30)
+        view = run.view()
+        self._hear(view)
+        return view.phase in _WAY_BACK
 
     def tell_the_rest(self) -> None:
         """What was said while an answer was waited for, up to the last words."""
@@ -299,7 +367,11 @@ def _ask(plan: Plan, asked: Confirmation, wave: int) -> str:
 
 
 def _print_document(
-    campaign: Campaign, views: tuple[RunView, ...], verdict: Verdict, elapsed_ms: float
+    campaign: Campaign,
+    views: tuple[RunView, ...],
+    verdict: Verdict,
+    elapsed_ms: float,
+    command: str = "cutover",
 ) -> None:
     import msgspec
 
@@ -311,4 +383,4 @@ def _print_document(
         # the findings stand in their own place
         facts.pop("checks", None)
     facts = {"campaign": campaign.campaign_id, "waves": waves} if campaign.campaign_id else waves[0]
-    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))
+    click.echo(encode(document(command, verdict, findings, facts, elapsed_ms)))

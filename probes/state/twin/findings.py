@@ -247,9 +247,14 @@ def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
 def _listener_findings(twin: Twin) -> Iterator[Finding]:
     reproduce = kubectl_get(twin.gateways[0]) if twin.gateways else ""
     for tls in twin.tls:
-        if tls.listener is None:
-            summary = f"no listener takes TLS for {host_words(tls.host)}; the Ingress has {tls.old}"
-            yield finding("MIG020", Verdict.FAIL, twin.ingress.ref, summary, reproduce=reproduce)
+        if tls.listener is not None:
+            continue
+        verdict, summary = Verdict.FAIL, f"no listener takes TLS for {host_words(tls.host)}"
+        if tls.unknown:
+            verdict = Verdict.UNKNOWN
+            summary = f"which listener takes TLS for {host_words(tls.host)} cannot be told: {tls.words}"
+        summary += f"; the Ingress has {tls.old}"
+        yield finding("MIG020", verdict, twin.ingress.ref, summary, reproduce=reproduce)
     plain = [host_words(host.host) for host in twin.twinned if host.plain_ends]
     if plain:
         summary = f"nothing answers plain HTTP of {', '.join(plain[:3])}, not even by a redirect"
