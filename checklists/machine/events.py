@@ -27,8 +27,8 @@ class RunStarted:
     """The first line: the whole plan and checklist, so that a resume needs nothing but the run's id.
 
     ``operator`` is user@machine. A plan with waves is one run for each of them, under a common ``campaign``;
-    the run's plan holds the hosts of its own wave only. ``boot`` names the machine's start (empty: it does not
-    say), ``uptime`` the seconds since.
+    the run's plan holds the hosts of its own wave only. ``boot`` names the machine's start (empty: not
+    known), ``uptime`` the seconds since.
     """
 
     at: float
