@@ -27,8 +27,8 @@ class RunStarted:
     """The first line: the whole plan and checklist, so that a resume needs nothing but the run's id.
 
     ``operator`` is user@machine. A plan with waves is one run for each of them, under a common ``campaign``;
-    the run's plan holds the hosts of its own wave only. ``boot`` names the machine's running system (empty:
-    it does not say), ``uptime`` is for how many seconds it had been running.
+    the run's plan holds the hosts of its own wave only. ``boot`` names the machine's start (empty: not
+    known), ``uptime`` the seconds since.
     """
 
     at: float
@@ -50,10 +50,7 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Another process (or thread) took the run over: whatever was under way is not any more.
-
-    ``boot`` and ``uptime`` are as in ``RunStarted``: they tell how much time has passed, whoever set a clock.
-    """
+    """Another process took the run over: what was under way is not any more. ``boot``: see ``RunStarted``."""
 
     at: float
     writes_enabled: bool

@@ -40,6 +40,8 @@ __all__ = ["BUILTIN", "HOST", "NEW", "OLD", "LoopThread", "SmallWorld"]
 AUTHORITIES: dict[Path, PracticeCa] = {}
 """Who vouches for a world's certificates, by the world's directory."""
 
+_children: list[subprocess.Popen[str]] = []
+
 PROGRAM = [sys.executable, "-m", "pointsman.tui"]
 CLOCK = "POINTSMAN_TEST_CLOCK"
 _SHIM = """
@@ -84,6 +86,12 @@ def a_world(directory: Path) -> Iterator[SmallWorld]:
         for server in (old, new, resolver, authority):
             thread.run(server.stop())
     finally:
+        # those of a test that failed in their midst
+        while _children:
+            child = _children.pop()
+            if child.returncode is None:
+                child.kill()
+                child.communicate()
         del AUTHORITIES[directory]
         thread.close()
 
@@ -124,7 +132,7 @@ def set_clock(world: SmallWorld, offset_s: float) -> None:
 
 def start(world: SmallWorld, *arguments: str, **options: object) -> subprocess.Popen[str]:
     """``pointsman ARGUMENTS`` with its output to be read."""
-    return subprocess.Popen(
+    child: subprocess.Popen[str] = subprocess.Popen(
         [*PROGRAM, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -133,6 +141,8 @@ def start(world: SmallWorld, *arguments: str, **options: object) -> subprocess.P
         env=environment(world),
         **options,  # type: ignore[call-overload]
     )
+    _children.append(child)
+    return child
 
 
 def cutover(world: SmallWorld, plan: Path, **options: object) -> subprocess.Popen[str]:

@@ -109,10 +109,13 @@ def test_at_its_question_on_a_terminal(world: SmallWorld, how: str) -> None:
 
 def test_stopped_in_the_watch_and_gone_on(world: SmallWorld) -> None:
     """SIGSTOP is what ctrl-z, a debugger and a frozen container do: nothing of that time counts as good."""
-    child = cutover(world, plan_of(world, watch="2s"))
+    child = cutover(world, plan_of(world, watch="9s"))
     until_phase(world, child, "watch")
-    (journal,) = journals(world)
     child.send_signal(signal.SIGSTOP)
+    (journal,) = journals(world)
+    state = state_of(world)
+    assert state is not None
+    assert state.phase == "watch"
     stopped = time.monotonic()
     # whoever asks it meanwhile is answered in one line, within the time that asking has
     asked = start(world, "postpone", journal.stem)
@@ -120,9 +123,9 @@ def test_stopped_in_the_watch_and_gone_on(world: SmallWorld) -> None:
     assert code in (2, 3)
     assert err.count("\n") == 1
     assert f"run {journal.stem} does not answer; is its Pointsman stopped (ctrl-z)?" in err
-    until(lambda: time.monotonic() - stopped > 6, 10)
+    until(lambda: time.monotonic() - stopped > 9, 15)
     child.send_signal(signal.SIGCONT)
-    # it does not pass on 2 s in which most of what should have been sent was not
+    # it does not pass on 9 s in which most of what should have been sent was not
     time.sleep(3)
     state = state_of(world)
     assert state is not None
