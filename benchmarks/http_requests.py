@@ -91,7 +91,15 @@ def by_parallel_curl(urls: list[str], port: int, folder: Path, protocol: str) ->
         host = url.split("/")[2].split(":")[0]
         lines += [f"resolve = {host}:{port}:127.0.0.1", f"url = {url}", "output = /dev/null"]
     file.write_text("\n".join(lines) + "\n")
-    command = [str(CURL), "--parallel", "--parallel-max", str(AT_ONCE), "--config", str(file)]
+    command = [
+        str(CURL),
+        "--parallel",
+        "--parallel-max",
+        str(AT_ONCE),
+        "--no-progress-meter",
+        "--config",
+        str(file),
+    ]
     subprocess.run([*command, "--write-out", "%{http_code}\\n"], stdout=subprocess.DEVNULL, check=True)
 
 
