@@ -3,9 +3,9 @@
 Run: python benchmarks/http_requests.py [--hosts N]    (needs nginx and curl)
 
 Every host is asked once, so nobody can use a connection again: all make as many handshakes as there are
-hosts. `curl --parallel` is one process that reads its URLs from a config file, as many in flight as ours, each
-with a line that says where the host is. It checks the chain, as ours does; it prints the status and judges
-nothing.
+hosts. `curl --parallel` is one process that reads its URLs from a config file, as many in flight as ours,
+each with a line that says where the host is. It checks the chain, as ours does; it prints the status and
+judges nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "wire_http"))
+sys.path[:0] = [str(ROOT / "tests" / "wire_http"), str(ROOT / "tests")]
 
 import surroundings  # noqa: E402
 from http_kit import certified  # noqa: E402
@@ -91,7 +91,15 @@ def by_parallel_curl(urls: list[str], port: int, folder: Path, protocol: str) ->
         host = url.split("/")[2].split(":")[0]
         lines += [f"resolve = {host}:{port}:127.0.0.1", f"url = {url}", "output = /dev/null"]
     file.write_text("\n".join(lines) + "\n")
-    command = [str(CURL), "--parallel", "--parallel-max", str(AT_ONCE), "--config", str(file)]
+    command = [
+        str(CURL),
+        "--parallel",
+        "--parallel-max",
+        str(AT_ONCE),
+        "--no-progress-meter",
+        "--config",
+        str(file),
+    ]
     subprocess.run([*command, "--write-out", "%{http_code}\\n"], stdout=subprocess.DEVNULL, check=True)
 
 

@@ -122,8 +122,9 @@ def testssl(directory: Path, served: Served, hosts: int, program: str) -> Run:
     """testssl's server defaults (the certificate and its chain), one host after the other."""
     names = directory / "testssl-names"
     names.write_text("".join(f"{host(number)}:{served.port}\n" for number in range(hosts)))
-    command = ["xargs", "-a", str(names), "-n1", program, "-S", "--quiet", "--color", "0", "--warnings", "batch",
-               "--nodns", "none", "--ip", "127.0.0.1", "--add-ca", str(served.root)]  # fmt: skip
+    command = ["xargs", "-a", str(names), "-n1", program, "-S", "--quiet", "--color", "0",
+               "--warnings", "batch", "--nodns", "none",
+               "--ip", "127.0.0.1", "--add-ca", str(served.root)]  # fmt: skip
     run, output = timed("testssl -S", hosts, served, command)
     good = len(re.findall(r"Chain of trust +Ok", output.decode(errors="replace")))
     return replace(run, good=good)
