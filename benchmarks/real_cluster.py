@@ -1,4 +1,4 @@
-"""A real kube-apiserver with its etcd, filled with the objects of many_routes.py, that changes them when told to.
+"""A real kube-apiserver with its etcd, filled with the objects of many_routes.py; it changes them when told.
 
 Run by many_routes.py; speaks as practice_cluster.py does. The server is the one of the live tests
 (`make live` builds it). Filling it takes a minute or two, so what etcd then holds is kept in the user's cache
@@ -171,7 +171,7 @@ def writer_for(server: Any) -> ApiWriter:
 def churn(server: Any, count: int, rate: float, seconds: float) -> Json:
     """Change objects at ``rate`` a second; how many were, and how many a second that is."""
     again = f"since {time.time_ns() // 1_000_000}"
-    work = changing(server._ports["etcd"].number, status_changes(count, again))  # noqa: SLF001
+    work = changing(server._ports["etcd"].number, status_changes(count, again))
     say({"began": True})
     changed, took_s = evenly(work, rate, seconds, _THREADS)
     return {"changed": changed, "rate": changed / took_s}
@@ -189,7 +189,7 @@ def main() -> None:
     count = parser.parse_args().count
     with tempfile.TemporaryDirectory() as folder, filled(Path(folder), count) as (server, how):
         writer = writer_for(server)
-        pids = [process.pid for process in server._processes.values()]  # noqa: SLF001 - etcd's too
+        pids = [process.pid for process in server._processes.values()]
         say(
             {
                 "kubeconfig": str(server.kubeconfig()),
