@@ -41,6 +41,7 @@ from many_routes import Cluster, many_real_routes, many_routes
 from peer_programs import Peer, k9s, kubectl_program, ours
 from processes import cpu_s, peak_mib, resident_mib, tree_cpu_s
 from screen_log import ScreenLog
+from surroundings import machine, versions
 from terminal import Terminal
 
 COLUMNS, LINES = 120, 40
@@ -264,11 +265,13 @@ def measure(cluster: Cluster, folder: Path, options: argparse.Namespace) -> None
     other = k9s(cluster.kubeconfig, folder)
     if other is not None:
         stays.insert(len(stays) - 1, other)
-    versions = [
-        f"kubectl {found[1] if found else 'is not here'}",
-        f"k9s {other.version if other else 'is not here'}",
-    ]
-    print(f"{cluster.server}\nPython {sys.version.split()[0]}, {', '.join(versions)}", flush=True)
+    print(
+        f"{Path(sys.argv[0]).name}: {machine()}; takes ten minutes\n"
+        f"{versions(packages=('textual', 'msgspec', 'urllib3'))},"
+        f" kubectl {found[1] if found else 'is not here'}, k9s {other.version if other else 'is not here'},"
+        f" gwctl is not here\n{cluster.server}",
+        flush=True,
+    )
     server = alone(cluster, options.rate, options.load_seconds)
     outputs: dict[str, list[Ended]] = {name: [] for name in ends}
     openings: dict[str, list[Opened]] = {peer.name: [] for peer in stays}
