@@ -1,4 +1,4 @@
-"""Many writes to an API server at once: one kept HTTPS connection for each thread, bodies and answers raw JSON."""
+"""Many writes to an API server at once: one kept HTTPS connection for each thread, raw JSON both ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes that are written to etcd, under the API server, for rates that an API server cannot take on two cores.
+"""Changes written to etcd, under the API server, at rates that an API server cannot take on two cores.
 
 One status written through a kube-apiserver costs it 5 to 10 ms of processor time (the schema, CEL rules and
 managed fields of an HTTPRoute), so five hundred a second would need several cores for the writing alone. What
@@ -24,7 +24,7 @@ _ADDRESS = re.compile(rb"10\.\d\.\d\.\d(?!\d)")
 
 
 class EtcdChanges:
-    """What etcd holds of the routes and EndpointSlices, and writes of changes to it; safe from many threads."""
+    """What etcd holds of the routes and EndpointSlices, and changes of it; safe from many threads."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -48,8 +48,10 @@ class EtcdChanges:
         first, end = prefix.encode(), prefix[:-1].encode() + b"0"
         while True:
             answer = self._ask("range", {"key": _b64(first), "range_end": _b64(end), "limit": _PAGE})
-            for one in answer.get("kvs", ()):
-                found.append((base64.b64decode(one["key"]).decode(), base64.b64decode(one["value"])))
+            found += [
+                (base64.b64decode(one["key"]).decode(), base64.b64decode(one["value"]))
+                for one in answer.get("kvs", ())
+            ]
             if not answer.get("more"):
                 return found
             first = found[-1][0].encode() + b"\0"

@@ -69,7 +69,7 @@ def kubectl_program() -> tuple[str, str] | None:
 
 
 def k9s(kubeconfig: str, folder: Path) -> Peer | None:
-    """k9s with settings of its own under ``folder``; None where it is not installed ($POINTSMAN_K9S, PATH)."""
+    """k9s with settings of its own under ``folder``; None where it is not ($POINTSMAN_K9S, PATH)."""
     found = shutil.which(os.environ.get("POINTSMAN_K9S", "k9s"))
     if found is None:
         return None
@@ -91,6 +91,6 @@ def k9s(kubeconfig: str, folder: Path) -> Peer | None:
 
 
 def _said(argv: list[str], pattern: str) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=False)
     found = re.search(pattern, done.stdout + done.stderr)
     return found[1] if found else "(unknown)"

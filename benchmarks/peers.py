@@ -3,11 +3,15 @@
 Run: python benchmarks/peers.py [--routes N] [--runs N] [--idle-seconds S] [--rate N] [--load-seconds S]
 
 The server is a real kube-apiserver with its etcd (`make live` builds it; real_cluster.py fills it), or, where
-there is none, the practice API server, which the first line says. Beside the routes the cluster holds Gateways,
-Services and EndpointSlices, which Pointsman reads and judges and the others do not. Everything runs on this one
-machine, the server too. All are on a terminal of 120x40 with TERM=xterm-256color, but for what ends by itself,
-whose output goes to a file. k9s is found by $POINTSMAN_K9S or the PATH; it has its defaults, but for a splash
-screen. gwctl has no watch and is not measured.
+there is none, the practice API server, which the first line says. Beside the routes the cluster holds
+Gateways, Services and EndpointSlices, which Pointsman reads and judges and the others do not. Everything runs
+on this one machine, the server too. All are on a terminal of 120x40 with TERM=xterm-256color, but for what
+ends by itself, whose output goes to a file. k9s is found by $POINTSMAN_K9S or the PATH; it has its defaults,
+but for a splash screen. gwctl is not measured: its module sigs.k8s.io/gwctl could not be had, and it has no
+watch.
+
+The changes under load are written to etcd and not through the API server (etcd_changes.py says why): what the
+API server sends to those who watch is the same.
 
 Ratios are of `kubectl get httproutes -A` in the first table and of `kubectl get httproutes -A -w` in the
 second; time and CPU of the first are medians of --runs, all else is of the last run. What the lines say:
@@ -37,6 +41,7 @@ from many_routes import Cluster, many_real_routes, many_routes
 from peer_programs import Peer, k9s, kubectl_program, ours
 from processes import cpu_s, peak_mib, resident_mib, tree_cpu_s
 from screen_log import ScreenLog
+from surroundings import machine, versions
 from terminal import Terminal
 
 COLUMNS, LINES = 120, 40
@@ -98,8 +103,10 @@ class Server:
 
 
 def ended(argv: list[str], expect: tuple[int, ...]) -> Ended:
-    """Run to the end, the output into a file. The peak is looked at as it grows: the system's own account of a
-    child begins with the memory of its parent."""
+    """Run to the end, the output into a file.
+
+    The peak is looked at as it grows: the system's own account of a child begins with its parent's memory.
+    """
     with tempfile.TemporaryFile() as output:
         began = time.perf_counter()
         child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
@@ -206,7 +213,7 @@ class Session:
         return (len(self._terminal.seen) - sent) / _PRESSES
 
     def _change(self) -> tuple[float, int]:
-        """Seconds until a changed hostname is shown, and the bytes from the change until it is quiet again."""
+        """Seconds until a changed hostname is shown, and the bytes of some seconds from the change on."""
         terminal = self._terminal
         drawn = self._peer.counts is not None
         namespace, name = self._log.route_in_row(5) if drawn else ("team-000", "app-00000")
@@ -258,11 +265,13 @@ def measure(cluster: Cluster, folder: Path, options: argparse.Namespace) -> None
     other = k9s(cluster.kubeconfig, folder)
     if other is not None:
         stays.insert(len(stays) - 1, other)
-    versions = [
-        f"kubectl {found[1] if found else 'is not here'}",
-        f"k9s {other.version if other else 'is not here'}",
-    ]
-    print(f"{cluster.server}\nPython {sys.version.split()[0]}, {', '.join(versions)}", flush=True)
+    print(
+        f"{Path(sys.argv[0]).name}: {machine()}; takes ten minutes\n"
+        f"{versions(packages=('textual', 'msgspec', 'urllib3'))},"
+        f" kubectl {found[1] if found else 'is not here'}, k9s {other.version if other else 'is not here'},"
+        f" gwctl is not here\n{cluster.server}",
+        flush=True,
+    )
     server = alone(cluster, options.rate, options.load_seconds)
     outputs: dict[str, list[Ended]] = {name: [] for name in ends}
     openings: dict[str, list[Opened]] = {peer.name: [] for peer in stays}

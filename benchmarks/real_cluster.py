@@ -1,4 +1,4 @@
-"""A real kube-apiserver with its etcd, filled with the objects of many_routes.py, that changes them when told to.
+"""A real kube-apiserver with its etcd, filled with the objects of many_routes.py; it changes them when told.
 
 Run by many_routes.py; speaks as practice_cluster.py does. The server is the one of the live tests
 (`make live` builds it). Filling it takes a minute or two, so what etcd then holds is kept in the user's cache

@@ -6,8 +6,8 @@ import operator
 import os
 import time
 import traceback
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -25,6 +25,7 @@ from .header import header
 from .host import Aspect
 from .keys import APP_BINDINGS
 from .lines import Line, Tone
+from .namespaces import Namespaces
 from .probed import Probed, probed_hosts
 from .runs import Runs
 from .screens.browse import BrowseScreen
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 _MOST_COMMANDS = 500
 _TICK_S = 0.1
-_RECOUNT_S = 1.0
 # in ticks: a mark of a change is a minute old, or an age a minute older
 _SECOND, _MINUTE = 10, 600
 
@@ -74,7 +74,7 @@ class PointsmanApp(App[None]):
         self._seen: tuple[object, ...] = ()
         self._answers: tuple[object, ...] = ()
         self._ticks = 0
-        self._namespaces_of: tuple[Mapping[ObjectRef, object], float, list[str]] = ({}, 0.0, [])
+        self._namespaces = Namespaces()
         self.theme = THEME
 
     @property
@@ -92,6 +92,7 @@ class PointsmanApp(App[None]):
     def begin(self) -> None:
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
+        self.bridge.first_rows = partial(self.call_later, self._tick)
         self.call_after_refresh(self.bridge.start)
         self.set_interval(_TICK_S, self._tick)
 
@@ -366,15 +367,7 @@ class PointsmanApp(App[None]):
     def namespaces(self, *, all_of_them: bool = False) -> list[str]:
         """The namespaces with routes, the fullest first; then the others, where they are asked for."""
         snapshot = self.picture.snapshot
-        seen, when, _ = self._namespaces_of
-        now = time.monotonic()
-        # while statuses change all the time the same names are counted once a second
-        lately = len(seen) == len(snapshot.routes) and now - when < _RECOUNT_S
-        if seen is not snapshot.routes and not lately:
-            counts = Counter(map(operator.attrgetter("namespace"), snapshot.routes))
-            names = sorted(counts, key=lambda name: (-counts[name], name))
-            self._namespaces_of = snapshot.routes, now, names
-        full = self._namespaces_of[2]
+        full = self._namespaces.fullest(snapshot.routes)
         return (
             full
             if not all_of_them
