@@ -51,7 +51,7 @@ def edges(tmp_path: Path) -> Iterator[EdgeWorld]:
 
 def pointsman(server: LiveServer, *arguments: str) -> tuple[int, str]:
     argv = [sys.executable, "-m", "pointsman.tui", *arguments, "--kubeconfig", str(server.kubeconfig())]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=180, check=False, env={**os.environ})
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False, env={**os.environ})
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, done.stdout + done.stderr
 
