@@ -76,7 +76,7 @@ dns:
   tsig_key_file: {names.key_file}
   low_ttl: {LOW_TTL}
 durations: {{{", ".join(f"{name}: {value}" for name, value in lasting.items())}}}
-thresholds: {{min_samples: 50, p0: 0.001, alpha: 0.001, rate_per_s: 15, soak_rate_per_s: 10}}
+thresholds: {{min_samples: 30, p0: 0.001, alpha: 0.001, rate_per_s: 10, soak_rate_per_s: 10}}
 on_alarm: rollback
 checklist: {checklist}
 {accepted}""")

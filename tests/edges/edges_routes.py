@@ -94,7 +94,7 @@ def service() -> list[Json]:
     """The backend and its endpoints."""
     labels = {"kubernetes.io/service-name": "store"}
     return [
-        _object("v1", "Service", "store", {"ports": [{"port": 80}]}),
+        _object("v1", "Service", "store", {"clusterIP": "None", "ports": [{"port": 80}]}),
         {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",

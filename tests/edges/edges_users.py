@@ -83,7 +83,11 @@ class Users:
     def _resolve(self) -> str:
         query = dns.message.make_query(f"{self._host}.", "A")
         ip, port = self._resolver
-        reply = dns.query.udp(query, ip, port=port, timeout=5)
+        try:
+            reply = dns.query.udp(query, ip, port=port, timeout=5)
+        except dns.exception.Timeout:
+            # every stub resolver asks again
+            reply = dns.query.udp(query, ip, port=port, timeout=5)
         values = [
             data.to_text() for rrset in reply.answer if rrset.rdtype == dns.rdatatype.A for data in rrset
         ]

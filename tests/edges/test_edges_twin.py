@@ -1,4 +1,4 @@
-"""The shop's conversion, told from its manifests alone: how a lost annotation is called, and how bad it is."""
+"""The shop's conversion, told from its manifests alone: how what was lost is called, and how bad it is."""
 
 from __future__ import annotations
 

@@ -78,8 +78,8 @@ def follow_back(campaign: Campaign, run_id: str, confirmed: tuple[str, ...], out
     with _left_in_order(campaign, story):
         story.go_back(wanted, confirmed)
     views = tuple(story.latest[run.run_id] for run in wanted)
-    back = all(view.outcome == "rolled-back" or not view.can_roll_back for view in views)
-    verdict = Verdict.PASS if back else Verdict.UNKNOWN
+    back = [view.outcome == "rolled-back" for view in views if view.run_id in story.wanted_back]
+    verdict = Verdict.PASS if back and all(back) else Verdict.UNKNOWN
     if output == "json":
         _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000, "rollback")
     return _CODES[verdict]
@@ -158,6 +158,8 @@ class _Story:
         self.latest = {run_id: run.view() for run_id, run in self._runs.items()}
         self._left: set[str] = set()
         self._tried: Counter[tuple[str, str]] = Counter()
+        # the runs that `go_back` leads back
+        self.wanted_back: frozenset[str] = frozenset()
         self.end = campaign.subscribe(self._views.put)
 
     def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
@@ -180,7 +182,10 @@ class _Story:
         """Until those ``wanted`` that have changed anything are back, or nobody says that they shall be."""
         self._left |= self._runs.keys() - {run.run_id for run in wanted}
         changed = [run for run in wanted if run.view().can_roll_back]
-        if not changed:
+        # one that was left on its way back goes on by itself
+        going = [run for run in wanted if run.view().phase in ("rollback", "drain")]
+        self.wanted_back = frozenset(run.run_id for run in (*changed, *going))
+        if not self.wanted_back:
             stands = wanted[0].view().outcome or wanted[0].view().phase
             raise UserError(
                 f"there is nothing to roll back: {stands}", "`pointsman journal RUN` tells it all"
