@@ -405,6 +405,8 @@ SCHEMA: list[Step] = [
     Ask("PUT", f"{S}/httproutes/ok", route("ok", {"hostnames": 1}, resourceVersion="1")),
 ]
 
+PLAIN = {"name": "a", "port": 80, "protocol": "HTTP"}
+GW = f"/apis/{V1}/namespaces/owners/gateways"
 O = f"/apis/{V1}/namespaces/owners/httproutes"  # noqa: E741
 OWNERS: list[Step] = [
     k("create ns owners"),
@@ -429,6 +431,9 @@ OWNERS: list[Step] = [
     _patch(f"{O}/ssa", route("ssa", managedFields=[{"manager": "x"}]), APPLY, fieldManager="me"),
     _patch(f"{O}/ssa", route("ssa"), APPLY),
     _patch(f"{O}/ssa", "{", APPLY, fieldManager="me"),
+    _patch(f"{GW}/gw", gateway("gw", PLAIN, HTTPS), APPLY, fieldManager="me"),
+    _patch(f"{GW}/gw", gateway("gw", PLAIN), APPLY, fieldManager="me"),
+    Ask("GET", f"{GW}/gw", keep=("managedFields",)),
     k("create -n owners -f -", route("made")),
     k("get httproute made -n owners -o yaml --show-managed-fields"),
     k("apply --server-side -n owners -f -", route("made", {"hostnames": ["c.example.com"]})),
