@@ -320,7 +320,7 @@ async def test_builtin_kinds_have_their_defaults(api, storage):
     assert listed["rows"][0]["cells"][-3:] == ["web", "web:1", "a=b"]
 
 
-async def test_paths_that_are_no_kinds_have_rights_too(api, reader_api, anonymous_api):
+async def test_paths_that_are_no_kinds_have_rights_too(server, api, reader_api, anonymous_api):
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
     async def may(client, path):
@@ -333,6 +333,7 @@ async def test_paths_that_are_no_kinds_have_rights_too(api, reader_api, anonymou
         False,
     ]
     assert await may(api, "/metrics")
+    server.policy.anonymous = True
     status, refusal = await anonymous_api.get("/apis")
     assert (status, 'cannot get path "/apis"' in refusal["message"]) == (403, True)
 
