@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -24,6 +25,18 @@ def plural_of(kind: str) -> str:
     if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
         return word[:-1] + "ies"
     return word + "s"
+
+
+_VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
+
+
+def _priority(version: str) -> tuple[int, int, int, str]:
+    """The order of a group's versions: v2, v1, v1beta2, v1beta1, v1alpha1, and then all that is named otherwise."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return (3, 0, 0, version)
+    stage = {None: 0, "beta": 1, "alpha": 2}[match[2]]
+    return (stage, -int(match[1]), -int(match[3] or 0), version)
 
 
 class Registry:
@@ -88,7 +101,7 @@ class Registry:
             if resource.group:
                 versions = groups.setdefault(resource.group, [])
                 versions.extend(version for version in resource.versions if version not in versions)
-        return groups
+        return {group: sorted(versions, key=_priority) for group, versions in groups.items()}
 
     def served(self, group: str, version: str) -> list[Resource]:
         return [known for known in self if known.group == group and version in known.versions]

@@ -522,6 +522,11 @@ ALLOWED: tuple[Allowed, ...] = (
     Allowed(r'fieldManager=me "\{"', r"error decoding YAML: .*", _PARSER),
     Allowed(r'"labels": \{"n": 1\}', r"(?s).*", "refused with 400 instead of 422"),
     Allowed(
+        r'^POST \S+/httproutes .*"kind": "Gateway"',
+        r'(?s)"causes": .*',
+        "CEL rules, which are not evaluated by the practice server",
+    ),
+    Allowed(
         r'^POST .*"name": "twice"',
         r'(?s)"causes": .*',
         "a CEL rule: they are not evaluated by the practice server",

@@ -15,6 +15,7 @@ from pointsman.sandbox.apiserver.ownership import (
     spoken,
 )
 from pointsman.sandbox.apiserver.protobuf import decode
+from pointsman.sandbox.apiserver.registry import Registry
 from pointsman.sandbox.apiserver.schemas import fill_defaults, prune
 from pointsman.sandbox.apiserver.validation import causes_of
 
@@ -228,6 +229,13 @@ def test_owners_survive_being_written_and_read():
     assert other not in changed
     with pytest.raises(ApplyConflictError):
         apply(SCHEMA, mirror(), mirror(size=5), owners, other._replace(operation="Apply"), False, "")
+
+
+def test_the_versions_of_a_group_have_an_order():
+    registry = Registry()
+    for version in ("v1alpha3", "v2beta1", "odd", "v1", "v10", "v1beta1"):
+        registry.ensure(f"example.com/{version}", "Mirror")
+    assert registry.groups()["example.com"] == ["v10", "v1", "v2beta1", "v1beta1", "v1alpha3", "odd"]
 
 
 def test_pure_parts_leave_what_is_right_alone():
