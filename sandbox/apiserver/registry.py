@@ -31,7 +31,7 @@ _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")
 
 
 def _priority(version: str) -> tuple[int, int, int, str]:
-    """The order of a group's versions: v2, v1, v1beta2, v1beta1, v1alpha1, and then all that is named otherwise."""
+    """The order of a group's versions: v2, v1, v1beta2, v1beta1, v1alpha1, then what is named otherwise."""
     match = _VERSION.fullmatch(version)
     if match is None:
         return (3, 0, 0, version)

@@ -498,7 +498,7 @@ _UNSERVED = (
 )
 
 ALLOWED: tuple[Allowed, ...] = (
-    Allowed("^kubectl version", r"Server Version: .*|^WARNING: version.*\n?", "another version"),
+    Allowed("^kubectl version", r"Server Version: .*|\n?WARNING: version.*", "another version"),
     Allowed("^GET /version", r"(?s)\{\n \"buildDate.*", "another version"),
     Allowed("^kubectl api-versions", _UNSERVED, "kinds that no probe asks for are not served"),
     Allowed(
