@@ -123,11 +123,14 @@ class Policy:
     """The users by token, and what is denied to them for the moment. Tokens never appear in its repr.
 
     `tells_rules` False: no rule is told to whoever asks for all of them, as by authorizers behind a webhook.
+    `anonymous`: who sends no credentials is system:anonymous, who may do little (403); else nobody (401), as
+    with --anonymous-auth=false.
     """
 
     users: dict[str, User] = field(repr=False)
     denials: list[tuple[str, Rule]] = field(default_factory=list)
     tells_rules: bool = True
+    anonymous: bool = False
 
     def user_of(self, token: str) -> User | None:
         return self.users.get(token)

@@ -136,8 +136,8 @@ class Encoder:
             row: Json = {"cells": [column.cell(body) for column in self._columns]}
             if self._form.include_object == "Object":
                 row["object"] = msgspec.Raw(self._whole(stored))
-            elif self._form.include_object != "None":
-                row["object"] = self._partial(stored)
+            else:
+                row["object"] = None if self._form.include_object == "None" else self._partial(stored)
             rows.append(row)
         return self._table_of(rows, metadata, columns)
 

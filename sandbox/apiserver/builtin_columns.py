@@ -164,11 +164,11 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
     ],
     ("", "Secret"): [
         PrintedColumn("Type", _text("type")),
-        PrintedColumn("Data", _count("data"), "integer"),
+        PrintedColumn("Data", _count("data")),
         _AGE,
     ],
-    ("", "ConfigMap"): [PrintedColumn("Data", _count("data"), "integer"), _AGE],
-    ("", "ServiceAccount"): [PrintedColumn("Secrets", _count("secrets"), "integer"), _AGE],
+    ("", "ConfigMap"): [PrintedColumn("Data", _count("data")), _AGE],
+    ("", "ServiceAccount"): [PrintedColumn("Secrets", _count("secrets")), _AGE],
     ("", "Event"): [
         PrintedColumn("Last Seen", _event_seen),
         PrintedColumn("Type", _text("type")),
@@ -179,8 +179,8 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
     ],
     ("apps", "Deployment"): [
         PrintedColumn("Ready", _deployment_ready),
-        PrintedColumn("Up-to-date", lambda d: _number(_at(d, "status", "updatedReplicas")), "integer"),
-        PrintedColumn("Available", lambda d: _number(_at(d, "status", "availableReplicas")), "integer"),
+        PrintedColumn("Up-to-date", lambda d: _number(_at(d, "status", "updatedReplicas"))),
+        PrintedColumn("Available", lambda d: _number(_at(d, "status", "availableReplicas"))),
         _AGE,
         PrintedColumn("Containers", _containers("name"), priority=1),
         PrintedColumn("Images", _containers("image"), priority=1),

@@ -20,6 +20,7 @@ _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", 
 
 _COUNTED_KINDS = frozenset(
     {
+        ("", "Pod"),
         ("apps", "Deployment"),
         ("apiextensions.k8s.io", "CustomResourceDefinition"),
         ("discovery.k8s.io", "EndpointSlice"),

@@ -218,7 +218,7 @@ def apply(
     others = {other: owned for other, owned in owners.items() if other != manager}
     held = frozenset(path for owned in others.values() for path in owned.fields)
     merged = _merged(_Item(schema, "", live), _Item(schema, "", applied))
-    for path in sorted((before.fields if before else frozenset()) - said, key=len, reverse=True):
+    for path in sorted((before.fields if before else frozenset()) - said, key=len):
         # a field that only this applier had, and that it no longer speaks of; not one that holds another's
         if not any(other[: len(path)] == path for other in held | said):
             _take_away(_Item(schema, "", merged), path)

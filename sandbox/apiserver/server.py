@@ -216,7 +216,7 @@ class ApiServer:
 
     def _user_of(self, request: web.Request) -> User:
         said = request.headers.get("Authorization", "")
-        if not said:
+        if not said and self.policy.anonymous:
             return ANONYMOUS
         scheme, _, token = said.partition(" ")
         user = self.policy.user_of(token.strip()) if scheme.lower() == "bearer" else None

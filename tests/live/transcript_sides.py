@@ -110,6 +110,7 @@ def practice_side(folder: Path) -> Iterator[Side]:
         storage.delete("CustomResourceDefinition", None, one["metadata"]["name"])
     tokens = {name: secrets.token_hex(16) for name in ("admin", READER)}
     server = ApiServer(storage, files.chain_file, files.key_file, tokens["admin"])
+    server.policy.anonymous = True
     everybody = "system:authenticated"
     server.policy.users[tokens["admin"]] = User("admin", ("system:masters", everybody), (Rule(),))
     server.policy.users[tokens[READER]] = User(

@@ -72,8 +72,7 @@ async def test_who_has_no_token_is_only_told_the_version_and_health(anonymous_ap
     assert (await anonymous_api.get("/version"))[1]["major"] == "1"
     assert await anonymous_api.get("/readyz") == (200, "ok")
     status, refusal = await anonymous_api.get(GATEWAYS)
-    assert (status, refusal["reason"], refusal["kind"]) == (403, "Forbidden", "Status")
-    assert "system:anonymous" in refusal["message"]
+    assert (status, refusal["reason"], refusal["kind"]) == (401, "Unauthorized", "Status")
 
 
 async def test_get_in_both_versions(api, storage, make_route):
@@ -284,7 +283,7 @@ async def test_tables_with_whole_objects_or_none(api, one_of_each):
     _, table = await api.get(GATEWAYS, accept, includeObject="Object")
     assert table["rows"][0]["object"] == one_of_each.get("Gateway", "infra", "main")
     _, table = await api.get(GATEWAYS, accept, includeObject="None")
-    assert "object" not in table["rows"][0]
+    assert table["rows"][0]["object"] is None
 
 
 async def test_secrets_as_metadata_hold_no_data(api, one_of_each):
