@@ -260,7 +260,7 @@ def listeners_conflict(one: Listener, other: Listener) -> str:
         return "ProtocolConflict"
     if (one.hostname or "").lower() != (other.hostname or "").lower():
         return ""
-    return "HostnameConflict" if one.protocol == other.protocol else "ProtocolConflict"
+    return "HostnameConflict"
 
 
 def tls_modes_mixed(one: Listener, other: Listener) -> bool:
