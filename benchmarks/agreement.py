@@ -228,8 +228,15 @@ Written by `benchmarks/agreement.py`; `tests/computed/test_agreement_table.py` h
 
 Pointsman works out from the specs alone what the conditions of Gateways, listeners, ListenerSets, routes
 and BackendTLSPolicies ought to be (`cluster/rules/computed*.py`), and sets them beside what the controller
-says. This is how often both say the same of the statuses that three controllers' own translators wrote
-(the golden files of their tests). No status is read while computing, and no case is treated by its name.
+says. This is how often both say the same. No status is read while computing, and no case is treated by its
+name. There are two sorts of rows:
+
+- a name alone: the statuses that the controller's own translator wrote (the golden files of its tests);
+- a name with a version: what that controller, running, wrote into a real kube-apiserver under our own
+  manifests (`tests/live/cases`), nearly all of which are broken in some way. `make live` runs it again,
+  `tests/live/record_statuses.py` records it.
+
+And the columns:
 
 - **agree, differ**: the status (True or False) is the same, or not; the rate is of these two.
 - **bad**: either side calls the thing bad. Most things are fine, so agreement there is the harder figure.

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from live_build import NEEDED, find_go
 
+# it asks for a fork that no proxy serves; passwords have no part in what is tested either
+_AUTH, _AUTH_VERSION = "github.com/abbot/go-http-auth", "v0.4.0"
 _LEGO = "github.com/go-acme/lego/v5"
 _LEGO_LIST = "providers/dns/zz_gen_dns_providers.go"
 # issuing certificates over DNS has no part in what is tested, and is most of what would be compiled
@@ -121,17 +123,15 @@ def build(go: str, program: Program) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pointsman-build-") as scratch:
         source = Path(scratch) / "source"
-        shutil.copytree(_module(go, program), source)
-        for path in (source, *source.rglob("*")):
-            path.chmod(path.stat().st_mode | 0o200)
-        overlay = _prepare_traefik(go, source, Path(scratch)) if program.name == "traefik" else {}
-        (Path(scratch) / "overlay.json").write_text(json.dumps({"Replace": overlay}))
+        _copy(_module(go, program), source)
+        if program.name == "traefik":
+            _prepare_traefik(go, source, Path(scratch))
         argv = [
             go,
             "build",
             "-trimpath",
             "-buildvcs=false",
-            f"-overlay={scratch}/overlay.json",
+            "-mod=mod",
             f"-ldflags=-s -w -X {program.module}/{program.stamp}={program.version}",
             "-o",
             f"{scratch}/{program.name}",
@@ -151,19 +151,33 @@ def build(go: str, program: Program) -> int:
         return code
 
 
-def _prepare_traefik(go: str, source: Path, scratch: Path) -> dict[str, str]:
-    """What its module lacks is put in; what is taken out is the answer, as Go's overlay wants it."""
+def _prepare_traefik(go: str, source: Path, scratch: Path) -> None:
+    """What its module lacks is put in, what cannot be had or is not needed is exchanged."""
     extension = source / "pkg" / "config" / "dynamic" / "ext"
     extension.mkdir(parents=True)
     for name, text in _TRAEFIK_EXT.items():
         (extension / name).write_text(text)
-    subprocess.run([go, "mod", "download", _LEGO], cwd=source, check=True)
-    where = subprocess.run(
-        [go, "list", "-m", "-f", "{{.Dir}}", _LEGO], cwd=source, check=True, capture_output=True, text=True
+    lego = scratch / "lego"
+    _copy(_directory(go, source, _LEGO), lego)
+    (lego / _LEGO_LIST).write_text(_NO_DNS_PROVIDERS)
+    argv = [go, "mod", "edit", f"-replace={_LEGO}={lego}", f"-replace={_AUTH}={_AUTH}@{_AUTH_VERSION}"]
+    subprocess.run(argv, cwd=source, check=True)
+
+
+def _directory(go: str, source: Path, module: str) -> Path:
+    """Where a module that another one requires is unpacked."""
+    subprocess.run([go, "mod", "download", module], cwd=source, check=True)
+    argv = [go, "list", "-m", "-f", "{{.Dir}}", module]
+    return Path(
+        subprocess.run(argv, cwd=source, check=True, capture_output=True, text=True).stdout.strip()
     )
-    instead = scratch / "no_dns_providers.go"
-    instead.write_text(_NO_DNS_PROVIDERS)
-    return {str(Path(where.stdout.strip()) / _LEGO_LIST): str(instead)}
+
+
+def _copy(module: Path, target: Path) -> None:
+    """A copy that may be written to."""
+    shutil.copytree(module, target)
+    for path in (target, *target.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 def main(names: list[str]) -> int:

@@ -84,8 +84,8 @@ def _outline(crd: Json) -> Json:
     }
     spec = crd["spec"]
     return {
-        "apiVersion": crd["apiVersion"],
-        "kind": crd["kind"],
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
         "metadata": {"name": crd["metadata"]["name"], **({"annotations": marks} if marks else {})},
         "spec": {
             "group": spec["group"],
