@@ -185,7 +185,7 @@ def test_grants(grants: list[ReferenceGrant], expected: bool) -> None:
         (("HTTP", 80, "a"), ("HTTP", 81, "a"), ""),
         (("HTTP", 443, "a"), ("HTTPS", 443, "b"), "ProtocolConflict"),
         (("HTTPS", 443, "a"), ("TLS", 443, "b"), ""),
-        (("HTTPS", 443, "a"), ("TLS", 443, "a"), "HostnameConflict"),
+        (("HTTPS", 443, "a"), ("TLS", 443, "a"), "ProtocolConflict"),
         (("TCP", 53, None), ("TCP", 53, None), "ProtocolConflict"),
         (("TCP", 53, None), ("UDP", 53, None), ""),
         (("TCP", 443, None), ("HTTPS", 443, None), "ProtocolConflict"),

@@ -168,9 +168,7 @@ def _directory(go: str, source: Path, module: str) -> Path:
     """Where a module that another one requires is unpacked."""
     subprocess.run([go, "mod", "download", module], cwd=source, check=True)
     argv = [go, "list", "-m", "-f", "{{.Dir}}", module]
-    return Path(
-        subprocess.run(argv, cwd=source, check=True, capture_output=True, text=True).stdout.strip()
-    )
+    return Path(subprocess.run(argv, cwd=source, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def _copy(module: Path, target: Path) -> None:
