@@ -110,8 +110,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "True/Accepted",
         "False/NoValidCACertificate",
         "specs",
-        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and does not ask whether it holds a "
-        "certificate; by the API that is ca.crt, and a certificate.",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and never looks for a certificate "
+        "in it; the API asks for one in ca.crt.",
     ),
     Quirk(
         "envoy-gateway",
@@ -120,8 +120,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "True/ResolvedRefs",
         "False/InvalidCACertificateRef",
         "specs",
-        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and does not ask whether it holds a "
-        "certificate; by the API that is ca.crt, and a certificate.",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and never looks for a certificate "
+        "in it; the API asks for one in ca.crt.",
     ),
     Quirk(
         "envoy-gateway",
