@@ -59,6 +59,7 @@ class _Teller(BaseHTTPRequestHandler):
         told = {"backend": self.server.told_name, "path": self.path, "headers": dict(self.headers.items())}  # type: ignore[attr-defined]
         body = json.dumps(told).encode()
         self.send_response(200)
+        self.send_header("X-Told-By", told["backend"])
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -108,7 +109,8 @@ def ask(request: Request, ports: Mapping[int, int], address: str = "127.0.0.1") 
     with contextlib.suppress(ValueError):
         told = json.loads(body)
         return Met(answer.status, told["backend"], asked=told)
-    return Met(answer.status, location=answer.getheader("Location") or "")
+    # HEAD has no body to tell it
+    return Met(answer.status, answer.getheader("X-Told-By") or "", answer.getheader("Location") or "")
 
 
 class _OfName(HTTPSConnection):
