@@ -1,6 +1,7 @@
-"""How often the conditions that the specs give agree with those that three controllers wrote.
+"""How often the conditions that the specs give agree with those that controllers wrote.
 
-Reads every case of the corpus that bears a status, offline, and writes docs/agreement.md.
+Reads every case of the corpus that bears a status, and what real controllers said to a real API server
+(tests/computed/recorded), offline, and writes docs/agreement.md.
 Run: python benchmarks/agreement.py [--check]    (POINTSMAN_SHARED says where the corpus is, else ../shared)
 """
 
@@ -10,7 +11,7 @@ import argparse
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CORPUS = Path(os.environ.get("POINTSMAN_SHARED") or ROOT.parent / "shared") / "corpus"
 DOCUMENT = ROOT / "docs" / "agreement.md"
 CONTROLLERS = ("istio", "cilium", "envoy-gateway")
+# file names are CONTROLLER-VERSION.yaml
+RECORDED = {path.stem: path for path in sorted((ROOT / "tests" / "computed" / "recorded").glob("*.yaml"))}
 _RIGHT = {"specs": "the specs", "controller": "the controller", "open": "open: the API allows both"}
 
 
@@ -51,10 +54,23 @@ def worlds(controller: str) -> Iterator[tuple[str, World]]:
         yield path.name, World(Scene(snapshot))
 
 
-def tally(controller: str) -> Tally:
-    """Count all cases of one controller."""
+def recorded_world(name: str) -> World:
+    """All that one real controller said, as one cluster."""
+    documents = yaml.load_all(RECORDED[name].read_bytes(), Loader=yaml.CSafeLoader)
+    return World(Scene(read_documents(documents)))
+
+
+def tally(name: str) -> Tally:
+    """Count all cases of one controller, or of one recording."""
+    if name in RECORDED:
+        return count(name.rpartition("-v")[0], [(name, recorded_world(name))])
+    return count(name, worlds(name))
+
+
+def count(controller: str, cases: Iterable[tuple[str, World]]) -> Tally:
+    """Count these cases of a controller."""
     found = Tally()
-    for name, world in worlds(controller):
+    for name, world in cases:
         found.cases += 1
         for one in all_comparisons(world):
             counts = found.outcomes[one.scope, one.claimed.type]
@@ -212,8 +228,15 @@ Written by `benchmarks/agreement.py`; `tests/computed/test_agreement_table.py` h
 
 Pointsman works out from the specs alone what the conditions of Gateways, listeners, ListenerSets, routes
 and BackendTLSPolicies ought to be (`cluster/rules/computed*.py`), and sets them beside what the controller
-says. This is how often both say the same of the statuses that three controllers' own translators wrote
-(the golden files of their tests). No status is read while computing, and no case is treated by its name.
+says. This is how often both say the same. No status is read while computing, and no case is treated by its
+name. There are two sorts of rows:
+
+- a name alone: the statuses that the controller's own translator wrote (the golden files of its tests);
+- a name with a version: what that controller, running, wrote into a real kube-apiserver under our own
+  manifests (`tests/live/cases`), nearly all of which are broken in some way. `make live` runs it again,
+  `tests/live/record_statuses.py` records it.
+
+And the columns:
 
 - **agree, differ**: the status (True or False) is the same, or not; the rate is of these two.
 - **bad**: either side calls the thing bad. Most things are fine, so agreement there is the harder figure.
@@ -265,7 +288,7 @@ def main() -> int:
     if not CORPUS.is_dir():
         print(f"no corpus at {CORPUS}: set POINTSMAN_SHARED", file=sys.stderr)
         return 3
-    text = render({one: tally(one) for one in CONTROLLERS})
+    text = render({one: tally(one) for one in (*CONTROLLERS, *RECORDED)})
     if options.check:
         return 0 if DOCUMENT.read_text() == text else 1
     DOCUMENT.write_text(text)

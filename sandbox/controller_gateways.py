@@ -232,9 +232,9 @@ def _conflict(one: ListenerState, other: ListenerState) -> str:
     ours, theirs = _FAMILY[one.protocol], _FAMILY[other.protocol]
     if "udp" in (ours, theirs) and ours != theirs:
         return ""
-    if ours != theirs:
+    if ours != theirs or ours in ("tcp", "udp"):
         return "ProtocolConflict"
-    return "HostnameConflict" if ours in ("tcp", "udp") or one.hostname == other.hostname else ""
+    return "HostnameConflict" if one.hostname == other.hostname else ""
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -1,7 +1,7 @@
 """Where controllers are known to say something else than the specs give, as data, with who is right.
 
-Read in the statuses that their own translators wrote (the golden files of their tests); ``docs/agreement.md``
-counts them.
+Read in the statuses that their own translators wrote (the golden files of their tests) and that some of them
+wrote to a real API server; ``docs/agreement.md`` counts them.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "True/Accepted",
         "False/NoValidCACertificate",
         "specs",
-        "Envoy Gateway takes the first key of a ConfigMap without ca.crt; the API asks for ca.crt.",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and never looks for a certificate "
+        "in it; the API asks for one in ca.crt.",
     ),
     Quirk(
         "envoy-gateway",
@@ -119,7 +120,8 @@ QUIRKS: tuple[Quirk, ...] = (
         "True/ResolvedRefs",
         "False/InvalidCACertificateRef",
         "specs",
-        "Envoy Gateway takes the first key of a ConfigMap without ca.crt; the API asks for ca.crt.",
+        "Envoy Gateway takes the first key of a ConfigMap without ca.crt, and never looks for a certificate "
+        "in it; the API asks for one in ca.crt.",
     ),
     Quirk(
         "envoy-gateway",
@@ -166,6 +168,27 @@ QUIRKS: tuple[Quirk, ...] = (
         "True/ResolvedRefs",
         "controller",
         "One Secret of several holds no usable certificate; of Secrets only the metadata are read here.",
+    ),
+    *(
+        Quirk(
+            "envoy-gateway",
+            scope,
+            "Accepted",
+            "True/Accepted",
+            "False/ListenersNotValid",
+            "open",
+            "Envoy Gateway counts every listener that it accepts as valid, even one without a certificate.",
+        )
+        for scope in ("Gateway", "ListenerSet")
+    ),
+    Quirk(
+        "envoy-gateway",
+        "BackendTLSPolicy",
+        "Accepted",
+        "False/NoValidCACertificate",
+        "True/Accepted",
+        "specs",
+        "Of several authorities Envoy Gateway takes none where one is missing; by the API the others hold.",
     ),
     Quirk(
         "envoy-gateway",

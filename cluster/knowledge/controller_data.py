@@ -60,6 +60,8 @@ class Controller:
     no_certificate: str = ""
     entry_points: bool = False
     overlap_drops_http2: bool = False
+    # a redirect with a scheme and no port keeps a port that is neither 80 nor 443
+    keeps_redirect_port: bool = False
     passthrough_hides_client: bool = False
     one_layer_per_gateway: bool = False
     # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
@@ -158,6 +160,8 @@ CONTROLLERS: tuple[Controller, ...] = (
         no_certificate=_REFUSED,
         # an overlapping listener or certificate takes h2 out of ALPN
         overlap_drops_http2=True,
+        # seen in 1.9.1; by the API it is the scheme's own port
+        keeps_redirect_port=True,
         own_reasons=frozenset(
             {
                 "InvalidAddress",

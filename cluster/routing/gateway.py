@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..knowledge.controllers import controller_of
 from ..objects import PathMatch, Route
 from ..refs import ObjectRef
 from ..rules.references import Endpoints, backend_faults
@@ -59,6 +60,7 @@ def trace_gateway(topology: Topology, gateway: ObjectRef, request: Request, endp
     lose_to(winner, matched[1:], draft)
     ordering_doubts(winner, matched[1:], found, draft)
     rule = _work(topology, endpoints, winner, request, draft)
+    _kept_port(topology, gateway, winner, request, draft)
     _claims_of_route(topology, bound, winner.route, endpoints, draft)
     return _trace(gateway, bound, draft, rule, winner)
 
@@ -111,6 +113,25 @@ def _work(
     shares = route_shares(topology, endpoints, route, winner.rule, request, matched)
     draft.judge_health(shares, offline=offline)
     return _Rule(shares_outcome(shares, route.kind), filtered.steps, shares, timeouts)
+
+
+def _kept_port(
+    topology: Topology, gateway: ObjectRef, winner: Candidate, request: Request, draft: Draft
+) -> None:
+    """A redirect that a controller may answer otherwise than by HTTPRequestRedirectFilter.port."""
+    if winner.route.kind != "HTTPRoute" or request.port in (80, 443):
+        return
+    filters = winner.route.spec.rules[winner.rule].filters
+    spec = next((one.request_redirect for one in filters if one.request_redirect), None)
+    found = topology.snapshot.gateways.get(gateway)
+    if not spec or not spec.get("scheme") or spec.get("port") or found is None:
+        return
+    controller = controller_of(topology.controller_of(found) or "")
+    if controller is not None and controller.keeps_redirect_port:
+        draft.doubts.append(
+            f"the redirect names a scheme and no port: {controller.title} keeps {request.port}, where by the "
+            "API it is the scheme's own"
+        )
 
 
 def _path_match(winner: Candidate) -> PathMatch | None:

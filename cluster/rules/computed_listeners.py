@@ -21,6 +21,7 @@ from .computed_authorities import (
 )
 from .semantics import (
     carried_kinds,
+    own_protocol,
     protocol_supported,
     supported_kinds,
     tls_modes_mixed,
@@ -127,8 +128,11 @@ def _certificate_doubt(topology: Topology, owner: ObjectRef, reference: SecretRe
     refused = grant_doubt(topology, owner, secret)
     if refused is not None:
         return refused
-    if secret in topology.snapshot.secrets:
-        return None
+    held = topology.snapshot.secrets.get(secret)
+    if held is not None:
+        if held.type in ("", "kubernetes.io/tls"):
+            return None
+        return Doubt("InvalidCertificateRef", f"{shown} is of type {clean(held.type, 60)}")
     if topology.snapshot.state_of("Secret").knows(namespace):
         detail = f"{shown} does not exist, or is not of type kubernetes.io/tls"
         return Doubt("InvalidCertificateRef", detail, absent=True)
@@ -195,6 +199,8 @@ def attached_routes(topology: Topology, bound: BoundListener) -> int | None:
 
     API: ListenerStatus.attachedRoutes. Apart from the conditions, because it reads every route of the owner.
     """
+    if own_protocol(bound.listener.protocol):
+        return None
     count = 0
     for route in topology.routes_naming(bound.owner):
         meant = any(

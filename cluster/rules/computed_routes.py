@@ -13,6 +13,7 @@ from ..refs import ObjectRef
 from ..text import clean
 from .computed import Computed, Doubt, settle
 from .references import BackendFault
+from .semantics import own_protocol
 from .topology import Attachment, BoundListener, Topology
 
 _BACKEND_REASONS = {
@@ -66,6 +67,7 @@ def compute_route(
 
 def _attachment_doubts(attachment: Attachment) -> Iterator[Doubt]:
     if attachment.accepted is True:
+        yield from _protocol_of_its_own(attachment)
         return
     reason = _ATTACHMENT_REASONS.get(attachment.reason, attachment.reason)
     if attachment.accepted is None or attachment.reason == "ListenersConflicted":
@@ -73,6 +75,14 @@ def _attachment_doubts(attachment: Attachment) -> Iterator[Doubt]:
         yield Doubt("Pending", attachment.detail, certain=False)
     else:
         yield Doubt(reason, attachment.detail, absent=attachment.reason == "ParentMissing")
+
+
+def _protocol_of_its_own(attachment: Attachment) -> Iterator[Doubt]:
+    """Through a protocol of the controller's own alone: which routes that carries, the API does not say."""
+    if all(own_protocol(bound.listener.protocol) for bound in attachment.listeners):
+        for bound in attachment.listeners[:1]:
+            shown = f"{bound.ref}: protocol {clean(bound.listener.protocol, 60)}"
+            yield Doubt("Pending", f"{shown}: only its controller can say what it carries", certain=False)
 
 
 def _through(topology: Topology, route: Route, bound: BoundListener, attachment: Attachment) -> Computed:

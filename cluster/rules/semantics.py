@@ -131,7 +131,12 @@ def protocol_supported(protocol: str) -> bool | None:
     """
     if protocol in _DEFAULT_KINDS:
         return True
-    return None if "/" in protocol or protocol in _UNQUALIFIED_PROTOCOLS else False
+    return None if own_protocol(protocol) or protocol in _UNQUALIFIED_PROTOCOLS else False
+
+
+def own_protocol(protocol: str) -> bool:
+    """Whether a protocol is named as a controller's own: ``example.com/bar`` (API: ProtocolType)."""
+    return "/" in protocol
 
 
 def carried_kinds(listener: Listener) -> frozenset[str] | None:
@@ -260,6 +265,7 @@ def listeners_conflict(one: Listener, other: Listener) -> str:
         return "ProtocolConflict"
     if (one.hostname or "").lower() != (other.hostname or "").lower():
         return ""
+    # of HTTPS beside TLS some controllers say the one reason, some the other; the API's text fits both
     return "HostnameConflict" if one.protocol == other.protocol else "ProtocolConflict"
 
 

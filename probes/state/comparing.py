@@ -37,6 +37,8 @@ _BEYOND_SPECS = frozenset(
         "InvalidCertificateRef",
     }
 )
+# what two certificates name stands inside their Secrets
+_BEYOND_WHERE_TRUE = frozenset({"OverlappingCertificates"})
 # forbidden to be False: where they are absent nothing is said, and many controllers never say them
 _ONLY_TRUE = frozenset({"OverlappingTLSConfig", "InsecureFrontendValidationMode"})
 
@@ -80,7 +82,8 @@ def compare(
         return "undetermined"
     if claimed.status == computed.status:
         return "agree"
-    if claimed.status == "False" and set(reasons_of(claimed)) & (_BEYOND_SPECS | own_reasons):
+    beyond = _BEYOND_SPECS | own_reasons if claimed.status == "False" else _BEYOND_WHERE_TRUE
+    if set(reasons_of(claimed)) & beyond:
         return "beyond"
     if offline and computed.absent and claimed.status == "True":
         return "left-out"

@@ -330,3 +330,11 @@ def test_hostile_text_is_clean_on_both_sides() -> None:
     seen = [*shown(documents, 80), *(str(one) for one in claims(overview(snapshot, findings)))]
     seen += [line for one in findings for line in (one.summary, *one.evidence)]
     assert not any(char in line for line in seen for char in "\x1b\x07")
+
+
+def test_certificates_that_overlap_only_their_controller_can_see() -> None:
+    documents = world()
+    claimed(documents)["listener"].append(bad("OverlappingTLSConfig", "OverlappingCertificates", "True"))
+    assert "GW311" not in told(documents)
+    claimed(documents)["listener"][-1]["reason"] = "OverlappingHostnames"
+    assert "GW311" in told(documents), "hostnames are there to be seen"

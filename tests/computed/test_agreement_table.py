@@ -32,7 +32,7 @@ def script() -> ModuleType:
 
 @cache
 def tallies() -> dict[str, Any]:
-    return {one: script().tally(one) for one in script().CONTROLLERS}
+    return {one: script().tally(one) for one in (*script().CONTROLLERS, *script().RECORDED)}
 
 
 def rate(found: Any) -> float:

@@ -390,3 +390,17 @@ def test_listener_sets() -> None:
     gone = with_set()
     gone["gateway"]["metadata"]["name"] = "other"
     assert set_conditions(gone)["Accepted"] == ("False", "ParentNotAccepted")
+
+
+def test_what_a_protocol_of_the_controllers_own_carries_is_not_known() -> None:
+    documents = world()
+    listener(documents).update(protocol="example.com/own", tls=None)
+    assert said(route_conditions(judged(documents))["Accepted"]) == ("Unknown", "Pending")
+
+
+def test_a_secret_of_another_type_is_no_certificate_where_the_type_is_known() -> None:
+    documents = world()
+    documents["secret"]["type"] = "Opaque"
+    found = listener_conditions(documents)
+    assert said(found["ResolvedRefs"]) == ("False", "InvalidCertificateRef")
+    assert "Opaque" in found["ResolvedRefs"].detail

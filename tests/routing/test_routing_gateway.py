@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pointsman.cluster.errors import UserError
 from pointsman.cluster.routing.trace import find_gateway, parse_line, same_end, trace
+from pointsman.cluster.store import read_documents
 from pointsman.probes.state.request import request_findings, trace_verdict
 from pointsman.probes.verdict import Verdict
 from routing_kit import (
@@ -392,3 +393,31 @@ def test_gateways_are_found_by_name() -> None:
     for wrong in ("main", "infra/other", "a/b/c", "/main"):
         with pytest.raises(UserError):
             find_gateway(snapshot, wrong)
+
+
+@pytest.mark.parametrize(
+    ("controller", "port", "doubted"),
+    [
+        ("gateway.envoyproxy.io/gatewayclass-controller", 8080, True),
+        ("gateway.envoyproxy.io/gatewayclass-controller", 80, False),
+        ("example.com/other", 8080, False),
+    ],
+)
+def test_a_redirect_without_a_port_is_in_doubt_where_the_controller_keeps_the_listeners(
+    controller: str, port: int, doubted: bool
+) -> None:
+    filters = [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]
+    documents = [
+        {
+            "apiVersion": "gateway.networking.k8s.io/v1",
+            "kind": "GatewayClass",
+            "metadata": {"name": "edge"},
+            "spec": {"controllerName": controller},
+        },
+        gateway({"name": "http", "port": port, "protocol": "HTTP"}),
+        http_route("r", [rule(filters=filters)]),
+    ]
+    request = parse_line(f"http://shop.example:{port}/")
+    [answer] = trace(read_documents(documents), request, sides="gateway")
+    assert answer.outcome.location == "https://shop.example/"
+    assert any(f"keeps {port}" in one for one in answer.doubts) is doubted

@@ -76,7 +76,7 @@ async def test_listener_conflict(world: World, shop: WorldInfo) -> None:
     edge = stored(world, "Gateway", "infra", "edge")["status"]
     said = {item["name"]: conditions(item) for item in edge["listeners"]}
     assert said["https-status"]["Conflicted"] == "True/HostnameConflict"
-    assert said["https-status-copy"]["Conflicted"] == "True/HostnameConflict"
+    assert said["tls-status"]["Conflicted"] == "True/HostnameConflict"
     assert said["https-docs"]["Conflicted"] == "False/NoConflicts"
     assert conditions(edge) == {"Accepted": "True/ListenersNotValid", "Programmed": "True/Programmed"}
     assert (await ask(shop, shop.new_address, "status.shop.test")).status == 404

@@ -1,0 +1,111 @@
+"""Traefik for real: its statuses beside ours, its answers beside `pointsman route`, its counters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from controllers_build import PROGRAMS
+from controllers_build import why_not as why_not_controller
+from live_admin import Admin
+from live_answers import Json, apply_wire, differing, recorded, snapshot_of, statuses, totals
+from live_apiserver import live_server
+from live_build import why_not
+from live_cases import Ports
+from live_controllers import case_ports, own_address, settled, traefik
+from live_wire import ask, certificate_names, servers
+from pointsman.cluster.routing.request import parse_line
+from pointsman.probes.watching.traffic.families import families_of, measure
+from pointsman.sandbox.pki import PracticeCa
+from record_statuses import TRAEFIK_OPTIONS, apply_cases, collected
+
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("traefik")]
+NAME = "traefik"
+
+
+@dataclass(frozen=True)
+class Running:
+    admin: Admin
+    ports: Ports
+    metrics: str
+    wire: list[Json]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[tuple[Path, Admin]]:
+    """A server of its own: a controller claims all that is there."""
+    if reason := why_not() or why_not_controller(NAME):
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp(NAME)
+    with live_server(folder / "server") as server:
+        admin = Admin(server)
+        admin.install_crds(shared / "crds" / "v1.6.1-experimental")
+        yield folder, admin
+        admin.close()
+
+
+@pytest.fixture(scope="module")
+def running(cluster: tuple[Path, Admin]) -> Iterator[Running]:
+    """With servers behind it, as its own data plane."""
+    folder, admin = cluster
+    address = own_address()
+    if not address:
+        pytest.skip("this machine has no address but loopback, and no API server takes that for an endpoint")
+    with servers(address) as backends:
+        ports = case_ports()
+        wire = apply_wire(admin, NAME, ports, PracticeCa(), address, backends)
+        with traefik(admin.server, folder / "wire", ports, *TRAEFIK_OPTIONS) as process:
+            settled(admin)
+            deadline = time.monotonic() + 20
+            while ask(parse_line(f"http://one.wire.test:{ports.http}/only"), {}).backend != "a":
+                assert time.monotonic() < deadline, "nothing answers"
+                time.sleep(0.2)
+            yield Running(admin, ports, process.metrics, wire)
+
+
+def test_requests_meet_what_is_promised(running: Running) -> None:
+    found, met = differing(snapshot_of(running.admin, running.wire), running.ports)
+    assert len(met) > 60
+    assert not found
+
+
+def test_its_counters_are_read_as_they_are(running: Running) -> None:
+    families = families_of(NAME)
+    before = totals(measure(families, httpx.get(running.metrics).content))
+    urls = {
+        f"http://one.wire.test:{running.ports.http}/only": 5,
+        f"http://elsewhere.test:{running.ports.http}/nowhere": 3,
+        f"http://broken.wire.test:{running.ports.http}/missing": 4,
+        f"https://two.wire.test:{running.ports.https}/": 6,
+    }
+    for url, times in urls.items():
+        for _ in range(times):
+            ask(parse_line(url), {})
+    measured = measure(families, httpx.get(running.metrics).content)
+    assert not measured.problems
+    after = totals(measured)
+    grown = {field: after[field] - before.get(field, 0) for field in after}
+    assert grown == {"requests": 5 + 3 + 4 + 6, "errors_5xx": 4, "not_found": 3}
+
+
+def test_an_unknown_name_is_shown_the_default_certificate(running: Running) -> None:
+    https = running.ports.https
+    assert certificate_names("127.0.0.1", https, "x.wire.test") == ["*.wire.test"]
+    assert certificate_names("127.0.0.1", https, "alone.test") == ["alone.test"]
+    shown = certificate_names("127.0.0.1", https, "unknown.test")
+    assert len(shown) == 1
+    assert shown[0].endswith(".traefik.default")
+
+
+def test_the_recording_is_what_it_says_today(cluster: tuple[Path, Admin]) -> None:
+    folder, admin = cluster
+    admin.sweep()
+    given = apply_cases(admin, NAME, Ports(), PracticeCa())
+    with traefik(admin.server, folder / "cases", Ports(), *TRAEFIK_OPTIONS):
+        settled(admin)
+        now = statuses(collected(admin, given))
+    assert now == statuses(recorded(NAME, PROGRAMS[NAME].version))
