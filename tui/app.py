@@ -125,7 +125,8 @@ class PointsmanApp(App[None]):
         if snapshot.version == 0:
             self.changes.forget()
             return
-        loading = any(state.state == "loading" for state in snapshot.kinds.values())
+        # what nobody has judged yet becomes worse by being judged: that is no change either
+        loading = not picture.judged or any(one.state == "loading" for one in snapshot.kinds.values())
         there = (snapshot.routes, snapshot.gateways)
         self.changes.note(picture.overview, there, time.monotonic(), loading=loading)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _INTERVAL_S = 0.1
 # while somebody waits for the first rows
 _EAGER_S = 0.02
+_FEW_ROUTES = 100
 _REST_WHILE_LOADING = 3.0
 
 
@@ -164,13 +165,17 @@ class Bridge:
             # the first routes are what somebody waits for
             first = bool(snapshot.routes) and not any_route
             if wanted != seen and (first or pace.due(began, loading=loading)):
-                if first:
+                # a small cluster that is there whole is judged as quickly as it is glanced at
+                glanced = first and (loading or len(snapshot.routes) > _FEW_ROUTES)
+                if glanced:
                     self.picture = within(glance(snapshot), self._namespaces)
                     self.first_rows()
                     # one thread runs at a time: let the screen paint first
                     self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
                 self._judge(judge, live, snapshot, self._namespaces)
+                if first and not glanced:
+                    self.first_rows()
                 pace.judged(began, time.monotonic(), loading=loading)
             pause_s = _INTERVAL_S if any_route or not loading else _EAGER_S
             self._stop.wait(max(pause_s - (time.monotonic() - began), 0.02))

@@ -40,6 +40,8 @@ def freshness(bridge: Bridge) -> Span:
         return Span(bridge.trouble, Tone.BAD)
     if bridge.picture.snapshot.version == 0:
         return Span("connecting", Tone.DIM)
+    if not bridge.picture.judged:
+        return Span("loading", Tone.DIM)
     states = {state.state for state in bridge.picture.overview.troubled_kinds.values()}
     for state in ("stale", "failed", "loading", "denied"):
         if state in states:

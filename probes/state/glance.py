@@ -18,7 +18,7 @@ def glance(snapshot: Snapshot) -> Picture:
     """
     rows = tuple(sorted(map(_row, snapshot.routes.values()), key=by_badness))
     overview = Overview(routes=rows, troubled_kinds=troubled_kinds(snapshot), version=snapshot.version)
-    return Picture(snapshot=snapshot, overview=overview)
+    return Picture(snapshot=snapshot, overview=overview, judged=False)
 
 
 def _row(route: Route) -> RouteRow:

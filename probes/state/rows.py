@@ -119,9 +119,13 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One judged moment. ``by_object`` holds each object's findings, those of its sections included."""
+    """One judged moment. ``by_object`` holds each object's findings, those of its sections included.
+
+    Not ``judged`` yet it has rows for the names alone, and says of none that it is good.
+    """
 
     snapshot: Snapshot = field(default_factory=Snapshot)
     findings: tuple[Finding, ...] = ()
     overview: Overview = field(default_factory=Overview)
     by_object: Mapping[ObjectRef, tuple[Finding, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    judged: bool = True

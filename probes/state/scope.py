@@ -57,7 +57,7 @@ def within(picture: Picture, namespaces: tuple[str, ...] | None) -> Picture:
         for ref, said in picture.by_object.items()
         if (told := tuple(one for one in said if one in kept))
     }
-    return Picture(snapshot, findings, rows, MappingProxyType(by_object))
+    return Picture(snapshot, findings, rows, MappingProxyType(by_object), picture.judged)
 
 
 def _parents(snapshot: Snapshot, namespaces: tuple[str, ...]) -> set[ObjectRef]:

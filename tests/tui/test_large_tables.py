@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pointsman.cluster.refs import ObjectRef
-from pointsman.probes.state.rows import GatewayRow, Overview, RouteRow
+from pointsman.cluster.snapshot import KindState, Snapshot
+from pointsman.probes.state.glance import glance
+from pointsman.probes.state.rows import GatewayRow, Overview, Picture, RouteRow
+from pointsman.probes.state.scope import within
 from pointsman.probes.verdict import Verdict
 from pointsman.tui import namespaces
+from pointsman.tui.app import PointsmanApp
+from pointsman.tui.bridge import Bridge
+from pointsman.tui.header import freshness
 from pointsman.tui.lines import line
 from pointsman.tui.namespaces import Namespaces
+from pointsman.tui.settings import Settings
 from pointsman.tui.tables.changes import Changes
 from pointsman.tui.tables.route_rows import Tree
 from pointsman.tui.widgets.row_view import Refs, Rows
@@ -97,3 +106,26 @@ def test_namespaces_are_counted_once_a_second(monkeypatch: pytest.MonkeyPatch) -
     assert counted.fullest(other | {a_ref(4, "c"): 1}) == ["a", "b", "c"], "another number of them"
     now = 101.5
     assert counted.fullest(other) == ["a", "b"]
+
+
+def no_cluster() -> Any:
+    raise AssertionError("no cluster is asked")
+
+
+async def test_what_nobody_has_judged_is_neither_live_nor_good_before() -> None:
+    """Small clusters are there whole at the first look: then no kind that loads says that more is to come."""
+    snapshot = Snapshot(version=1, kinds={"HTTPRoute": KindState("live")})
+    first = glance(snapshot)
+    assert not first.judged
+    assert not within(first, ("shop",)).judged
+    shown = SimpleNamespace(problem=None, picture=first)
+    assert freshness(cast("Bridge", shown)).text == "loading"
+    shown.picture = Picture(snapshot)
+    assert freshness(cast("Bridge", shown)).text == "live"
+
+    app = PointsmanApp(Settings(), Bridge(no_cluster, None))
+    app._note_changes(replace(first, overview=Overview(routes=(a_row(1),))))
+    app._note_changes(Picture(snapshot, overview=Overview(routes=(a_row(1, Verdict.FAIL),))))
+    assert app.changes.mark(a_ref(1)) == " "
+    app._note_changes(Picture(snapshot, overview=Overview(routes=(a_row(1),))))
+    assert app.changes.mark(a_ref(1)) == "*"
