@@ -82,3 +82,28 @@ def a_route(name: str = "cart", namespace: str = "shop", host: str = "cart.examp
             "rules": [{"backendRefs": [{"name": "web", "port": 80}]}],
         },
     }
+
+
+def open_crd(kind: str, group: str) -> dict[str, Any]:
+    """A CRD that takes anything in version v1."""
+    plural = f"{kind.lower()}s"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                    },
+                }
+            ],
+        },
+    }

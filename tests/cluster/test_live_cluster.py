@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 import yaml
 from api_worlds import Question, World, questions_about, until
-from live_helpers import Practice, a_gateway, a_route, eventually
+from live_helpers import Practice, a_gateway, a_route, eventually, open_crd
 from pointsman.cluster.client.connect import ApiError, connect
 from pointsman.cluster.client.watch import LiveCluster, load_once
 from pointsman.cluster.store import read_documents
@@ -155,31 +156,10 @@ async def test_where_the_cluster_is_forbidden_the_namespaces_asked_for_are_read(
         await asyncio.to_thread(cluster.stop)
 
 
-def policy_crd(kind: str, group: str = "policies.example.com") -> dict[str, object]:
-    plural = f"{kind.lower()}s"
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {
-            "name": f"{plural}.{group}",
-            "labels": {"gateway.networking.k8s.io/policy": "Direct"},
-        },
-        "spec": {
-            "group": group,
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
-            "scope": "Namespaced",
-            "versions": [
-                {
-                    "name": "v1",
-                    "served": True,
-                    "storage": True,
-                    "schema": {
-                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-                    },
-                }
-            ],
-        },
-    }
+def policy_crd(kind: str) -> dict[str, Any]:
+    definition = open_crd(kind, "policies.example.com")
+    definition["metadata"]["labels"] = {"gateway.networking.k8s.io/policy": "Direct"}
+    return definition
 
 
 async def test_a_policy_whose_crd_comes_later_is_picked_up(world: World, live: LiveCluster) -> None:
