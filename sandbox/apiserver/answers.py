@@ -125,6 +125,8 @@ class Encoder:
             kind, api_version = "PartialObjectMetadataList", f"{_META_GROUP}/{self._form.meta_version}"
             encode = self.item
         head = msgspec.json.encode({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        if self._form.transform and not items:
+            return head[:-1] + b',"items":null}'
         return b"".join((head[:-1], b',"items":[', b",".join(map(encode, items)), b"]}"))
 
     def table(self, items: Iterable[Stored], metadata: Json, columns: bool = True) -> bytes:

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 class ApiError(Exception):
     """A refusal: its HTTP code, reason and message become a `Status` object.
 
-    `retry_after_s` becomes the Retry-After header, which clients obey.
+    `retry_after_s` becomes the Retry-After header, which clients obey; `token` goes on with a broken list.
     """
 
     def __init__(
@@ -22,6 +22,7 @@ class ApiError(Exception):
         message: str,
         details: Json | None = None,
         retry_after_s: int = 0,
+        token: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -29,6 +30,7 @@ class ApiError(Exception):
         self.message = message
         self.details = details or {}
         self.retry_after_s = retry_after_s
+        self.token = token
 
     def status(self) -> Json:
         details = dict(self.details)
@@ -37,11 +39,11 @@ class ApiError(Exception):
         return {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": {"continue": self.token} if self.token else {},
             "status": "Failure",
             "message": self.message,
             "reason": self.reason,
-            "details": details,
+            **({"details": details} if details else {}),
             "code": self.code,
         }
 
@@ -98,8 +100,8 @@ def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
     return ApiError(409, "Conflict", message, _details(resource, name))
 
 
-def expired(message: str) -> ApiError:
-    return ApiError(410, "Expired", message)
+def expired(message: str, token: str = "") -> ApiError:
+    return ApiError(410, "Expired", message, token=token)
 
 
 def unsupported_media(accepted: tuple[str, ...]) -> ApiError:

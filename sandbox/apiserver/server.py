@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from . import discovery
-from .access import ADMINISTRATOR, READER, Policy, User
+from .access import ADMINISTRATOR, READER, Impersonated, Policy, User
 from .answers import JSON_TYPE
 from .faults import Faults
 from .kubeconfig import kubeconfig_text, write_private
@@ -43,6 +43,7 @@ _MOST_BODY_BYTES = 3 * 1024 * 1024
 _KEPT_REQUESTS = 1000
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _SHUTDOWN_S = 2.0
+_EXTRA_HEADER = "impersonate-extra-"
 
 
 @dataclass(slots=True)
@@ -217,14 +218,12 @@ class ApiServer:
         user = self.policy.user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
-        return self.policy.impersonate(
-            user,
-            request.headers.get("Impersonate-User", ""),
-            request.headers.getall("Impersonate-Group", []),
-        )
+        return self.policy.impersonate(user, _impersonated(request))
 
     async def _open_path(self, request: web.Request) -> web.Response:
-        """What is answered without a token."""
+        """What is answered without a token; a wrong one is refused here too."""
+        if "Authorization" in request.headers:
+            self._user_of(request)
         if request.method not in ("GET", "HEAD"):
             raise method_not_allowed()
         if request.path == "/version":
@@ -255,6 +254,20 @@ class ApiServer:
         if target.subresource == "proxy":
             return await self._proxy.get(call)
         return await self._handlers[verb](call)
+
+
+def _impersonated(request: web.Request) -> Impersonated:
+    extra = (
+        (name[len(_EXTRA_HEADER) :].lower(), value)
+        for name, value in request.headers.items()
+        if name.lower().startswith(_EXTRA_HEADER)
+    )
+    return Impersonated(
+        request.headers.get("Impersonate-User", ""),
+        tuple(request.headers.getall("Impersonate-Group", [])),
+        request.headers.get("Impersonate-Uid", ""),
+        tuple(extra),
+    )
 
 
 def _transports(runner: web.AppRunner) -> list[asyncio.WriteTransport]:

@@ -172,7 +172,7 @@ class Storage:
         stored = _freeze(namespace, name, version, document)
         self.version = version
         self._objects.setdefault(resource.key, {})[namespace, name] = stored
-        self._definition_changed(resource, stored.body)
+        self._definition_changed(resource, old.body if old else None, stored.body)
         self._record(resource, "MODIFIED" if old else "ADDED", stored, old)
         return stored
 
@@ -280,11 +280,16 @@ class Storage:
             raise LookupError("CustomResourceDefinition is always served")
         return resource
 
-    def _definition_changed(self, resource: Resource, body: Json) -> None:
-        if resource.key == crds.DEFINITIONS_KEY:
-            served = crds.resource_of(body)
-            if served is not None:
-                self.registry.add(served)
+    def _definition_changed(self, resource: Resource, before: Json | None, body: Json) -> None:
+        """Serve what it says from now on; whoever watches the kind is sent away, to come again."""
+        if resource.key != crds.DEFINITIONS_KEY:
+            return
+        served = crds.resource_of(body)
+        if served is None:
+            return
+        self.registry.add(served)
+        if before is not None and before.get("spec") != body.get("spec"):
+            self.history(served).end_watchers()
 
     def _stop_serving(self, definition: Json) -> None:
         served = crds.resource_of(definition)

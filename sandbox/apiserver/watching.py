@@ -68,7 +68,8 @@ class WatchServer:
             # a client that goes away is the usual end of a watch
             with contextlib.suppress(ConnectionError):
                 if beginning is None:
-                    await response.write(_error_event("too old resource version: " + _asked(call)))
+                    oldest = self._storage.history(target.resource).forgotten
+                    await response.write(_error_event(f"too old resource version: {_asked(call)} ({oldest})"))
                 else:
                     if beginning:
                         await response.write(beginning)

@@ -1,4 +1,4 @@
-"""Every kind listed and followed, in pages, with the history forgotten in between; keys are never asked for."""
+"""Every kind listed and followed, in pages, with the history forgotten in between; never a key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pointsman.cluster.client.discovery import discover
 from pointsman.cluster.client.listing import FIRST_PAGE, Entry, list_kind
 from pointsman.cluster.client.once import load_once
 from pointsman.cluster.client.watch import LiveCluster
-from pointsman.cluster.kinds import kind_spec
+from pointsman.cluster.kinds import KINDS, kind_spec
 from pointsman.cluster.refs import GATEWAY_GROUP
 from pointsman.cluster.snapshot import Snapshot
 
@@ -93,22 +93,7 @@ def one_of_each() -> list[dict[str, Any]]:
 
 def seen(snapshot: Snapshot) -> dict[str, str]:
     """The turn of each of them that a snapshot holds, by kind."""
-    parts = [
-        "classes",
-        "gateways",
-        "routes",
-        "listener_sets",
-        "grants",
-        "policies",
-        "services",
-        "endpoint_slices",
-        "secrets",
-        "ingresses",
-        "ingress_classes",
-        "workloads",
-        "network_policies",
-        "issuers",
-    ]
+    parts = [spec.part for spec in KINDS if spec.part not in ("namespaces", "crds", "meshes")]
     return {
         ref.kind: obj.meta.labels.get("turn", "")
         for part in parts

@@ -29,6 +29,7 @@ _KEPT_CLUSTER = frozenset({"servicecidrs", "ipaddresses", "clusterroles", "clust
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_OWN_WORDS = frozenset({"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"})
 _MANAGER = {"fieldManager": "live-tests", "force": "true"}
 
 
@@ -65,7 +66,9 @@ class Admin:
     def apply(self, *documents: Json) -> None:
         """Server-side apply, status included; a namespace that is not there is made."""
         for document in documents:
-            meta = document["metadata"]
+            # as it was once read from a cluster: what that one said of itself is not for this one
+            meta = {name: value for name, value in document["metadata"].items() if name not in _OWN_WORDS}
+            document = {**document, "metadata": meta}
             self.namespace(meta.get("namespace", ""))
             path = self.path(
                 document["apiVersion"], document["kind"], meta.get("namespace", ""), meta["name"]
@@ -186,7 +189,7 @@ class Admin:
 
     def _established(self, name: str) -> bool:
         crd = self.ask("GET", self.crd_path(name))
-        conditions = {one["type"]: one["status"] for one in crd.get("status", {}).get("conditions", [])}
+        conditions = {one["type"]: one["status"] for one in (crd.get("status") or {}).get("conditions") or ()}
         served = next(one["name"] for one in crd["spec"]["versions"] if one["served"])
         group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
         listed = self.client.get(f"/apis/{group}/{served}/{plural}", params={"limit": "1"})

@@ -282,7 +282,11 @@ class RealWorld:
             "metadata": {"name": "world-none"},
             "spec": {
                 "type": "Limited",
-                "limited": {"nominalConcurrencyShares": 0, "limitResponse": {"type": "Reject"}},
+                "limited": {
+                    "nominalConcurrencyShares": 0,
+                    "borrowingLimitPercent": 0,
+                    "limitResponse": {"type": "Reject"},
+                },
             },
         }
         who = {"kind": "User", "user": {"name": self.user}}
