@@ -88,8 +88,11 @@ class World(Protocol):
     ) -> Undo:
         """The user has all but these; with namespaces, "" among them for the cluster scope, only there."""
 
-    async def short_lived_token(self, seconds: float) -> str:
-        """A bearer token of somebody with all rights, refused at some time after so many seconds."""
+    async def token(self, lapses: bool = False) -> str:
+        """A bearer token of somebody with all rights; one that lapses is good for long enough to begin."""
+
+    async def lapse(self, token: str) -> None:
+        """Until the token is refused."""
 
     # -- what a server goes through --
 

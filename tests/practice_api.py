@@ -28,7 +28,7 @@ class PracticeWorld:
         self.ca_pem = practice.ca_pem
         self.kubeconfig = practice.kubeconfig
         self._port = practice.port
-        self._tokens: list[asyncio.TimerHandle] = []
+        self._tokens = 0
         self._grants: tuple[Grant, ...] = (EVERYTHING,)
         practice.server.write_kubeconfig(self.kubeconfig, self.ca_pem, _TOKEN)
         self._let_in()
@@ -40,10 +40,6 @@ class PracticeWorld:
     @property
     def url(self) -> str:
         return f"https://127.0.0.1:{self._port}"
-
-    def close(self) -> None:
-        for one in self._tokens:
-            one.cancel()
 
     async def apply(self, *documents: Json) -> None:
         for document in documents:
@@ -79,13 +75,15 @@ class PracticeWorld:
 
         return undo
 
-    async def short_lived_token(self, seconds: float) -> str:
-        token = f"short-lived-{len(self._tokens)}-0123456789"
+    async def token(self, lapses: bool = False) -> str:
         users = self.practice.server.policy.users
+        self._tokens += 1
+        token = f"one-of-several-{self._tokens}-0123456789"
         users[token] = ADMINISTRATOR
-        loop = asyncio.get_running_loop()
-        self._tokens.append(loop.call_later(seconds, lambda: users.pop(token, None)))
         return token
+
+    async def lapse(self, token: str) -> None:
+        del self.practice.server.policy.users[token]
 
     async def stop(self, gracefully: bool = False) -> None:
         if gracefully:

@@ -29,12 +29,6 @@ class Form:
     meta_version: str = "v1"
     include_object: str = "Metadata"
 
-    @property
-    def content_type(self) -> str:
-        if not self.transform:
-            return JSON_TYPE
-        return f"{JSON_TYPE};as={self.transform};g={_META_GROUP};v={self.meta_version}"
-
 
 def accepted_types(header: str) -> list[tuple[str, dict[str, str]]]:
     """The media types of an Accept header with their parameters, in the client's order."""

@@ -123,7 +123,7 @@ class Writer:
         options = await self._delete_options(call)
         dry_run = _dry_run(call, options)
         selection = selection_of(call)
-        encoder, content_type = encoder_of(call)
+        encoder = encoder_of(call)
         chosen = [
             stored
             for stored in self._storage.all_of(call.target.resource, call.target.namespace)
@@ -133,7 +133,7 @@ class Writer:
             target = replace(call.target, namespace=stored.namespace, name=stored.name)
             self._changer.delete(target, {}, dry_run)
         body = encoder.list_of(chosen, {"resourceVersion": str(self._storage.version)})
-        return await respond(call.request, body, content_type)
+        return await respond(call.request, body)
 
     async def _delete_options(self, call: Call) -> Json:
         if not call.request.body_exists:
@@ -141,8 +141,8 @@ class Writer:
         return await read_object(call.request)
 
     async def _answer(self, call: Call, stored: Stored, status: int = 200) -> web.Response:
-        encoder, content_type = encoder_of(call)
-        return await respond(call.request, encoder.one(stored), content_type, status)
+        encoder = encoder_of(call)
+        return await respond(call.request, encoder.one(stored), status=status)
 
 
 def _dry_run(call: Call, options: Json) -> bool:

@@ -27,10 +27,8 @@ async def practice(tmp_path: Path) -> AsyncIterator[Practice]:
 
 
 @pytest.fixture
-async def practice_world(practice: Practice) -> AsyncIterator[PracticeWorld]:
-    ours = PracticeWorld(practice)
-    yield ours
-    ours.close()
+async def practice_world(practice: Practice) -> PracticeWorld:
+    return PracticeWorld(practice)
 
 
 @pytest.fixture(params=["practice", pytest.param("real", marks=pytest.mark.live)])
@@ -38,9 +36,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     """With the newest Gateway API, no object, and a user who may do everything."""
     if request.param == "practice":
         async with _practice_server(tmp_path) as practice:
-            ours = PracticeWorld(practice)
-            yield ours
-            ours.close()
+            yield PracticeWorld(practice)
         return
     real = request.getfixturevalue("real_world")
     await real.open(tmp_path / "kubeconfig")

@@ -1,4 +1,4 @@
-"""The CRDs of the Gateway API installed, upgraded and removed while we watch: three releases, as published."""
+"""The CRDs of the Gateway API installed, upgraded and removed while we watch: three official releases."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from api_worlds import EVERYTHING, Grant, World, until
+from api_worlds import EVERYTHING, Grant, World
 from chaos_kit import quick
 from live_helpers import a_gateway, a_route, eventually
 from plugin_kit import a_plugin, changed, gives, runs
@@ -19,9 +19,6 @@ from pointsman.cluster.client.once import load_once
 from pointsman.cluster.client.watch import LiveCluster
 
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
-SHORT_S = 2.0
-# what a real server has accepted once it accepts for ten seconds more
-LAPSED_WITHIN_S = 40.0
 
 
 @asynccontextmanager
@@ -41,29 +38,21 @@ async def refusal(connection: Connection, path: str = ROUTES) -> ApiError | None
     return None
 
 
-async def lapsed(world: World, folder: Path, token: str) -> None:
-    """Until the server refuses the token."""
-    other = folder / "to-see-it-lapse"
-    other.write_bytes(world.kubeconfig.read_bytes())
-    async with connected(changed(other, {"token": token})) as connection:
-        await until(lambda: refusal(connection), LAPSED_WITHIN_S)
-
-
 async def test_a_token_that_lapses_is_renewed_by_its_plugin_and_nothing_is_seen_of_it(
     world: World, tmp_path: Path
 ) -> None:
     await world.apply(a_gateway(), a_route())
-    token = await world.short_lived_token(SHORT_S)
+    token = await world.token(lapses=True)
     gives(tmp_path, token=token)
     connection = await asyncio.to_thread(connect, changed(world.kubeconfig, a_plugin(tmp_path)))
     cluster = LiveCluster(connection, timing=quick(world))
     cluster.start()
     try:
         await eventually(lambda: states(cluster) == {"live"}, told=lambda: states(cluster))
-        await lapsed(world, tmp_path, token)
+        await world.lapse(token)
         await world.apply(a_route("open-watches-go-on"))
         await eventually(lambda: len(cluster.snapshot().routes) == 2)
-        gives(tmp_path, token=await world.short_lived_token(600))
+        gives(tmp_path, token=await world.token())
         before = runs(tmp_path)
         connection.break_all()
         await world.apply(a_route("second"))
@@ -82,13 +71,13 @@ async def test_a_token_that_lapses_for_good_is_said_in_one_line_and_nothing_is_n
     world: World, tmp_path: Path
 ) -> None:
     await world.apply(a_gateway(), a_route())
-    token = await world.short_lived_token(SHORT_S)
+    token = await world.token(lapses=True)
     connection = await asyncio.to_thread(connect, changed(world.kubeconfig, {"token": token}))
     cluster = LiveCluster(connection, timing=quick(world))
     cluster.start()
     try:
         await eventually(lambda: len(cluster.snapshot().routes) == 1 and states(cluster) == {"live"})
-        await lapsed(world, tmp_path, token)
+        await world.lapse(token)
         connection.break_all()
         await eventually(lambda: states(cluster) == {"stale"}, told=lambda: states(cluster))
         snapshot = cluster.snapshot()

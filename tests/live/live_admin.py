@@ -30,6 +30,7 @@ _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryL
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _OWN_WORDS = frozenset({"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"})
+_PATIENCE_S = 60.0
 _MANAGER = {"fieldManager": "live-tests", "force": "true"}
 
 
@@ -38,7 +39,7 @@ class Admin:
 
     def __init__(self, server: LiveServer) -> None:
         self.server = server
-        self.client = server.client()
+        self.client = server.client(timeout_s=120.0)
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
         self._namespaces: set[str] = set(_KEPT_NAMESPACES)
 
@@ -47,7 +48,12 @@ class Admin:
 
     def ask(self, method: str, path: str, **more: Any) -> Json:
         """The answer's JSON; a refusal is raised with the server's own words."""
+        deadline = time.monotonic() + _PATIENCE_S
         answer = self.client.request(method, path, **more)
+        while answer.status_code == 429 and time.monotonic() < deadline:
+            # a kind whose CRD was changed a moment ago is not ready, and says so
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+            answer = self.client.request(method, path, **more)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
         return dict(answer.json())
@@ -93,17 +99,21 @@ class Admin:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
             self._patch(f"/api/v1/namespaces/{name}", body)
 
-    def install_crds(self, bundle: Path, within_s: float = 30.0) -> list[str]:
-        """All CRDs of a folder, until each is served; their names."""
-        documents = [
+    @staticmethod
+    def definitions(bundle: Path) -> list[Json]:
+        """The CRDs of a folder."""
+        return [
             one
             for file in sorted(bundle.glob("*.yaml"))
             for one in yaml.load_all(file.read_text(), yaml.CSafeLoader)
             if one and one["kind"] == "CustomResourceDefinition"
         ]
-        return self.apply_crds(documents, within_s)
 
-    def apply_crds(self, documents: list[Json], within_s: float = 30.0) -> list[str]:
+    def install_crds(self, bundle: Path, within_s: float = 120.0) -> list[str]:
+        """All CRDs of a folder, until each is served; their names."""
+        return self.apply_crds(self.definitions(bundle), within_s)
+
+    def apply_crds(self, documents: list[Json], within_s: float = 120.0) -> list[str]:
         """These, until each is served; their names."""
         for document in documents:
             self._patch(self.crd_path(document["metadata"]["name"]), document)
@@ -112,7 +122,7 @@ class Admin:
         self._plurals.clear()
         return names
 
-    def remove_crds(self, names: Iterable[str], within_s: float = 30.0) -> None:
+    def remove_crds(self, names: Iterable[str], within_s: float = 120.0) -> None:
         """Until nothing of them is left; their objects go too."""
         wanted = list(names)
         for name in wanted:

@@ -24,7 +24,8 @@ _RBAC = "rbac.authorization.k8s.io"
 _LATER_GROUPS = ("cert-manager.io", "policies.example.com")
 # the real server forgives a clock that is wrong by a minute (k8s.io/kubernetes/pkg/serviceaccount/claims.go)
 _LEEWAY_S = 60
-_WITHIN_S = 30.0
+_SHORT_S, _LONG_S = 20.0, 3600.0
+_WITHIN_S = 90.0
 
 
 class RealWorld:
@@ -41,7 +42,7 @@ class RealWorld:
         self._mark = 0
         self._narrowed = True
         self._scoped: set[str] = set()
-        self._definitions: set[str] | None = None
+        self._as_newest = False
         self._versions: dict[str, str] = {}
         self._frozen = False
 
@@ -81,7 +82,7 @@ class RealWorld:
         for document in documents:
             self._versions[document["kind"]] = document["apiVersion"]
             if document["kind"] == "CustomResourceDefinition":
-                self._definitions = None
+                self._as_newest = False
                 await asyncio.to_thread(self.admin.apply_crds, [document])
             else:
                 await asyncio.to_thread(self.admin.apply, document)
@@ -197,14 +198,22 @@ class RealWorld:
         path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
         return bool(self.admin.ask("POST", path, json=review)["status"]["allowed"])
 
-    async def short_lived_token(self, seconds: float) -> str:
-        return await asyncio.to_thread(self._account_token, seconds)
+    async def token(self, lapses: bool = False) -> str:
+        return await asyncio.to_thread(self._account_token, _SHORT_S if lapses else _LONG_S)
+
+    async def lapse(self, token: str) -> None:
+        await asyncio.to_thread(self._lapse, token)
+
+    def _lapse(self, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        deadline = time.monotonic() + _SHORT_S + _WITHIN_S
+        while self.admin.client.get("/version", headers=headers).status_code != 401:
+            assert time.monotonic() < deadline, "the token is accepted for ever"
+            # what was accepted is for ten seconds more (the server's cache)
+            time.sleep(2.0)
 
     def _account_token(self, seconds: float) -> str:
-        """Of a service account, signed as the API server itself would; accepted some seconds longer.
-
-        What was accepted once is for ten seconds (the server's cache of tokens).
-        """
+        """Of a service account, signed as the API server itself would."""
         name = "short-lived"
         self.admin.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _in_default(name)})
         account = self.admin.get("v1", "ServiceAccount", "default", name)
@@ -316,11 +325,11 @@ class RealWorld:
         return undo
 
     async def install_crds(self, bundle: Path) -> list[str]:
-        self._definitions = None
+        self._as_newest = False
         return await asyncio.to_thread(self.admin.install_crds, bundle)
 
     async def remove_crds(self, names: Iterable[str]) -> None:
-        self._definitions = None
+        self._as_newest = False
         await asyncio.to_thread(self.admin.remove_crds, list(names))
 
     # -- what was asked --
@@ -341,14 +350,25 @@ class RealWorld:
     # -- inside --
 
     def _sweep(self) -> None:
-        if self._definitions is None:
-            installed = self.admin.ask("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
-            wanted = set(self.admin.install_crds(self.newest))
-            strange = {one["metadata"]["name"] for one in installed["items"]} - wanted
-            self.admin.remove_crds(strange)
-            self._definitions = wanted
         self.admin.sweep()
         self._scoped = set()
+        if self._as_newest:
+            return
+        wanted = {one["metadata"]["name"]: one for one in self.admin.definitions(self.newest)}
+        installed = self.admin.ask("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+        self.admin.remove_crds(
+            one["metadata"]["name"]
+            for one in installed["items"]
+            if not _may_become(one, wanted.get(one["metadata"]["name"]))
+        )
+        self.admin.apply_crds(list(wanted.values()))
+        self._as_newest = True
+
+
+def _may_become(installed: Json, wanted: Json | None) -> bool:
+    """Whether a CRD can be changed into another: every version that was ever stored must stay."""
+    versions = {one["name"] for one in wanted["spec"]["versions"]} if wanted else set()
+    return bool(versions) and set(installed["status"].get("storedVersions") or ()) <= versions
 
 
 _KNOWN_VERSIONS = {
