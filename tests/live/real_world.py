@@ -24,7 +24,7 @@ _RBAC = "rbac.authorization.k8s.io"
 _LATER_GROUPS = ("cert-manager.io", "policies.example.com")
 # the real server forgives a clock that is wrong by a minute (k8s.io/kubernetes/pkg/serviceaccount/claims.go)
 _LEEWAY_S = 60
-_SHORT_S, _LONG_S = 20.0, 3600.0
+_SHORT_S, _LONG_S = 30.0, 3600.0
 _WITHIN_S = 90.0
 
 
