@@ -110,9 +110,6 @@ class World(Protocol):
 
     async def thaw(self) -> None: ...
 
-    async def too_many(self, resource: str) -> Undo:
-        """Requests for it are answered with 429, until undone."""
-
     async def install_crds(self, bundle: Path) -> list[str]:
         """All CRDs of a folder, served; the names."""
 

@@ -107,15 +107,6 @@ class PracticeWorld:
     async def thaw(self) -> None:
         self.practice.server.faults.frozen = False
 
-    async def too_many(self, resource: str) -> Undo:
-        faults = self.practice.server.faults
-        faults.fail_next(1_000_000, 429, 1, matches=lambda _, path: path.endswith(f"/{resource}"))
-
-        async def undo() -> None:
-            faults.clear()
-
-        return undo
-
     async def install_crds(self, bundle: Path) -> list[str]:
         documents = await asyncio.to_thread(_definitions, bundle)
         for document in documents:

@@ -136,22 +136,5 @@ async def until_told(cluster: LiveCluster, truth: Truth) -> None:
     await eventually(lambda: not difference(), 30, difference)
 
 
-async def test_an_upgrade_by_somebody_else_breaks_no_watch_for_long(world: World, shared: Path) -> None:
-    """The same bundle applied again changes nothing at all."""
-    await world.apply(a_gateway(), a_route())
-    connection = await asyncio.to_thread(connect, str(world.kubeconfig))
-    cluster = LiveCluster(connection, timing=quick(world))
-    cluster.start()
-    try:
-        await eventually(lambda: cluster.snapshot().state_of("HTTPRoute").state == "live", 20)
-        for release in ("v1.6.1-standard", "v1.6.1-experimental"):
-            await world.install_crds(shared / "crds" / release)
-            await world.apply(a_route(f"of-{release}"))
-            await eventually(lambda release=release: f"of-{release}" in names_of(cluster), 20)
-            assert "cart" in names_of(cluster)
-    finally:
-        await asyncio.to_thread(cluster.stop)
-
-
 def names_of(cluster: LiveCluster) -> set[str]:
     return {ref.name for ref in cluster.snapshot().routes}

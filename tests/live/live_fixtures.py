@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from live_build import why_not
 
 if TYPE_CHECKING:
     from live_admin import Admin
@@ -23,7 +24,6 @@ NEWEST = "v1.6.1-experimental"
 def live_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """Without any CRD."""
     from live_apiserver import live_server
-    from live_build import why_not
 
     if reason := why_not():
         pytest.skip(reason)

@@ -282,48 +282,6 @@ class RealWorld:
             self._frozen = False
             self.server.send("apiserver", signal.SIGCONT)
 
-    async def too_many(self, resource: str) -> Undo:
-        """API priority and fairness: a level of its own, in which there is room for no request at all."""
-        group = "flowcontrol.apiserver.k8s.io/v1"
-        level: Json = {
-            "apiVersion": group,
-            "kind": "PriorityLevelConfiguration",
-            "metadata": {"name": "world-none"},
-            "spec": {
-                "type": "Limited",
-                "limited": {
-                    "nominalConcurrencyShares": 0,
-                    "borrowingLimitPercent": 0,
-                    "limitResponse": {"type": "Reject"},
-                },
-            },
-        }
-        who = {"kind": "User", "user": {"name": self.user}}
-        what = {
-            "verbs": ["*"],
-            "apiGroups": ["*"],
-            "resources": [resource],
-            "namespaces": ["*"],
-            "clusterScope": True,
-        }
-        schema: Json = {
-            "apiVersion": group,
-            "kind": "FlowSchema",
-            "metadata": {"name": "world-none"},
-            "spec": {
-                "priorityLevelConfiguration": {"name": "world-none"},
-                "matchingPrecedence": 2,
-                "rules": [{"subjects": [who], "resourceRules": [what]}],
-            },
-        }
-        await asyncio.to_thread(self.admin.apply, level, schema)
-
-        async def undo() -> None:
-            for kind in ("FlowSchema", "PriorityLevelConfiguration"):
-                await asyncio.to_thread(self.admin.delete, group, kind, "", "world-none")
-
-        return undo
-
     async def install_crds(self, bundle: Path) -> list[str]:
         self._as_newest = False
         return await asyncio.to_thread(self.admin.install_crds, bundle)
