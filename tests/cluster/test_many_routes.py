@@ -81,7 +81,7 @@ async def test_ten_thousand_routes(real: RealWorld) -> None:
     told = json.loads(said)
     print(told)
     assert (told["routes"], told["state"]) == (ROUTES, "live")
-    # measured: 1.5 s of CPU and 65 MB; ten times as slow, or twice as large, is a fault
+    # bounds of a fault, not figures: what it takes is measured by the benchmarks
     assert told["cpu_s"] < 15
     assert told["mb"] < 200
     lists = [one for one in questions_about(await real.asked(), "httproutes") if not one.watches]
