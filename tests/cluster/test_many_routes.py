@@ -24,7 +24,10 @@ _CHILD = """
 import json, resource, sys, time
 from pointsman.cluster.client.connect import connect
 from pointsman.cluster.client.once import load_once
-def mb(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def mb():
+    # ru_maxrss would begin with what the parent had
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 def cpu(): return sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
 connection = connect(sys.argv[1])
 connection.get_json("/version")
@@ -81,7 +84,7 @@ async def test_ten_thousand_routes(real: RealWorld) -> None:
     told = json.loads(said)
     print(told)
     assert (told["routes"], told["state"]) == (ROUTES, "live")
-    # measured: 1.5 s of CPU and 65 MB; ten times as slow, or twice as large, is a fault
+    # bounds of a fault, not figures: what it takes is measured by the benchmarks
     assert told["cpu_s"] < 15
     assert told["mb"] < 200
     lists = [one for one in questions_about(await real.asked(), "httproutes") if not one.watches]
