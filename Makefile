@@ -57,16 +57,19 @@ format: $(VENV)/.installed-dev  ## put the code in order
 screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, from the practice world
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (some minutes; ARGS='--routes 1000' is shorter)
+bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (a quarter of an hour; ARGS='--routes 1000' is shorter)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/browse.py $(ARGS)
 	$(BIN)/python benchmarks/under_load.py
 	$(BIN)/python benchmarks/judging.py
+	$(BIN)/python benchmarks/growth.py
+	$(BIN)/python benchmarks/long_session.py
 
-bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, openssl and dig (and nginx, knot)
+bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, openssl, testssl and dig (and nginx, knot)
 	$(BIN)/python benchmarks/http_requests.py
 	$(BIN)/python benchmarks/dns_checks.py
 	$(BIN)/python benchmarks/check_hosts.py --script-hosts 50
+	$(BIN)/python benchmarks/article_script.py
 	$(BIN)/python benchmarks/tls_hosts.py
 
 bench-watch: $(VENV)/.installed-dev  ## simulate the watch: false alarms, requests to an alarm

@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import surroundings
 from many_routes import change_hostname, many_routes
 from screen_log import ScreenLog
 from terminal import Terminal
@@ -73,10 +74,11 @@ def command(argv: list[str], expect: tuple[int, ...]) -> Command:
         if child.returncode not in expect:
             output.seek(0)
             raise RuntimeError(f"{argv} ended with {child.returncode}: {output.read(2000)!r}")
-        return Command(seconds, usage.ru_utime + usage.ru_stime, _mib(usage.ru_maxrss), output.tell())
+        return Command(seconds, usage.ru_utime + usage.ru_stime, mib(usage.ru_maxrss), output.tell())
 
 
-def _mib(maxrss: int) -> float:
+def mib(maxrss: int) -> float:
+    """``ru_maxrss`` in MiB."""
     # bytes on macOS, KiB elsewhere
     return maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
@@ -105,7 +107,7 @@ def browse(argv: list[str], kubeconfig: str, size: int) -> Browse:
         counted_s=log.counted_s(size),
         judged_s=log.judged_s(),
         cpu_s=terminal.usage.ru_utime + terminal.usage.ru_stime,
-        peak_mib=_mib(terminal.usage.ru_maxrss),
+        peak_mib=mib(terminal.usage.ru_maxrss),
         first_paint=first_paint,
         until_quiet=settled,
         one_change=one_change,
@@ -139,6 +141,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--profile", type=Path, help="write the screen's profile of one more run there")
     options = parser.parse_args()
+    surroundings.say("kubectl", packages=["textual", "kubernetes"], takes="three minutes")
     for size in map(int, options.routes.split(",")):
         with many_routes(size) as cluster:
             kubeconfig = cluster.kubeconfig
@@ -187,7 +190,7 @@ def report(size: int, runs: int, screens: list[Browse], ended: dict[str, list[Co
         cells.append("" if size_b is None else f"{size_b:.0f}")
         print(f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells))
 
-    print(f"\n{size} HTTPRoutes, medians of {runs} runs, {COLUMNS}x{LINES}, Python {sys.version.split()[0]}")
+    print(f"\n{size} HTTPRoutes, medians of {runs} runs, {COLUMNS}x{LINES}")
     print(f"{'':<24}{'wall':>12}{'ratio':>12}{'CPU':>12}{'peak':>12}{'bytes':>12}   (ratio 1 = {base})")
     for name, runs_of in ended.items():
         figures = [(one.seconds, one.cpu_s, one.peak_mib, one.bytes) for one in runs_of]

@@ -19,7 +19,6 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -31,6 +30,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import surroundings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -41,7 +41,6 @@ PATHS = ("/", "/healthz")
 LOW_TTL = 60
 LEAST_RATIO = 10.0
 TOOLS = ("nginx", "knotd", "curl", "openssl", "dig", "xargs")
-_SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 SCRIPT = r"""#!/bin/sh
 # usage: check.sh HOST: a line for everything that is wrong with it
@@ -78,11 +77,13 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: wall and CPU seconds (its children's too), and each (host, check) that it complained of."""
+    """One run: wall and CPU seconds (its children's too), each (host, check) that it complained of, and how
+    many lines there are to read."""
 
     wall_s: float
     cpu_s: float
     named: frozenset[tuple[str, str]]
+    lines: int = 0
 
 
 # -- the world
@@ -90,7 +91,7 @@ class Run:
 
 def tool(name: str) -> str:
     """Where a program is. Raises SystemExit where it is not."""
-    found = shutil.which(name, path=_SEARCHED)
+    found = surroundings.program_path(name)
     if found is None:
         raise SystemExit(
             f"check_hosts: needs {name} (Debian: nginx-light, knot, curl, openssl, bind9-dnsutils)"
@@ -289,7 +290,8 @@ def ours(known: World) -> Run:
         if finding["verdict"] in ("FAIL", "WARN", "UNKNOWN"):
             kind = {"HTTP": "requests", "TLS": "tls-chain", "DNS": "dns-ttl"}[finding["rule"][:-3]]
             named.add((finding["subject"]["host"].removesuffix("."), kind))
-    return Run(wall_s, cpu_s, frozenset(named))
+    # a line for each check, and one for what each finding is, what was seen and what to do
+    return Run(wall_s, cpu_s, frozenset(named), len(json.loads(output)["facts"]["checks"]) + 3 * len(named))
 
 
 def script(known: World, hosts: Sequence[str], at_once: int) -> Run:
@@ -361,8 +363,7 @@ def report(known: World, arguments: argparse.Namespace) -> int:
     wall = {name: statistics.median(one.wall_s for one in done) * scaled[name] for name, done in runs.items()}
     cpu = {name: statistics.median(one.cpu_s for one in done) * scaled[name] for name, done in runs.items()}
     scope = f"{len(known.hosts)} hosts, {len(PATHS)} paths, {len(SERVERS)} name servers"
-    print(f"\n{scope}, {os.cpu_count()} cores;")
-    print(f"median of {arguments.rounds}; the script on {len(asked)} hosts, times {times:g}")
+    print(f"\n{scope}\nmedian of {arguments.rounds}; the script on {len(asked)} hosts, times {times:g}")
     print(f"{'':<22}{'wall':>10}{'CPU':>10}{'ratio':>8}   least wall, most wall")
     for name in runs:
         spread = sorted(one.wall_s * scaled[name] for one in runs[name])
@@ -391,6 +392,7 @@ def main() -> int:
         parser.error("50 <= script-hosts <= hosts <= 10000, and a round at least")
     for name in TOOLS:
         tool(name)
+    surroundings.say(*TOOLS, takes="four minutes")
     with world(arguments.hosts) as known:
         if arguments.stay:
             input(f"{known.folder}/plan.yaml; return ends it ")

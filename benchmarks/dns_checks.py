@@ -29,10 +29,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import surroundings
+
 TYPES = ("A", "AAAA", "CNAME", "HTTPS")
 ZONE = "shop.test"
 _CLIENT = Path(__file__).with_name("dns_client.py")
-_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def server(folder: Path, lines: list[str]) -> Iterator[tuple[str, int]]:
     zone = folder / "zone"
     head = f"$ORIGIN {ZONE}.\n$TTL 300\n@ SOA ns me 1 3600 600 86400 300\n@ NS ns\nns A 127.0.0.1\n"
     zone.write_text(head + "\n".join(lines) + "\n")
-    knotd = shutil.which("knotd", path=_PATH)
+    knotd = surroundings.program_path("knotd")
     port = free_port()
     if knotd:
         configuration = folder / "knot.conf"
@@ -174,6 +175,7 @@ def main() -> int:
     if shutil.which("dig") is None:
         print("needs dig (Debian: bind9-dnsutils)", file=sys.stderr)
         return 2
+    surroundings.say("knotd", "dig", "dnsperf", packages=["dnspython"], takes="one minute")
     with tempfile.TemporaryDirectory() as folder:
         return compare(Path(folder), options.names, options.runs, options.distinct)
 
@@ -217,9 +219,7 @@ def report(costs: dict[str, list[Cost]], server_name: str, questions: int, runs:
     """The table, and whether ours does at least as many checks in a CPU second as dig."""
     cpu = {name: min(cost.cpu for cost in found) for name, found in costs.items()}
     wall = {name: min(cost.wall for cost in found) for name, found in costs.items()}
-    print(
-        f"{questions} questions to {server_name}, the least of {runs} runs, Python {sys.version.split()[0]}\n"
-    )
+    print(f"{questions} questions to {server_name}, the least of {runs} runs\n")
     print(f"{'':<34}{'wall s':>8}{'CPU s':>8}{'us/question':>13}{'beside dig':>12}")
     starts = {"ours": "python -c pass", "dig -f": "dig -v"}
     rows = [(name, wall[name], cpu[name], cpu["dig -f"]) for name in costs if name not in starts.values()]

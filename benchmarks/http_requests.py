@@ -1,6 +1,11 @@
 """What one https request by address costs: 1,000 host names, a fresh connection each, beside curl.
 
 Run: python benchmarks/http_requests.py [--hosts N]    (needs nginx and curl)
+
+Every host is asked once, so nobody can use a connection again: all make as many handshakes as there are
+hosts. `curl --parallel` is one process that reads its URLs from a config file, as many in flight as ours,
+each with a line that says where the host is. It checks the chain, as ours does; it prints the status and
+judges nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +24,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "wire_http"))
+sys.path[:0] = [str(ROOT / "tests" / "wire_http"), str(ROOT / "tests")]
 
+import surroundings  # noqa: E402
 from http_kit import certified  # noqa: E402
 from http_real_kit import CURL, NGINX, free_port, running  # noqa: E402
 from pointsman.probes.wire.http.asking import HttpAsk, ask_all  # noqa: E402
@@ -77,6 +83,26 @@ def by_curl(urls: list[str], port: int) -> None:
     subprocess.run(["sh", "-c", command], input=hosts, text=True, check=True)
 
 
+def by_parallel_curl(urls: list[str], port: int, folder: Path, protocol: str) -> None:
+    """One curl for all, told by a file, with as many in flight as ours."""
+    file = folder / "curl.conf"
+    lines = [f"cacert = {certified().roots}", "silent", "show-error", "fail", "max-time = 60", protocol]
+    for url in urls:
+        host = url.split("/")[2].split(":")[0]
+        lines += [f"resolve = {host}:{port}:127.0.0.1", f"url = {url}", "output = /dev/null"]
+    file.write_text("\n".join(lines) + "\n")
+    command = [
+        str(CURL),
+        "--parallel",
+        "--parallel-max",
+        str(AT_ONCE),
+        "--no-progress-meter",
+        "--config",
+        str(file),
+    ]
+    subprocess.run([*command, "--write-out", "%{http_code}\\n"], stdout=subprocess.DEVNULL, check=True)
+
+
 def measured(label: str, hosts: int, run: Callable[[], None]) -> None:
     """Print wall and CPU time, our own and our children's."""
 
@@ -95,7 +121,7 @@ def measured(label: str, hosts: int, run: Callable[[], None]) -> None:
 
 
 def compare(folder: Path, hosts: int) -> None:
-    """All four against one nginx."""
+    """All of them against one nginx."""
     port = free_port()
     file = folder / "nginx.conf"
     file.write_text(config(folder, port))
@@ -105,6 +131,12 @@ def compare(folder: Path, hosts: int) -> None:
         measured("plain ssl, no more", hosts, lambda: by_ssl(urls, port))
         measured("pointsman, HTTP/1.1", hosts, lambda: by_pointsman(urls, "http/1.1"))
         measured("pointsman, HTTP/2", hosts, lambda: by_pointsman(urls, "h2"))
+        for protocol, name in (("http1.1", "HTTP/1.1"), ("http2", "HTTP/2")):
+            measured(
+                f"curl --parallel, {name}",
+                hosts,
+                lambda one=protocol: by_parallel_curl(urls, port, folder, one),
+            )
         # last: its processes would count among the children of the others
         measured("xargs -P4 curl", hosts, lambda: by_curl(urls, port))
 
@@ -116,6 +148,7 @@ def main() -> None:
     hosts = parser.parse_args().hosts
     if NGINX is None or CURL is None:
         sys.exit("needs nginx (Debian: nginx-light) and curl")
+    surroundings.say("nginx", "curl", "xargs", "openssl", packages=["httpx", "h11", "h2"], takes="one minute")
     with tempfile.TemporaryDirectory(prefix="pointsman-bench-") as folder:
         compare(Path(folder), hosts)
 

@@ -14,6 +14,7 @@ import statistics
 import time
 
 import msgspec
+import surroundings
 from many_routes import documents
 from pointsman.cluster.decode import decode_document
 from pointsman.cluster.kinds import KINDS
@@ -80,6 +81,7 @@ def main() -> None:
     )
     parser.add_argument("--routes", default="1000,10000", help="sizes, with commas between")
     options = parser.parse_args()
+    surroundings.say(packages=["msgspec"], takes="half a minute")
     # as the program itself does
     gc.set_threshold(50_000, 20, 100)
     for size in map(int, options.routes.split(",")):

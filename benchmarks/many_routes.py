@@ -10,14 +10,14 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
 
-_GATEWAY_API = "gateway.networking.k8s.io/v1"
+GATEWAY_API = "gateway.networking.k8s.io/v1"
 _CONTROLLER = "example.net/gateway-controller"
 _NAMESPACE_OF = 50
 _GATEWAY_OF = 10
@@ -29,7 +29,7 @@ def documents(count: int) -> Iterator[Json]:
     """The objects; the same for the same ``count``."""
     accepted = _condition("Accepted", "True", "Accepted")
     yield {
-        "apiVersion": _GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "GatewayClass",
         "metadata": {"name": "edge", "generation": 1},
         "spec": {"controllerName": _CONTROLLER},
@@ -64,7 +64,7 @@ def _gateway(number: int, attached: int) -> Json:
         "allowedRoutes": {"namespaces": {"from": "All"}},
     }
     return {
-        "apiVersion": _GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "Gateway",
         "metadata": {"name": f"edge-{number:03d}", "namespace": "infra", "generation": 1},
         "spec": {"gatewayClassName": "edge", "listeners": [listener]},
@@ -97,7 +97,7 @@ def _one(number: int, count: int) -> Iterator[Json]:
     if fault == 1:
         accepted = _condition("Accepted", "False", "NoMatchingListenerHostname", "no listener matches")
     yield {
-        "apiVersion": _GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "kind": "HTTPRoute",
         "metadata": {
             "name": name,
@@ -163,30 +163,75 @@ def _managed_fields(manager: str) -> Json:
     return {
         "manager": manager,
         "operation": "Apply",
-        "apiVersion": _GATEWAY_API,
+        "apiVersion": GATEWAY_API,
         "time": "2026-01-01T00:00:00Z",
         "fieldsType": "FieldsV1",
         "fieldsV1": {"f:metadata": paths, "f:spec": paths, "f:status": {"f:parents": {}}},
     }
 
 
+def status_changes(count: int, again: str) -> Callable[[int], tuple[Json, Json]]:
+    """What the n-th change changes: an object, and the merge patch of it (of its status, for a route).
+
+    Four of five are HTTPRoutes whose status gets another message, every hundredth change another verdict too;
+    the fifth is an EndpointSlice that gets another address. ``again`` is never the same twice, or nothing
+    would change. No two of ``count`` changes in a row concern one object.
+    """
+    made = [one for one in documents(count) if one["kind"] in ("HTTPRoute", "EndpointSlice")]
+    routes = [one for one in made if one["kind"] == "HTTPRoute"]
+    slices = [one for one in made if one["kind"] == "EndpointSlice"]
+
+    def change(number: int) -> tuple[Json, Json]:
+        if number % 5 == 4:
+            piece = slices[number * 7 % len(slices)]
+            address = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
+            ready = piece["endpoints"][0]["conditions"]
+            return piece, {"endpoints": [{"addresses": [address], "conditions": ready}]}
+        route = routes[number * 13 % len(routes)]
+        condition = route["status"]["parents"][0]["conditions"][0]
+        condition["message"] = f"seen {number} times {again}"
+        if number % 100 == 0:
+            condition["status"] = "False" if condition["status"] == "True" else "True"
+        return route, {"status": route["status"]}
+
+    return change
+
+
 class Cluster:
-    """A running practice cluster; ``kubeconfig`` is its file, ``pid`` its process."""
+    """A running cluster; ``kubeconfig`` is its file, ``server`` says what it is, ``pids`` are its processes.
+
+    ``pid`` is the process that runs it, and is one of them where the server is the practice one.
+    """
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
         self.pid = child.pid
-        self.kubeconfig = str(self._answer()["kubeconfig"])
+        ready = self._answer()
+        self.kubeconfig = str(ready["kubeconfig"])
+        self.server = str(ready.get("server", "the practice API server"))
+        self.pids: list[int] = ready.get("pids", [child.pid])
+        self.rate = 0.0
 
     def start_churn(self, rate: float, seconds: float) -> None:
-        """Change ``rate`` objects a second for so many ``seconds``; returns at once."""
-        assert self._child.stdin is not None
-        self._child.stdin.write(f"churn {rate} {seconds}\n")
-        self._child.stdin.flush()
+        """Change ``rate`` objects a second for so many ``seconds``; returns when it has begun."""
+        self._tell(f"churn {rate} {seconds}")
+        assert self._answer()["began"]
 
     def end_churn(self) -> int:
-        """Wait for its end; how many objects were changed."""
-        return int(self._answer()["changed"])
+        """Wait for its end; how many objects were changed. ``rate`` is then how many a second that was."""
+        answer = self._answer()
+        self.rate = float(answer.get("rate", 0.0))
+        return int(answer["changed"])
+
+    def set_hostname(self, namespace: str, name: str, hostname: str) -> None:
+        """Give a route another hostname; returns when the server has said yes."""
+        self._tell(f"hostname {namespace} {name} {hostname}")
+        self._answer()
+
+    def _tell(self, line: str) -> None:
+        assert self._child.stdin is not None
+        self._child.stdin.write(f"{line}\n")
+        self._child.stdin.flush()
 
     def _answer(self) -> Json:
         assert self._child.stdout is not None
@@ -216,12 +261,27 @@ def many_routes(count: int) -> Iterator[Cluster]:
             child.communicate(timeout=30)
 
 
+@contextmanager
+def many_real_routes(count: int) -> Iterator[Cluster]:
+    """The same on a real kube-apiserver (see real_cluster.py, whose ``why_not`` says where there is none)."""
+    child = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("real_cluster.py")), str(count)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield Cluster(child)
+    finally:
+        child.communicate(timeout=60)
+
+
 def change_hostname(kubeconfig: str, namespace: str, name: str, hostname: str) -> None:
     """Give one route another hostname, by a merge patch in a process of its own."""
     patch = f"""
 from pointsman.cluster.client.connect import connect
 connection = connect({kubeconfig!r})
-path = "/apis/{_GATEWAY_API}/namespaces/{namespace}/httproutes/{name}"
+path = "/apis/{GATEWAY_API}/namespaces/{namespace}/httproutes/{name}"
 body = b'{{"spec": {{"hostnames": ["{hostname}"]}}}}'
 connection.request("PATCH", path, body=body, content_type="application/merge-patch+json")
 connection.close()

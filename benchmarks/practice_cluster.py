@@ -1,9 +1,10 @@
 """A practice API server alone in a process, with objects from a file, that changes them when told to.
 
 Run by many_routes.py. Prints one JSON line when it is ready. Then it obeys lines on standard input, until
-that ends: `churn RATE SECONDS` changes RATE objects a second, and then prints how many it was. Four of five
-are HTTPRoutes whose status gets another message, every hundredth of them another verdict too; the fifth is an
-EndpointSlice that gets another address.
+that ends. `churn RATE SECONDS` changes RATE objects a second; it prints when it begins, and then how many it
+was. Four of five are HTTPRoutes whose status gets another message, every hundredth of them another verdict
+too; the fifth is an EndpointSlice that gets another address. `hostname NAMESPACE NAME HOST` gives a route
+another hostname.
 """
 
 from __future__ import annotations
@@ -46,11 +47,27 @@ async def serve(file: Path) -> None:
 
 
 async def obey(storage: Storage) -> None:
-    """One command a line."""
-    while line := await asyncio.to_thread(sys.stdin.readline):
-        words = line.split()
-        if words[:1] == ["churn"]:
-            say({"changed": await churn(storage, float(words[1]), float(words[2]))})
+    """One command a line; what is under way when the lines end is left off."""
+    async with asyncio.TaskGroup() as under_way:
+        begun: list[asyncio.Task[None]] = []
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            words = line.split()
+            if words[:1] == ["churn"]:
+                begun.append(under_way.create_task(told_churn(storage, float(words[1]), float(words[2]))))
+            elif words[:1] == ["hostname"]:
+                route = storage.get("HTTPRoute", words[1], words[2])
+                assert route is not None
+                route["spec"]["hostnames"] = [words[3]]
+                storage.apply(route)
+                say({"changed": 1})
+        for one in begun:
+            one.cancel()
+
+
+async def told_churn(storage: Storage, rate: float, seconds: float) -> None:
+    """Change objects, and say when it begins and how many it was."""
+    say({"began": True})
+    say({"changed": await churn(storage, rate, seconds)})
 
 
 async def churn(storage: Storage, rate: float, seconds: float) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import surroundings
 from terminal import Terminal
 
 COLUMNS, LINES = 120, 40
@@ -66,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
+    surroundings.say(packages=["textual"], takes="half a minute")
     python = sys.executable
     with tempfile.TemporaryDirectory() as folder:
         hello = Path(folder) / "hello.py"
@@ -97,7 +99,7 @@ def main() -> None:
 def _report(figures: dict[str, list[Paint | float]], runs: int) -> None:
     bare, hello, ours = figures.values()
     bare_s = statistics.median(value for value in bare if isinstance(value, float))
-    print(f"medians of {runs} runs, {COLUMNS}x{LINES}, Python {sys.version.split()[0]}\n")
+    print(f"medians of {runs} runs, {COLUMNS}x{LINES}\n")
     print(f"{'':<30}{'first paint':>12}{'ratio':>8}{'bytes':>10}{'rows shown':>12}{'idle B/s':>10}")
     print(f"{'python -c import textual':<30}{bare_s * 1000:>9.0f} ms{1.0:>8.2f}")
     for name, values in (("hello-world Textual app", hello), ("pointsman", ours)):

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -26,7 +27,7 @@ class Terminal:
         self, argv: list[str], columns: int, lines: int, environment: dict[str, str] | None = None
     ) -> None:
         self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        _set_size(slave, columns, lines)
         base = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
         self.started = time.perf_counter()
         self.child = subprocess.Popen(
@@ -66,16 +67,24 @@ class Terminal:
         return self.child.returncode is not None
 
     def wait_for(self, marker: bytes, longest_s: float) -> float:
-        """Seconds from the start until ``marker`` was sent. TimeoutError where it never was."""
+        """Seconds from the start until ``marker`` was sent.
+
+        TimeoutError where it is not within ``longest_s`` from now.
+        """
+        return self.wait_until(lambda seen: marker in seen, longest_s, f"{marker!r}")
+
+    def wait_until(self, holds: Callable[[bytes], bool], longest_s: float, what: str = "it") -> float:
+        """The same for what all that was sent until then must be."""
         end = time.perf_counter() + longest_s
-        while marker not in self.seen:
+        while not holds(self.seen):
             if time.perf_counter() > end or (not self._read(0.1) and self._reaped()):
-                raise TimeoutError(f"{marker!r} was never sent; the end of what was: {self.seen[-400:]!r}")
+                raise TimeoutError(f"{what} was never sent; the end of what was: {self.seen[-400:]!r}")
         return time.perf_counter() - self.started
 
-    def read_until_quiet(self, quiet_s: float) -> None:
-        """Read until nothing came for ``quiet_s``."""
-        while self._read(quiet_s):
+    def read_until_quiet(self, quiet_s: float, longest_s: float = float("inf")) -> None:
+        """Read until nothing came for ``quiet_s``, or until ``longest_s`` are over."""
+        end = time.perf_counter() + longest_s
+        while self._read(quiet_s) and time.perf_counter() < end:
             pass
 
     def read_for(self, duration_s: float) -> None:
@@ -88,6 +97,16 @@ class Terminal:
         """Type."""
         os.write(self._master, keys)
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Change the terminal's size, and tell the child as a terminal that it controls would."""
+        _set_size(self._master, columns, lines)
+        self.child.send_signal(signal.SIGWINCH)
+
+    def forget(self) -> None:
+        """Keep nothing of what came so far; for sessions that are long."""
+        self.seen = b""
+        self.arrivals.clear()
+
     def _read(self, wait_s: float) -> bool:
         if not select.select([self._master], [], [], wait_s)[0]:
             return False
@@ -98,3 +117,7 @@ class Terminal:
         self.seen += data
         self.arrivals.append((time.perf_counter() - self.started, data))
         return bool(data)
+
+
+def _set_size(descriptor: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

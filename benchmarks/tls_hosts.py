@@ -1,13 +1,14 @@
 """Many host names on loopback: our TLS inspection beside `xargs -P4 openssl s_client` and sslyze.
 
-Run: python benchmarks/tls_hosts.py [--hosts N] [--sslyze PYTHON] [--skip openssl,sslyze,holes]
+Run: python benchmarks/tls_hosts.py [--hosts N] [--sslyze PYTHON] [--skip openssl,sslyze,testssl,holes]
 
 Each host has a certificate of its own, under one intermediate and one root, served by nginx where it is
 installed. Every contestant makes a handshake with each host, verifies its chain against the root, and checks
 its name; ours gives verdicts besides. Programs are run as a person runs them, so starting them counts. Client
 and server share the cores: the CPU seconds of both stand beside the wall time, and "CPU x" compares those of
 the clients, which others on the machine disturb less. sslyze is asked only where
---sslyze names a Python that has it.
+--sslyze names a Python that has it, testssl about three hosts, where it is installed: it takes many seconds
+for each.
 
 The black holes: every tenth host is one, in turn a port that takes connections and is silent, and one whose
 queue is full, so that SYNs are lost. The least that they force on anybody who asks enough hosts at once is
@@ -29,11 +30,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import surroundings
 from tls_server import Served, black_holes, host, serve
 
 _TIMEOUT_S = 2.0
 _OURS = (sys.executable, "-c", "from pointsman.tui.cli import main; main()")
-_SSLYZE_HOSTS = 200
+_SSLYZE_HOSTS, _TESTSSL_HOSTS = 200, 3
 # how many times faster than each, and how many time limits with black holes
 _THAN_OPENSSL, _THAN_SSLYZE, _LIMITS = 3.0, 7.0, 1.5
 _SSLYZE = """
@@ -116,6 +118,18 @@ def sslyze(directory: Path, served: Served, hosts: int, python: str) -> Run:
     return Run(run.who, hosts, good, run.wall_s, run.cpu_s, run.server_s)
 
 
+def testssl(directory: Path, served: Served, hosts: int, program: str) -> Run:
+    """testssl's server defaults (the certificate and its chain), one host after the other."""
+    names = directory / "testssl-names"
+    names.write_text("".join(f"{host(number)}:{served.port}\n" for number in range(hosts)))
+    command = ["xargs", "-a", str(names), "-n1", program, "-S", "--quiet", "--color", "0",
+               "--warnings", "batch", "--nodns", "none",
+               "--ip", "127.0.0.1", "--add-ca", str(served.root)]  # fmt: skip
+    run, output = timed("testssl -S", hosts, served, command)
+    good = len(re.findall(r"Chain of trust +Ok", output.decode(errors="replace")))
+    return replace(run, good=good)
+
+
 def row(run: Run, best: Run) -> str:
     """One line of the table."""
     ratio = run.each_ms / best.each_ms
@@ -143,6 +157,10 @@ def compare(directory: Path, served: Served, options: argparse.Namespace) -> lis
         print(row(rivals[-1][0], best), flush=True)
     if options.sslyze and "sslyze" not in skip:
         rivals.append((sslyze(directory, served, min(hosts, _SSLYZE_HOSTS), options.sslyze), _THAN_SSLYZE))
+        print(row(rivals[-1][0], best), flush=True)
+    program = surroundings.program_path("testssl")
+    if program and "testssl" not in skip:
+        rivals.append((testssl(directory, served, min(hosts, _TESTSSL_HOSTS), program), 1.0))
         print(row(rivals[-1][0], best), flush=True)
     for rival, budget in rivals:
         faster = rival.each_ms / best.each_ms
@@ -182,14 +200,16 @@ def main() -> int:
     )
     parser.add_argument("--hosts", type=int, default=1000)
     parser.add_argument("--sslyze", metavar="PYTHON", help="a Python that has sslyze")
-    parser.add_argument("--skip", default="", metavar="openssl,sslyze,holes")
+    parser.add_argument("--skip", default="", metavar="openssl,sslyze,testssl,holes")
     options = parser.parse_args()
     if "openssl" not in options.skip.split(",") and not shutil.which("openssl"):
         raise SystemExit("openssl is not installed; leave it out with --skip openssl")
+    surroundings.say("nginx", "openssl", "testssl", "xargs", packages=["pyOpenSSL", "cryptography"],
+                     sslyze=options.sslyze or "", takes="two minutes")  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         directory = Path(folder)
         with serve(directory, options.hosts) as served:
-            print(f"{options.hosts} names, {served.program}, {os.cpu_count()} cores for clients and server")
+            print(f"{options.hosts} names, {served.program}; clients and server share the cores")
             missed = compare(directory, served, options)
             if "holes" not in options.skip.split(","):
                 missed += holes(directory, served, options.hosts)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyte
+import surroundings
 from many_routes import Cluster, many_routes
 from terminal import Terminal
 
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()
+    surroundings.say("kubectl", packages=["textual", "kubernetes"], takes="two minutes")
     keys = round(options.seconds / _KEY_EVERY_S)
     with many_routes(options.routes) as cluster:
         print(

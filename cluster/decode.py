@@ -14,6 +14,7 @@ from .knowledge.policy_kinds import policy_kind
 from .kubernetes_objects import Crd, CrdVersion
 from .objects import Meta, Object, Undecodable
 from .refs import GATEWAY_GROUP, ObjectRef
+from .repeated import one_copy
 from .text import clean
 from .typed import LEARNING, convert
 
@@ -136,7 +137,7 @@ def _meta_of(document: object) -> Meta:
 
 def _finish(spec: KindSpec, api_version: str, obj: Object) -> Object:
     meta = obj.metadata
-    group = api_version.rpartition("/")[0]
+    group = one_copy(api_version.rpartition("/")[0])
     ref = ObjectRef(spec.kind, meta.namespace, meta.name or meta.generate_name, group=group)
     # items of a list carry neither kind nor apiVersion; metadata-only items carry another kind's
     obj = msgspec.structs.replace(obj, kind=spec.kind, api_version=api_version, known_ref=ref)

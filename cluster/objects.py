@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from .refs import GATEWAY_GROUP, ObjectRef
+from .repeated import share
 
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -38,6 +39,7 @@ class Meta(Part, frozen=True):
     def __post_init__(self) -> None:
         # a second copy of the whole object, and the largest string of most objects
         self.annotations.pop(_LAST_APPLIED, None)
+        share(self, "namespace", "creation_timestamp")
 
 
 class Condition(Part, frozen=True):
@@ -49,6 +51,9 @@ class Condition(Part, frozen=True):
     message: str = ""
     last_transition_time: str | None = None
     observed_generation: int | None = None
+
+    def __post_init__(self) -> None:
+        share(self, "type", "status", "reason", "message", "last_transition_time")
 
 
 Conditions = tuple[Condition, ...]
@@ -206,6 +211,9 @@ class ParentRef(Part, frozen=True):
     section_name: str | None = None
     port: int | None = None
 
+    def __post_init__(self) -> None:
+        share(self, "group", "kind", "namespace", "name", "section_name")
+
     def target(self, own_namespace: str) -> ObjectRef:
         """The parent object, with ``section`` where sectionName is set."""
         namespace = self.namespace or own_namespace
@@ -238,6 +246,9 @@ class BackendRef(Part, frozen=True):
     weight: int = 1
     filters: tuple[RouteFilter, ...] = ()
 
+    def __post_init__(self) -> None:
+        share(self, "group", "kind", "namespace", "name")
+
 
 class RequestMirror(Part, frozen=True):
     backend_ref: BackendRef = msgspec.field(default_factory=BackendRef)
@@ -266,6 +277,9 @@ class RouteFilter(Part, frozen=True):
 class PathMatch(Part, frozen=True):
     type: str = "PathPrefix"
     value: str = "/"
+
+    def __post_init__(self) -> None:
+        share(self, "type", "value")
 
 
 class RouteMatch(Part, frozen=True):
@@ -300,6 +314,9 @@ class RouteParentStatus(Part, frozen=True):
     parent_ref: ParentRef = msgspec.field(default_factory=ParentRef)
     controller_name: str = ""
     conditions: Conditions = ()
+
+    def __post_init__(self) -> None:
+        share(self, "controller_name")
 
 
 class RouteStatus(Part, frozen=True):

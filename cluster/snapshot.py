@@ -50,19 +50,35 @@ class KindState:
 
     ``namespaces`` None means the whole cluster; else only these could be read, others are unknown.
     ``absent``: the cluster does not serve the kind, so there are none. ``unseen``: reading from files,
-    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line.
+    and the files hold none, which says nothing of any cluster. ``detail`` says why, in one clean line;
+    ``mend`` what would help, where that is known.
     """
 
     state: State
     detail: str = ""
     since: float = 0.0
     namespaces: tuple[str, ...] | None = None
+    mend: str = ""
 
     def knows(self, namespace: str) -> bool:
         """Whether an object missing from the snapshot can be taken as not existing in ``namespace``."""
         if self.state not in ("live", "stale", "absent"):
             return False
         return self.namespaces is None or namespace in self.namespaces
+
+    @property
+    def gap(self) -> str:
+        """Why there may be more objects than the snapshot has, in words behind the kind's name; empty: none.
+
+        Documents that hold none of a kind are all that there is of it.
+        """
+        if self.state == "unseen":
+            return ""
+        if self.state not in ("live", "stale", "absent"):
+            return f"could not be read ({self.state})"
+        if self.namespaces is not None:
+            return f"could be read in {', '.join(self.namespaces[:5])} only"
+        return ""
 
     def says_the_same_as(self, other: KindState) -> bool:
         """Whether nothing but the time differs. A stale kind's time is part of what it says."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any
 
 from ..cluster.refs import ObjectRef
@@ -20,18 +21,21 @@ class Verdict(StrEnum):
     UNKNOWN = "UNKNOWN"
     SKIP = "SKIP"
 
-    @property
-    def badness(self) -> int:
-        """Rank for sorting, worst first is highest: FAIL, UNKNOWN, WARN, PASS, SKIP."""
-        return _BADNESS[self]
+    badness: int
+    """Rank for sorting, worst first is highest: FAIL, UNKNOWN, WARN, PASS, SKIP."""
 
 
-_BADNESS = {Verdict.FAIL: 4, Verdict.UNKNOWN: 3, Verdict.WARN: 2, Verdict.PASS: 1, Verdict.SKIP: 0}
+# an attribute and no table: an enum's hash is worked out in Python, and judging asks a hundred thousand times
+for _badness, _verdict in enumerate(
+    (Verdict.SKIP, Verdict.PASS, Verdict.WARN, Verdict.UNKNOWN, Verdict.FAIL)
+):
+    _verdict.badness = _badness
+_by_badness = attrgetter("badness")
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The worst of ``verdicts``; SKIP where there is none, because then nothing applied."""
-    return max(verdicts, key=lambda verdict: verdict.badness, default=Verdict.SKIP)
+    return max(verdicts, key=_by_badness, default=Verdict.SKIP)
 
 
 @dataclass(frozen=True, slots=True, order=True)

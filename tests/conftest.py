@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# the real API server, for whatever test is marked `live`
+pytest_plugins = ("live_fixtures",)
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 

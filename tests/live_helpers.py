@@ -36,7 +36,7 @@ class Practice:
 
 
 async def eventually(
-    condition: Callable[[], Any], within_s: float = 8.0, told: Callable[[], object] | None = None
+    condition: Callable[[], Any], within_s: float = 15.0, told: Callable[[], object] | None = None
 ) -> Any:
     """Wait until ``condition`` gives something true, looking often; fails with its last word or ``told``."""
     deadline = monotonic() + within_s
@@ -80,5 +80,30 @@ def a_route(name: str = "cart", namespace: str = "shop", host: str = "cart.examp
             "parentRefs": [{"name": "main", "namespace": "infra"}],
             "hostnames": [host],
             "rules": [{"backendRefs": [{"name": "web", "port": 80}]}],
+        },
+    }
+
+
+def open_crd(kind: str, group: str) -> dict[str, Any]:
+    """A CRD that takes anything in version v1."""
+    plural = f"{kind.lower()}s"
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "names": {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"},
+            "scope": "Namespaced",
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {
+                        "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+                    },
+                }
+            ],
         },
     }

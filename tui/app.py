@@ -6,8 +6,8 @@ import operator
 import os
 import time
 import traceback
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -25,6 +25,7 @@ from .header import header
 from .host import Aspect
 from .keys import APP_BINDINGS
 from .lines import Line, Tone
+from .namespaces import Namespaces
 from .probed import Probed, probed_hosts
 from .runs import Runs
 from .screens.browse import BrowseScreen
@@ -73,7 +74,7 @@ class PointsmanApp(App[None]):
         self._seen: tuple[object, ...] = ()
         self._answers: tuple[object, ...] = ()
         self._ticks = 0
-        self._namespaces_of: tuple[object, list[str]] = (None, [])
+        self._namespaces = Namespaces()
         self.theme = THEME
 
     @property
@@ -91,6 +92,7 @@ class PointsmanApp(App[None]):
     def begin(self) -> None:
         """Paint first; everything that costs time begins after it."""
         self.push_screen(BrowseScreen())
+        self.bridge.first_rows = partial(self.call_later, self._tick)
         self.call_after_refresh(self.bridge.start)
         self.set_interval(_TICK_S, self._tick)
 
@@ -365,10 +367,7 @@ class PointsmanApp(App[None]):
     def namespaces(self, *, all_of_them: bool = False) -> list[str]:
         """The namespaces with routes, the fullest first; then the others, where they are asked for."""
         snapshot = self.picture.snapshot
-        if self._namespaces_of[0] is not snapshot:
-            counts = Counter(ref.namespace for ref in snapshot.routes)
-            self._namespaces_of = snapshot, sorted(counts, key=lambda name: (-counts[name], name))
-        full = self._namespaces_of[1]
+        full = self._namespaces.fullest(snapshot.routes)
         return (
             full
             if not all_of_them

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ..probes.state.live import LiveJudge
 
 _INTERVAL_S = 0.1
+# while somebody waits for the first rows
+_EAGER_S = 0.02
 _REST_WHILE_LOADING = 3.0
 
 
@@ -62,6 +64,8 @@ class Bridge:
         self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
         self._live: LiveCluster | None = None
         self._judged = 0
+        self.first_rows: Callable[[], object] = lambda: None
+        """Called on the bridge's thread when the picture holds the first rows."""
         self.picture = Picture()
         self.connection: Connection | None = None
         self.problem: UserError | None = None
@@ -135,10 +139,8 @@ class Bridge:
                 wait_s = min(wait_s * 2, 15.0)
 
     def _watch(self) -> None:
-        # imported here: the client costs 200 ms that the first paint must not wait for
+        # imported here, where the first paint need not wait for it
         from ..cluster.client.watch import LiveCluster
-        from ..probes.state.glance import glance
-        from ..probes.state.live import LiveJudge
 
         connection = self._connect()
         self.context = connection.context
@@ -146,6 +148,10 @@ class Bridge:
         live = LiveCluster(connection, self._namespaces)
         live.start()
         self._live = live
+        # while the server answers
+        from ..probes.state.glance import glance
+        from ..probes.state.live import LiveJudge
+
         self.problem, self.trouble = None, ""
         seen: tuple[object, ...] = ()
         pace, any_route = Pace(), False
@@ -160,12 +166,14 @@ class Bridge:
             if wanted != seen and (first or pace.due(began, loading=loading)):
                 if first:
                     self.picture = within(glance(snapshot), self._namespaces)
-                    # one thread runs at a time: let the screen, which looks ten times a second, paint first
+                    self.first_rows()
+                    # one thread runs at a time: let the screen paint first
                     self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
                 self._judge(judge, live, snapshot, self._namespaces)
                 pace.judged(began, time.monotonic(), loading=loading)
-            self._stop.wait(max(_INTERVAL_S - (time.monotonic() - began), 0.02))
+            pause_s = _INTERVAL_S if any_route or not loading else _EAGER_S
+            self._stop.wait(max(pause_s - (time.monotonic() - began), 0.02))
         if self._next:
             # before the old threads end, which may take seconds
             self._turn()

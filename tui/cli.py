@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -9,7 +10,7 @@ from dataclasses import replace
 from importlib import import_module
 from keyword import iskeyword
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -17,6 +18,10 @@ from ..cluster.errors import UserError
 from ..cluster.text import clean
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
 from .settings import Settings
+from .streams import open_what_is_closed, refused, write_no_more
+
+if TYPE_CHECKING:
+    from ..checklists.plans.model import Plan
 
 _LEAST_COLUMNS, _LEAST_LINES = 60, 16
 
@@ -42,6 +47,7 @@ class _Commands(click.Group):
         "report": "commands.report",
         "resume": "commands.cutover",
         "retire": "commands.retire",
+        "rollback": "commands.cutover",
         "route": "commands.route",
         "status": "commands.status",
         "tune": "commands.tune",
@@ -123,11 +129,10 @@ def browse(settings: Settings) -> int:
             f"the terminal is {size.columns}x{size.lines}; the screens need {_LEAST_COLUMNS}x{_LEAST_LINES}",
             "make it larger, or use: pointsman status",
         )
-    from ..checklists.plans.load import load_plan
     from .app import PointsmanApp
     from .bridge import Bridge
 
-    plans = [load_plan(file) for file in settings.plans]
+    plans = _plans(settings.plans)
 
     def connect_now() -> object:
         from ..cluster.client.connect import connect
@@ -141,14 +146,25 @@ def browse(settings: Settings) -> int:
     return app.return_code or 0
 
 
+def _plans(files: tuple[Path, ...]) -> list[Plan]:
+    if not files:
+        # all that a plan may hold is a fifth of what is imported until the first paint
+        return []
+    from ..checklists.plans.load import load_plan
+
+    return [load_plan(file) for file in files]
+
+
 def _own_name() -> str:
     plugin = Path(sys.argv[0]).name.startswith("kubectl-")
     return "kubectl pointsman" if plugin else "pointsman"
 
 
 def _complain(text: str) -> None:
-    # it may quote a file's name or a server's words, which are anybody's
-    click.echo(f"pointsman: {clean(text, 4000)}", err=True)
+    # a place for complaints that takes none must not hide the exit code
+    with contextlib.suppress(OSError):
+        # it may quote a file's name or a server's words, which are anybody's
+        click.echo(f"pointsman: {clean(text, 4000)}", err=True)
 
 
 def main() -> None:
@@ -156,6 +172,7 @@ def main() -> None:
     # what is read of a cluster holds no cycles: looking through a million of it again and again took half of
     # the time until everything was judged
     gc.set_threshold(50_000, 20, 100)
+    open_what_is_closed()
     try:
         code = cli.main(prog_name=_own_name(), standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -171,8 +188,11 @@ def main() -> None:
         _complain(str(error))
         # a server that did not answer is no wrong usage: nothing could be told
         code = USAGE if getattr(error, "status", None) is None else INCONCLUSIVE
-    except BrokenPipeError:
-        # the reader went away (`| head`); keep the interpreter from complaining at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except SystemExit:
+        # so click leaves when the reader went away (`| head`); what the verdict would have been, nobody knows
+        code = INCONCLUSIVE
+    except OSError as error:
+        words, code = refused(error)
+        _complain(words)
+    write_no_more()
     sys.exit(code if isinstance(code, int) else 0)

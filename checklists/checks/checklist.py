@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -114,12 +114,15 @@ def load_checklist(name_or_path: str | Path) -> Checklist:
 def checklist_of(document: Marked, folder: Path | None = None) -> Checklist:
     """The checklist in a parsed document; its own programs are relative to ``folder`` and run there."""
     fields = document.fields(
-        ("apiVersion", "kind", "name", "title", "include", "checks"), ("apiVersion", "kind", "checks")
+        ("apiVersion", "kind", "name", "title", "include", "leave_out", "checks"),
+        ("apiVersion", "kind", "checks"),
     )
     fields["apiVersion"].choice(("pointsman/v1",))
     fields["kind"].choice(("Checklist",))
     items = fields["checks"].items(1)
-    before = _included(fields["include"]) if "include" in fields else ()
+    before = _included(fields) if "include" in fields else ()
+    if "leave_out" in fields and not before:
+        fields["leave_out"].fail("there is nothing to leave out", "name the builtin checklist: include")
     own = tuple(_check(item, number, folder) for number, item in enumerate(items, start=len(before) + 1))
     checks = (*before, *own)
     ids = [check.id for check in checks]
@@ -130,9 +133,15 @@ def checklist_of(document: Marked, folder: Path | None = None) -> Checklist:
     return Checklist(name, fields["title"].text() if "title" in fields else name, checks)
 
 
-def _included(marked: Marked) -> tuple[Check, ...]:
-    """The checks of a builtin checklist, which stand before one's own."""
-    return load_checklist(marked.choice(_builtins())).checks
+def _included(fields: Mapping[str, Marked]) -> tuple[Check, ...]:
+    """The checks of a builtin checklist, less those that are left out; they stand before one's own."""
+    name = fields["include"].choice(_builtins())
+    checks = load_checklist(name).checks
+    known = [check.id for check in checks]
+    items = fields["leave_out"].items(1) if "leave_out" in fields else ()
+    left_out = {item.choice(known) for item in items}
+    kept = (check for check in checks if check.id not in left_out)
+    return tuple(replace(check, number=number) for number, check in enumerate(kept, start=1))
 
 
 def _builtins() -> list[str]:

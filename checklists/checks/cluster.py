@@ -15,6 +15,7 @@ from ..plans.model import ObjectName, Plan
 from ..terms import Check
 from .context import Answer, CheckContext, loaded_snapshot
 
+_ROUTES = ("HTTPRoute", "GRPCRoute", "TLSRoute")
 NO_CLUSTER = "no cluster to ask: nothing is known of routes and listeners"
 
 
@@ -24,11 +25,14 @@ async def routes_accepted(context: CheckContext, check: Check) -> Answer:
     wanted = gateway_ref(plan)
     if context.snapshot is None:
         return Answer(NO_CLUSTER, (finding("CUT004", Verdict.UNKNOWN, wanted, NO_CLUSTER),))
-    snapshot = await loaded_snapshot(context.snapshot, ("Gateway", "HTTPRoute"))
+    snapshot = await loaded_snapshot(context.snapshot, ("Gateway", *_ROUTES))
     unknown = tuple(unknown_kinds(snapshot, ("Gateway", "HTTPRoute"), wanted))
     if unknown:
         return Answer(unknown[0].summary, unknown)
     gateway = snapshot.gateways.get(wanted)
+    if gateway is None and (gap := snapshot.state_of("Gateway").gap) and not _knows(snapshot, wanted):
+        words = f"{plan.gateway} is not known: Gateway objects {gap}"
+        return Answer(words, (finding("CUT004", Verdict.UNKNOWN, wanted, words),))
     if gateway is None:
         words = f"there is no Gateway {plan.gateway}"
         command = _kubectl("get", "gateway", plan.gateway.namespace, plan.gateway.name)
@@ -64,6 +68,9 @@ async def ingress_findings(context: CheckContext) -> tuple[Finding, ...]:
 def _ingress(snapshot: Snapshot, ref: ObjectRef, plan: Plan) -> Finding:
     command = _kubectl("get", "ingress", ref.namespace, ref.name)
     ingress = snapshot.ingresses.get(ref)
+    if ingress is None and not _knows(snapshot, ref):
+        words = f"{ref} is not known: Ingress objects {snapshot.state_of('Ingress').gap}"
+        return finding("CUT004", Verdict.UNKNOWN, ref, words, reproduce=command)
     if ingress is None:
         words = f"{ref} does not exist any more"
         return finding("CUT005", Verdict.FAIL, ref, words, reproduce=command)
@@ -114,9 +121,13 @@ def _attached(snapshot: Snapshot, ref: ObjectRef, plan: Plan) -> bool:
 
 def _missing(routes: tuple[Route, ...], plan: Plan, snapshot: Snapshot) -> Iterator[Finding]:
     command = "kubectl get httproutes,grpcroutes -A -o wide"
+    gap = next((f"{kind} objects {one}" for kind in _ROUTES if (one := snapshot.state_of(kind).gap)), "")
     for host in plan.hosts:
         own = [route for route in routes if not route.spec.hostnames or _any_covers(route, host)]
-        if not own:
+        if not own and gap:
+            words = f"whether a route of {plan.gateway} has the hostname {host} is not known: {gap}"
+            yield finding("CUT004", Verdict.UNKNOWN, gateway_ref(plan), words, reproduce=command)
+        elif not own:
             words = f"no route of {plan.gateway} has the hostname {host}"
             yield finding("CUT002", Verdict.FAIL, gateway_ref(plan), words, reproduce=command)
     # in the plan of one wave, a route that is named may lead to the hosts of another
@@ -130,6 +141,10 @@ def _missing(routes: tuple[Route, ...], plan: Plan, snapshot: Snapshot) -> Itera
                 # a wave has all routes of its plan, and only some of the hosts
                 words = f"{ref} serves none of {', '.join(plan.hosts)}"
                 yield finding("CUT002", Verdict.SKIP, ref, words, reproduce=command)
+                continue
+            if ref not in snapshot.routes and not _knows(snapshot, ref):
+                words = f"{ref} is not known: {name.kind} objects {snapshot.state_of(name.kind).gap}"
+                yield finding("CUT004", Verdict.UNKNOWN, ref, words, reproduce=command)
                 continue
             words = f"{ref} does not exist, or does not attach to {plan.gateway} for these hosts"
             yield finding("CUT002", Verdict.FAIL, ref, words, reproduce=command)
@@ -270,6 +285,11 @@ def unknown_kinds(snapshot: Snapshot, kinds: tuple[str, ...], subject: ObjectRef
         if state.state not in ("live", "absent"):
             words = f"{kind} is not known: {state.state} {clean(state.detail, 160)}".rstrip()
             yield finding("CUT004", Verdict.UNKNOWN, subject, words)
+
+
+def _knows(snapshot: Snapshot, ref: ObjectRef) -> bool:
+    """Whether an object that is not in the snapshot is not in the cluster."""
+    return snapshot.offline or snapshot.state_of(ref.kind).knows(ref.namespace)
 
 
 def _any_covers(route: Route, host: str) -> bool:

@@ -53,9 +53,13 @@ def _findings(context: CheckContext, outlook: Outlook, snapshot: Snapshot) -> It
     deployments = snapshot.state_of("Deployment")
     sees_all = deployments.state in ("live", "absent") and deployments.namespaces is None
     if not outlook.instances and not owner_ids(facts.texts):
-        blind = context.snapshot is not None and not sees_all
+        alone = context.snapshot is None
+        blind = not alone and not sees_all
         words = "no ownership record stands beside the names, and no external-dns is seen"
         words += f" ({deployments.state}: Deployments are not all known)" if blind else ""
+        words += (
+            " (no cluster was asked: one that leaves no such record is seen there alone)" if alone else ""
+        )
         yield _found(outlook, "DNS078", Verdict.WARN if blind else Verdict.SKIP, words, plan.hosts[0])
         return
     if outlook.owner is None:

@@ -152,7 +152,8 @@ def _leaf_words(facts: TlsFacts) -> tuple[int, str]:
 async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
     """The critical paths are fetched through the new side, gently."""
     plan = context.plan
-    urls = tuple(url(plan, host, path.path) for host, path in plan.asked)
+    expected = {url(plan, host, path.path): path.statuses for host, path in plan.asked}
+    urls = tuple(expected)
     facts = await observe_warm(
         WarmPlan(
             urls,
@@ -160,6 +161,7 @@ async def cache_warm_up(context: CheckContext, check: Check) -> Answer:
             rate_per_s=float(check.params.get("rate_per_s", 10)),
             passes=int(check.params.get("passes", 2)),
             ca_file=plan.tls.ca_file or None,
+            expected=expected,
         )
     )
     findings = judge_warm(facts)

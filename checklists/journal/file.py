@@ -169,7 +169,8 @@ class Journal:
             self._cut_back()
             raise UserError(
                 f"{self.path}: cannot be written: {error.strerror}",
-                "nothing was done; free the disk, then resume",
+                # what was done before it stands: an outcome may be what could not be kept
+                "nothing more is done; free the disk, then resume",
             ) from None
         self._size += len(line)
         # what is kept is what a reader would get: the fold of the file and the live state cannot drift apart
@@ -199,7 +200,7 @@ class Journal:
         self._file.close()
 
 
-_MEND_GONE = "nothing was done; put it back as it was, then resume"
+_MEND_GONE = "nothing more is done; put it back as it was, then resume"
 _MEND_DIRECTORY = f"check its rights, or set {STATE_DIR_VARIABLE}"
 
 

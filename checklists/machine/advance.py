@@ -18,6 +18,7 @@ from ...probes.verdict import Verdict
 from ..plans.model import plan_from_json
 from ..terms import Gate
 from . import around
+from .clocks import on_the_clock
 from .effects import Effect, due
 from .events import (
     Attested,
@@ -66,6 +67,7 @@ from .moves import (
     take_back_consent,
 )
 from .state import (
+    ClockMark,
     State,
     blocking,
     checks_of,
@@ -98,6 +100,7 @@ def start(event: RunStarted) -> State:
         wave=event.wave,
         waves=event.waves,
         operator=event.operator,
+        clock=ClockMark(event.at, event.boot, event.uptime) if event.boot else None,
         marks=(("preflight", event.at),),
     )
 
@@ -135,6 +138,7 @@ def advance(state: State, event: Event) -> State:
 
 def _resumed(state: State, event: Resumed) -> State:
     lost = tuple(hook for hook in state.hooks_begun if hook not in state.hooks_ended)
+    state = on_the_clock(state, event)
     # another process holds the hosts now, or was refused them
     state = replace(state, writes_enabled=event.writes_enabled, hooks_lost=lost, unheld="", holding="")
     state = replace(state, operator=event.operator or state.operator)

@@ -27,7 +27,8 @@ class RunStarted:
     """The first line: the whole plan and checklist, so that a resume needs nothing but the run's id.
 
     ``operator`` is user@machine. A plan with waves is one run for each of them, under a common ``campaign``;
-    the run's plan holds the hosts of its own wave only.
+    the run's plan holds the hosts of its own wave only. ``boot`` names the machine's start (empty: not
+    known), ``uptime`` the seconds since.
     """
 
     at: float
@@ -43,15 +44,19 @@ class RunStarted:
     campaign: str = ""
     wave: int = 1
     waves: int = 1
+    boot: str = ""
+    uptime: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Another process (or thread) took the run over: whatever was under way is not any more."""
+    """Another process took the run over: what was under way is not any more. ``boot``: see ``RunStarted``."""
 
     at: float
     writes_enabled: bool
     operator: str = ""
+    boot: str = ""
+    uptime: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,22 @@ class QuietSpell:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockMark:
+    """When (epoch seconds) a process took the run on, and for how long its machine had been running."""
+
+    at: float
+    boot: str
+    uptime: float
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The fold of a run's events. ``stopped_in`` is the phase that a stop or a hold interrupted.
 
     ``pending`` is a write whose intent stands and whose outcome does not; ``lost`` says that nobody waits for
     it any more, so that it has to be found out. ``rehearsal`` is how the rehearsal went, in words. ``marks``
     are the instants at which each phase began. ``holding`` is how the run keeps others off its hosts;
-    ``unheld`` why it does not any more.
+    ``unheld`` why it does not any more. ``clock`` is by which clock the instants are.
     """
 
     run_id: str
@@ -92,6 +101,7 @@ class State:
     hooks_ended: tuple[tuple[int, int], ...] = ()
     hooks_lost: tuple[tuple[int, int], ...] = ()
     quiet: QuietSpell | None = None
+    clock: ClockMark | None = None
     campaign: str = ""
     wave: int = 1
     waves: int = 1

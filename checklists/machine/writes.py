@@ -54,7 +54,7 @@ def write_ended(state: State, event: WriteEnded) -> State:
     was_lost, said = state.lost, state.reason
     state = replace(state, pending=False, lost=False, confirmed=False, reason="")
     if event.purpose in ("roll-back", "raise-ttl"):
-        return _rollback_ended(state, event, change)
+        return _rollback_ended(state, event, change, said)
     if event.purpose == "rehearse":
         cut_off = was_lost and not said
         return _rehearsal_ended(replace(state, proposal=None), event, cut_off, said)
@@ -104,9 +104,9 @@ def _rehearsal_ended(state: State, event: WriteEnded, cut_off: bool, said: str) 
     return replace(held, stopped_in="wait-ttl") if spoilt else held
 
 
-def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> State:
+def _rollback_ended(state: State, event: WriteEnded, change: RecordChange, said: str) -> State:
     if event.outcome == "not-applied":
-        return _rollback_again(state, event.at)
+        return _rollback_again(state, event.at, said)
     if event.outcome == "applied":
         state = replace(state, returned=change, proposal=None)
         if event.purpose == "raise-ttl":
@@ -115,13 +115,14 @@ def _rollback_ended(state: State, event: WriteEnded, change: RecordChange) -> St
     return replace(stop(state, event.at, "held", event.detail), proposal=None)
 
 
-def _rollback_again(state: State, at: float) -> State:
+def _rollback_again(state: State, at: float, said: str) -> State:
     """The consent to go back stands: it is repeated, guarded by the same precondition, but not for ever."""
     tries = state.rollback_tries + 1
     if not may_write(state):
         return hold_rollback(state, at)
     if tries >= MOST_ROLLBACK_TRIES:
         why = f"the rollback was sent {tries} times and never made; see why, then roll back again"
+        why += f": {said}" if said else ""
         return hold_rollback(state, at, why)
     return replace(state, confirmed=True, rollback_tries=tries)
 

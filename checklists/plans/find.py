@@ -125,6 +125,13 @@ def _only_gateway(world: World, ingresses: Iterable[Ingress], wanted: Wanted) ->
     found = sorted({ref for host in names for ref in NewSide(world, host).all_gateways})
     if len(found) == 1:
         return found[0]
+    if not found:
+        kinds = ("HTTPRoute", "Gateway", *(() if wanted.hosts else ("Ingress",)))
+        gaps = [f"{kind} objects {gap}" for kind in kinds if (gap := world.snapshot.state_of(kind).gap)]
+        if gaps:
+            raise UserError(
+                f"which Gateway these hosts have cannot be told: {gaps[0]}", "say which: --gateway NS/NAME"
+            )
     shown = ", ".join(f"{ref.namespace}/{ref.name}" for ref in found[:_MOST_NAMED])
     what = (
         f"the routes of these hosts are at several Gateways: {shown}" if found else "no route has these hosts"

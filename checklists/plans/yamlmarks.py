@@ -42,6 +42,8 @@ class Marked:
             if name not in names:
                 close = difflib.get_close_matches(str(name), names, n=1)
                 mend = f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+                if value.value is None and " " in str(name):
+                    mend = "inside { } a comma ends a text: put it in quotes"
                 value.fail("unknown field", mend)
         for name in required:
             if name not in self.value:
@@ -138,9 +140,8 @@ def parse_marked(raw: bytes | str, name: str) -> Marked:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = mark.line + 1 if mark else 1
-        raise UserError(
-            f"{name}:{line}: not YAML: {clean(error.problem or error)}", "mend the syntax"
-        ) from None
+        mend = "mend the syntax; a text with ? : # [ ] { } or a comma in it needs quotes"
+        raise UserError(f"{name}:{line}: not YAML: {clean(error.problem or error)}", mend) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{name}: not YAML: {clean(error)}", "mend the file") from None
     if node is None:

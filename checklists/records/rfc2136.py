@@ -133,7 +133,7 @@ class Rfc2136:
 
     async def _after_silence(self, change: RecordChange, error: Exception) -> WriteOutcome:
         """No answer is no outcome: only reading tells."""
-        said = f"no proper answer from {self._server} ({type(error).__name__})"
+        said = _said(self._server, error)
         try:
             now = (await self.read(change.hosts)).sets
         except RecordReadError as unread:
@@ -143,6 +143,18 @@ class Rfc2136:
             # it may still be on its way, or have been made before somebody else's: not yet an answer
             return WriteOutcome("unknown", f"{said}; read afterwards: {found.detail}", now)
         return WriteOutcome(found.kind, f"{said}; read afterwards: {found.detail}", now)
+
+
+def _said(server: str, error: Exception) -> str:
+    """What an update without a proper answer met with. A refusal that is not signed is no outcome either."""
+    if isinstance(error, dns.tsig.PeerBadTime):
+        return (
+            f"{server} refuses the signature's time (BADTIME): its clock and this machine's differ by"
+            " more than TSIG allows, mostly 5 minutes; set the one that is wrong"
+        )
+    if isinstance(error, dns.tsig.PeerBadKey | dns.tsig.PeerBadSignature):
+        return f"{server} does not accept the TSIG key ({type(error).__name__}): is it the key of this zone?"
+    return f"no proper answer from {server} ({type(error).__name__})"
 
 
 def build_update(change: RecordChange, soa: str, key: dns.tsig.Key) -> dns.update.UpdateMessage:

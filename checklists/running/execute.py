@@ -38,6 +38,7 @@ from ..machine.events import (
 from ..machine.view import Command, Quit
 from . import (
     caches,
+    clockset,
     control,
     drain,
     flag,
@@ -68,6 +69,7 @@ COMPANIONS: tuple[Companion, ...] = (
     turns.take_turns,
     quiet.count_old_side,
     users.look_at_users,
+    clockset.tell,
 )
 """What goes on beside the effects while a run is open: each asks and records by itself until cancelled."""
 

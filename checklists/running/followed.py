@@ -86,7 +86,7 @@ class FollowedRun(Onlooker):
             state,
             tail.events,
             seen,
-            now,
+            live.run_time(now) if live is not None else now,
             records=self._records,
             journal_path=str(tail.path),
             journal_head=tail.head,

@@ -41,7 +41,14 @@ class FollowedLease(Onlooker):
     @classmethod
     def find(cls, connection: Connection, hosts: tuple[str, ...], namespace: str = "") -> FollowedLease:
         """The newest run with one of ``hosts``. UserError: none, or Leases may not be listed."""
-        leases = list_leases(connection, namespace, SELECTOR, timeout_s=_TIMEOUT_S)
+        try:
+            leases = list_leases(connection, namespace, SELECTOR, timeout_s=_TIMEOUT_S)
+        except ApiError as error:
+            if namespace or error.status != 403:
+                raise
+            raise UserError(
+                error.what, "name the Gateway's namespace with -n: Leases were asked for in all"
+            ) from None
         found = [lease for lease in leases if _has(lease, hosts)]
         if not found:
             names = clean(", ".join(hosts), 200)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from ...cluster.text import clean
 from ...probes.verdict import worst
 from ..checks.checklist import CheckContext, Checklist, run_checks
@@ -13,6 +15,11 @@ from ..machine.state import checks_of
 from ..terms import CheckResult
 from . import quiet
 from .desk import Desk
+
+
+def _by_the_machine(desk: Desk, at: float | None) -> float | None:
+    """An instant of the run by the machine's clock, which the probes go by, and which somebody may set."""
+    return None if at is None else at + time.time() - desk.ports.clock()
 
 
 async def run_gate(desk: Desk, effect: RunGate) -> None:
@@ -27,7 +34,7 @@ async def run_gate(desk: Desk, effect: RunGate) -> None:
         desk.ports.snapshots,
         effect.gate,
         watch,
-        low_since=desk.state.low_seen_at,
+        low_since=_by_the_machine(desk, desk.state.low_seen_at),
         old_ttl=desk.state.old_ttl,
         idle=quiet.facts_of(desk) if effect.gate == "before-retire" else None,
     )

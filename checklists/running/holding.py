@@ -21,7 +21,7 @@ import msgspec
 from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ...cluster.typed import convert
-from ..journal.file import state_directory
+from ..journal.file import STATE_DIR_VARIABLE, state_directory
 from ..machine.words import clock_time
 
 E = TypeVar("E")
@@ -82,7 +82,8 @@ class HostLocks:
         except OSError as error:
             taken.release()
             raise UserError(
-                f"{directory}: the hosts cannot be locked: {error.strerror}", "check its rights"
+                f"{directory}: the hosts cannot be locked: {error.strerror}",
+                f"check its rights and its disk, or set {STATE_DIR_VARIABLE}",
             ) from None
         except UserError:
             taken.release()

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,15 +65,16 @@ class LeaseKeeper:
         duration_s: int = DURATION_S,
         every_s: float = EVERY_S,
         elapsed: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.where = f"{namespace}/{lease_name(holder.hosts)}"
         self._connection = connection
         self._namespace = namespace
         self._holder = holder
         self._identity = f"{holder.operator}/{holder.run_id}"
-        self._duration_s, self._every_s, self._elapsed = duration_s, every_s, elapsed
+        self._duration_s, self._every_s, self._elapsed, self._wall = duration_s, every_s, elapsed, wall
         self._lease: Lease | None = None
-        self._renewed_at = 0.0
+        self._renewed_at, self._renewed_wall = 0.0, 0.0
         self._trouble = ""
         self._unseen = ""
         self._holding = Holding(False, f"it is not known yet whether somebody else holds Lease {self.where}")
@@ -97,8 +99,11 @@ class LeaseKeeper:
 
     def holding(self) -> Holding:
         """How it stands now; a Lease that was not renewed in time may be somebody else's by now."""
-        late = self._elapsed() - self._renewed_at > self._duration_s
-        if self._holding.held and not self._alone and late:
+        # a machine that was frozen as a whole, and goes on, learns of it by its wall clock alone
+        silent = max(self._elapsed() - self._renewed_at, self._wall() - self._renewed_wall)
+        if self._holding.held and not self._alone and silent > self._duration_s:
+            if not self._trouble:
+                self._wake.set()
             why = self._trouble or "no answer"
             return Holding(False, f"Lease {self.where} was not renewed for {self._duration_s} s: {why}")
         return self._holding
@@ -222,7 +227,8 @@ class LeaseKeeper:
         return None
 
     def _held(self, sent: float) -> None:
-        self._renewed_at = sent
+        # the wall clock after the answer, lest a step of it between counts for ever
+        self._renewed_at, self._renewed_wall = sent, self._wall()
         self._holding = Holding(True, f"Lease {self.where} keeps others off these hosts{self._unseen}")
 
     def _lost(self, lease: Lease) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import socket
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -36,7 +37,9 @@ _LARGEST = 8_000_000
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The process ``pid`` on ``machine`` at ``at`` (epoch seconds); ``head`` seals ``length`` lines."""
+    """The process ``pid`` on ``machine`` at ``at`` (epoch seconds by the run's clock; ``wall`` by the
+    machine's, which somebody may set); ``head`` seals ``length`` lines.
+    """
 
     at: float
     pid: int
@@ -50,13 +53,21 @@ class Live:
     rows: tuple[CacheRow, ...] = ()
     watch: WatchView | None = None
     results: tuple[Checked, ...] = ()
+    wall: float = 0.0
 
     def silent_for(self, now: float) -> float:
-        """Seconds since it was heard of; endless where its process is gone. 0: it is there."""
+        """Seconds since it was heard of; endless where its process is gone. 0: it is there.
+
+        ``now`` is the machine's clock.
+        """
         if self.machine == socket.gethostname() and not _there(self.pid):
             return float("inf")
-        age = now - self.at
+        age = now - (self.wall or self.at)
         return age if age > STALE_S else 0.0
+
+    def run_time(self, now: float) -> float:
+        """The run's clock at ``now`` of the machine's."""
+        return now - self.wall + self.at if self.wall else now
 
 
 def live_path(journal: Path) -> Path:
@@ -112,6 +123,7 @@ def live_of(desk: Desk) -> Live:
             for check_id, result in seen.results.items()
             if _news(result, on_record.get(check_id))
         ),
+        wall=time.time(),
     )
 
 

@@ -13,7 +13,7 @@ from ..machine.state import may_write
 from ..plans.model import Plan
 from ..records.base import RecordChange, RecordReadError, WriteOutcomeKind, words
 from ..records.rfc2136 import DEADLINE_S, read_records
-from . import flag, writing
+from . import flag, held, writing
 from .desk import Desk
 
 SEEN_WITHIN_S = 60.0
@@ -28,7 +28,7 @@ async def rehearse(desk: Desk, effect: Rehearse) -> None:
     change = effect.change
     trouble = "it was cut off"
     if not (effect.lost or desk.state.pending):
-        if flag.keeps(desk):
+        if flag.keeps(desk) or held.keeps(desk):
             return
         desk.record(WriteIntended(desk.ports.clock(), change.purpose))
         trouble, took = await _go_through(desk, change)

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +29,7 @@ from .execute import Executor
 from .face import ViewBoard
 from .holding import Holder, operator_name
 from .leasing import Hold, take_hold
-from .ports import Ports, WavesBefore, since_boot
+from .ports import Ports, RunClock, WavesBefore, since_boot
 from .runview import view_of
 from .traffic import new_source, old_source
 
@@ -100,8 +99,8 @@ class CutoverRun:
         # before the journal: a way of changing records that is not there must not leave a run behind
         records = provider_for(plan, Surroundings(kubeconfig, context, snapshots))
         run_id = new_run_id()
-        who = operator_name()
-        holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+        who, clock = operator_name(), RunClock()
+        holder = Holder(run_id, who, plan.name, plan.hosts, clock.began, os.getpid())
         hold = take_hold(
             plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
         )
@@ -111,7 +110,7 @@ class CutoverRun:
             hold.release()
             raise
         first = RunStarted(
-            at=time.time(),
+            at=clock.began,
             run_id=run_id,
             plan=plan_to_json(plan),
             plan_digest=plan_digest(plan),
@@ -124,6 +123,8 @@ class CutoverRun:
             wave=place.wave,
             waves=place.waves,
             operator=who,
+            boot=clock.boot,
+            uptime=clock.uptime,
         )
         try:
             journal.append(first)
@@ -131,7 +132,7 @@ class CutoverRun:
             journal.close()
             hold.release()
             raise
-        return cls._begin(journal, start(first), hold, records, snapshots, place.before, connection)
+        return cls._begin(journal, start(first), hold, records, snapshots, place.before, connection, clock)
 
     @classmethod
     def resume(
@@ -146,17 +147,17 @@ class CutoverRun:
     ) -> CutoverRun:
         """Go on with a run from its journal. UserError: unknown run, held elsewhere, changed journal."""
         journal = Journal.open(run_id, state_dir)
-        who = operator_name()
+        who, clock = operator_name(), RunClock()
         hold: Hold | None = None
         try:
             state = fold(journal.events)
             plan = state.plan
             records = provider_for(plan, _surroundings(journal, snapshots))
-            holder = Holder(run_id, who, plan.name, plan.hosts, time.time(), os.getpid())
+            holder = Holder(run_id, who, plan.name, plan.hosts, clock.began, os.getpid())
             hold = take_hold(
                 plan, holder, connection if writes_enabled else None, elapsed=since_boot, state_dir=state_dir
             )
-            event = Resumed(time.time(), writes_enabled, who)
+            event = Resumed(clock.began, writes_enabled, who, clock.boot, clock.uptime)
             advance(state, event)
             state = advance(state, journal.append(event).event)
         except UserError:
@@ -164,7 +165,7 @@ class CutoverRun:
             if hold is not None:
                 hold.release()
             raise
-        return cls._begin(journal, state, hold, records, snapshots, waves_before, connection)
+        return cls._begin(journal, state, hold, records, snapshots, waves_before, connection, clock)
 
     @classmethod
     def _begin(
@@ -176,15 +177,17 @@ class CutoverRun:
         snapshots: SnapshotSource | None,
         waves_before: WavesBefore | None,
         connection: Connection | None,
+        clock: RunClock,
     ) -> CutoverRun:
         ports = Ports(
             records,
             snapshots,
+            clock=clock,
             operator=operator_name(),
             lease=hold.lease,
             waves_before=waves_before,
-            old_traffic=partial(old_source, state.plan, connection),
-            new_traffic=partial(new_source, state.plan, connection),
+            old_traffic=partial(old_source, state.plan, connection, clock),
+            new_traffic=partial(new_source, state.plan, connection, clock),
         )
         run = cls(journal, state, ports, hold)
         run._start()

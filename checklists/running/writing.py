@@ -10,7 +10,7 @@ from ..journal.secrecy import blot_secrets
 from ..machine.effects import Apply, FindOut, ProposeChange, due
 from ..machine.events import ChangeProposed, Event, NothingToLower, ProposalFailed, WriteEnded, WriteIntended
 from ..records.base import RecordChange, RecordReadError, WriteOutcome
-from . import flag
+from . import flag, held
 from .desk import Desk
 from .proposals import Proposals
 
@@ -47,7 +47,7 @@ async def apply(desk: Desk, effect: Apply) -> None:
     change = effect.change
     if not desk.state.pending:
         await _reachable(desk, change)
-        if change.purpose in ("lower-ttl", "switch") and flag.keeps(desk):
+        if change.purpose in ("lower-ttl", "switch") and (flag.keeps(desk) or held.keeps(desk)):
             return
         desk.record(WriteIntended(desk.ports.clock(), change.purpose))
     outcome = await desk.ports.records.apply(change)

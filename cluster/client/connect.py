@@ -1,7 +1,7 @@
 """The one door to an API server: a Connection that asks, streams, and says plainly what went wrong.
 
-The official client is used for configuration and authentication, and for its urllib3 pool; requests go
-raw through that pool, because its typed layers cost ten times the memory and CPU.
+Requests go raw through a pool of urllib3, as the official client's do, whose typed layers cost ten times the
+memory and CPU, and whose import half of the time to the first row.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from ..text import clean
 from .credentials import Credentials
 from .kubeconfig import SERVICE_ACCOUNT, ContextChoice, in_cluster_context, kubeconfig_paths, load_context
 from .pools import Pools, note_heard
+from .rights import needed_for
 from .streams import Stream
-from .wire_errors import explain, retry_after, status_of, wire_errors
+from .wire_errors import explain, instant_of, retry_after, status_of, wire_errors
 
 if TYPE_CHECKING:
     import urllib3
@@ -73,10 +74,13 @@ class Connection:
         self._certificates = self._credentials.certificates
         self._closed = threading.Event()
         self._heard_at = float("-inf")
-        configuration = self._credentials.configuration
-        self._base = str(configuration.host).rstrip("/")
+        self._server_told: tuple[float, float] | None = None
+        self._base = self._credentials.settings.host
         try:
-            self._pools = Pools(configuration)
+            self._pools = Pools(self._credentials.settings)
+        except UserError:
+            self._credentials.close()
+            raise
         except (OSError, ValueError, TypeError) as error:
             self._credentials.close()
             raise UserError(
@@ -99,6 +103,14 @@ class Connection:
         """The same in Unix time, in seconds; 0 before the first byte."""
         ago = time.monotonic() - self._heard_at
         return time.time() - ago if ago != float("inf") else 0.0
+
+    @property
+    def server_time(self) -> float | None:
+        """The time now (Unix, in seconds) by the server's clock, to a second, after its last answer; None
+        where that did not tell.
+        """
+        told = self._server_told
+        return None if told is None else told[0] + time.monotonic() - told[1]
 
     def close(self) -> None:
         """End every stream, close every socket, remove the private files. Idempotent."""
@@ -287,6 +299,8 @@ class Connection:
         except wire_errors() as error:
             raise self._no_answer(error) from None
         self._note_heard(response.status)
+        told = instant_of(response.headers.get("Date"))
+        self._server_told = None if told is None else (told, time.monotonic())
         return response
 
     def _adopt_certificates(self) -> None:
@@ -322,7 +336,7 @@ class Connection:
 
     def _refusal(self, method: str, path: str, response: urllib3.BaseHTTPResponse, answer: bytes) -> ApiError:
         status = response.status
-        wait_s = retry_after(response.headers.get("Retry-After"), time.time())
+        wait_s = retry_after(response.headers.get("Retry-After"), self.server_time or time.time())
         reason, message = status_of(answer)
         if status == 401:
             return ApiError(
@@ -332,11 +346,12 @@ class Connection:
                 "log in again, or renew the token or certificate of that user",
             )
         if status == 403:
+            needed = needed_for(method, path, message)
             return ApiError(
                 status,
                 reason or "Forbidden",
                 f"not allowed on {self.server}: {message or f'{method} {clean(path, 160)}'} (403)",
-                "ask for the right, for example with `kubectl auth can-i --list`",
+                needed.mend if needed else "see what you may with `kubectl auth can-i --list`",
             )
         said = message or reason
         return ApiError(

@@ -1,4 +1,4 @@
-"""From a kubeconfig's context to the official client's configuration, with nothing left lying about."""
+"""From a kubeconfig's context to what a connection asks with, with nothing left lying about."""
 
 from __future__ import annotations
 
@@ -6,24 +6,19 @@ import base64
 import binascii
 import contextlib
 import datetime
-import ipaddress
 import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from ..errors import UserError
 from ..text import clean
 from .exec_plugin import run_exec_plugin
 from .kubeconfig import ContextChoice
 from .private_files import private_directory
-
-if TYPE_CHECKING:
-    from kubernetes.client import Configuration
+from .settings import ServerSettings, bearer, server_settings
 
 _EXPIRY_MARGIN = datetime.timedelta(seconds=60)
 _TOKEN_FILE_SECONDS = 60.0
@@ -32,9 +27,9 @@ _RENEW_AGAIN_SECONDS = 10.0
 
 
 class Credentials:
-    """The configuration of one context, its private files, and how its token is kept fresh.
+    """The settings of one context, its private files, and how its token is kept fresh.
 
-    ``configuration`` is the official client's. ``generation`` counts how often the token or certificate was
+    ``generation`` counts how often the token or certificate was
     had anew, ``certificates`` how often a plugin gave a client certificate. Inline keys go to a directory of
     mode 0700 that ``close`` removes. Never shown: repr says only the context.
     """
@@ -51,7 +46,7 @@ class Credentials:
         self.generation = 0
         self.certificates = 0
         try:
-            self.configuration = self._configure()
+            self.settings = self._configure()
         except BaseException:
             self.close()
             raise
@@ -73,8 +68,8 @@ class Credentials:
         """
         if refresh:
             self._refresh()
-        settings: Mapping[str, Any] = dict(self.configuration.auth_settings())
-        pairs = [(str(one["key"]), str(one["value"])) for one in settings.values() if one["value"]]
+        who = self.settings.who_asks()
+        pairs = [("Authorization", who)] if who else []
         return pairs + impersonation_headers(self._choice.user)
 
     def renew(self, generation: int) -> bool:
@@ -107,11 +102,7 @@ class Credentials:
             return True
         return False
 
-    def _configure(self) -> Configuration:
-        from kubernetes.client import Configuration
-        from kubernetes.config import ConfigException
-        from kubernetes.config.kube_config import KubeConfigLoader
-
+    def _configure(self) -> ServerSettings:
         cluster = self._inline(self._choice.cluster, ("certificate-authority",), "cluster")
         user = self._inline(self._choice.user, ("client-certificate", "client-key"), "user")
         plugin = user.pop("exec", None)
@@ -120,39 +111,7 @@ class Credentials:
             user["token"] = self._read_token(token_file)
         if plugin is not None and not user.get("token"):
             user.update(self._from_plugin(plugin))
-        document = {
-            "current-context": self.context,
-            "contexts": [{"name": self.context, "context": {"cluster": "c", "user": "u"}}],
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": user}],
-        }
-        configuration = Configuration()
-        try:
-            loader = KubeConfigLoader(  # type: ignore[no-untyped-call]
-                config_dict=document, config_base_path="", temp_file_path=str(self._private())
-            )
-            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
-        except (ConfigException, OSError, KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"context {clean(self.context, 80)} cannot be used: {clean(_without_values(error), 160)}",
-                "mend its cluster and user entries in the kubeconfig",
-            ) from None
-        self._choose_proxy(configuration)
-        if plugin is not None or token_file:
-            # the loader's own hook would put the first token back before each request
-            configuration.refresh_api_key_hook = None
-        return configuration
-
-    def _choose_proxy(self, configuration: Configuration) -> None:
-        """As kubectl does it: proxy-url of the kubeconfig before the environment, which spares loopback.
-
-        https://kubernetes.io/docs/tasks/extend-kubernetes/socks5-proxy-access-api/ and Go's
-        http.ProxyFromEnvironment
-        """
-        if self._choice.cluster.get("proxy-url"):
-            configuration.no_proxy = None
-        elif _is_loopback(urlsplit(str(configuration.host)).hostname or ""):
-            configuration.proxy = None
+        return server_settings(self.context, cluster, user)
 
     def _private(self) -> Path:
         if self._directory is None:
@@ -226,9 +185,9 @@ class Credentials:
             self.generation += 1
 
     def _adopt(self, token: str) -> bool:
-        value = f"Bearer {token}"
-        changed = self.configuration.api_key.get("BearerToken") != value
-        self.configuration.api_key["BearerToken"] = value
+        value = bearer(token)
+        changed = self.settings.authorization != value
+        self.settings.authorization = value
         self.generation += changed
         return changed
 
@@ -249,21 +208,8 @@ def impersonation_headers(user: dict[str, Any]) -> list[tuple[str, str]]:
     return headers
 
 
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
-
-
 def _parse_time(text: str) -> datetime.datetime | None:
     with contextlib.suppress(ValueError):
         moment = datetime.datetime.fromisoformat(text)
         return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
     return None
-
-
-def _without_values(error: Exception) -> str:
-    # only words of the client's own and paths; a KeyError or TypeError might quote a value
-    return str(error) if type(error).__name__ == "ConfigException" else type(error).__name__

@@ -6,12 +6,15 @@ import contextlib
 import socket
 import threading
 import time
+import warnings
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+from .settings import ServerSettings
 
 if TYPE_CHECKING:
     import urllib3
-    from kubernetes.client import Configuration
     from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
@@ -45,15 +48,12 @@ def keepalive_options() -> list[tuple[int, int, int]]:
 class Pools:
     """Two pools to one server: ``main`` for everything, ``beat`` with one connection for the heartbeat.
 
-    Certificates and keys are read from their files for each new connection. Raises OSError, ValueError or
-    TypeError where the configuration cannot be used.
+    Certificates and keys are read from their files for each new connection. Raises OSError, ValueError,
+    TypeError or UserError where the settings cannot be used.
     """
 
-    def __init__(self, configuration: Configuration) -> None:
-        configuration.connection_pool_maxsize = _POOL
-        configuration.retries = False
-        configuration.socket_options = keepalive_options()
-        self._configuration = configuration
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
         self._sockets = _Sockets()
         self.main = self._build()
         self.beat = self._build()
@@ -80,11 +80,42 @@ class Pools:
         self.beat.clear()
 
     def _build(self) -> urllib3.PoolManager:
-        from kubernetes.client.rest import RESTClientObject
+        import urllib3
 
-        pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+        settings = self._settings
+        arguments: dict[str, Any] = {
+            "cert_reqs": "CERT_REQUIRED" if settings.verify else "CERT_NONE",
+            "ca_certs": settings.authority_file,
+            "cert_file": settings.certificate_file,
+            "key_file": settings.key_file,
+            "maxsize": _POOL,
+            "retries": False,
+            "socket_options": keepalive_options(),
+        }
+        if settings.server_name:
+            arguments["server_hostname"] = settings.server_name
+        pool: urllib3.PoolManager
+        if settings.proxy is None:
+            pool = urllib3.PoolManager(**arguments)
+        elif settings.proxy.lower().startswith("socks"):
+            pool = _through_socks(settings.proxy, arguments)
+        else:
+            pool = urllib3.ProxyManager(settings.proxy, **arguments)
         pool.pool_classes_by_scheme = _known_to(self._sockets)
         return pool
+
+
+def _through_socks(proxy: str, arguments: dict[str, Any]) -> urllib3.PoolManager:
+    with warnings.catch_warnings():
+        # urllib3 warns beside the error
+        warnings.simplefilter("ignore")
+        try:
+            from urllib3.contrib.socks import SOCKSProxyManager
+        except ImportError:
+            raise UserError(
+                "the proxy is a SOCKS proxy, for which a package is missing", "pip install PySocks"
+            ) from None
+    return SOCKSProxyManager(proxy, **arguments)
 
 
 class _Sockets:

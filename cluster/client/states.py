@@ -21,7 +21,7 @@ def live_state(detail: str = "") -> KindState:
 def failure_state(error: UserError) -> KindState:
     """What a failed list makes of a kind: denied on 403, failed on everything else."""
     denied = isinstance(error, ApiError) and error.status == 403
-    return KindState("denied" if denied else "failed", error.what, time.time())
+    return KindState("denied" if denied else "failed", error.what, time.time(), mend=error.mend)
 
 
 def stale_state(why: str, since: float) -> KindState:

@@ -76,8 +76,14 @@ def retry_after(header: str | None, now: float) -> float | None:
     text = header.strip()
     if text.isascii() and text.isdigit():
         return float(min(int(text[:9]), _LONGEST_WAIT_S))
+    at = instant_of(text)
+    return None if at is None else min(max(at - now, 0.0), _LONGEST_WAIT_S)
+
+
+def instant_of(header: str | None) -> float | None:
+    """The date of a header such as Date (RFC 9110, 5.6.7) in Unix time; None where it is none."""
     with contextlib.suppress(ValueError, TypeError, OverflowError):
-        return min(max(email.utils.parsedate_to_datetime(text).timestamp() - now, 0.0), _LONGEST_WAIT_S)
+        return email.utils.parsedate_to_datetime(header or "").timestamp()
     return None
 
 

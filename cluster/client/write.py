@@ -6,6 +6,7 @@ Every write carries a precondition, so that what somebody else changed meanwhile
 from __future__ import annotations
 
 import datetime
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +25,8 @@ class Lease:
     """Who holds a lock. ``mine`` says whether this holder does; ``holder`` is whoever does, or empty.
 
     ``acquired`` and ``renewed`` are instants as the holder wrote them (RFC 3339); ``annotations`` too are
-    its own words.
+    its own words. ``age_s`` is for how long nobody had written to it when it was read (``read_at``, in
+    monotonic seconds), by the API server's clock; None: that could not be told.
     """
 
     namespace: str
@@ -36,11 +38,15 @@ class Lease:
     duration_s: int = 0
     acquired: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    age_s: float | None = None
+    read_at: float = 0.0
 
     @property
     def standing(self) -> bool:
-        """True while somebody holds it and has renewed it in time, by this machine's clock."""
-        return bool(self.holder) and not _expired(self)
+        """True while somebody holds it and has renewed it in time, or where that cannot be told."""
+        if not self.holder or self.age_s is None or not self.duration_s:
+            return bool(self.holder)
+        return self.age_s + time.monotonic() - self.read_at <= self.duration_s
 
 
 def acquire_lease(
@@ -70,7 +76,7 @@ def acquire_lease(
     encoded = msgspec.json.encode(body)
     try:
         answer = connection.request("POST", collection, body=encoded, content_type=JSON, timeout_s=timeout_s)
-        return _lease(answer, identity)
+        return _lease(connection, answer, identity)
     except ApiError as error:
         # a second create is refused, which makes the Lease a lock
         if error.status != 409:
@@ -87,7 +93,7 @@ def read_lease(
 ) -> Lease:
     """A Lease as it is. Raises ApiError, 404 where there is none."""
     path = f"{_LEASES.format(namespace=namespace)}/{name}"
-    return _lease(connection.request("GET", path, timeout_s=timeout_s), identity)
+    return _lease(connection, connection.request("GET", path, timeout_s=timeout_s), identity)
 
 
 def list_leases(
@@ -102,7 +108,7 @@ def list_leases(
     path = _LEASES.format(namespace=namespace) if namespace else "/apis/coordination.k8s.io/v1/leases"
     answer = connection.request("GET", path, {"labelSelector": selector}, timeout_s=timeout_s)
     items = msgspec.json.decode(answer).get("items") or ()
-    return tuple(_lease_of(item, identity) for item in items if isinstance(item, dict))
+    return tuple(_lease_of(connection, item, identity) for item in items if isinstance(item, dict))
 
 
 def renew_lease(
@@ -176,7 +182,7 @@ def _patch_lease(
         if error.status != 409:
             raise
         answer = connection.request("GET", path, timeout_s=timeout_s)
-    return _lease(answer, identity)
+    return _lease(connection, answer, identity)
 
 
 def _lease_spec(identity: str, duration_s: int, *, acquired: bool) -> dict[str, Any]:
@@ -186,11 +192,11 @@ def _lease_spec(identity: str, duration_s: int, *, acquired: bool) -> dict[str, 
     return {**spec, "acquireTime": now} if acquired else spec
 
 
-def _lease(answer: bytes, identity: str) -> Lease:
-    return _lease_of(msgspec.json.decode(answer), identity)
+def _lease(connection: Connection, answer: bytes, identity: str) -> Lease:
+    return _lease_of(connection, msgspec.json.decode(answer), identity)
 
 
-def _lease_of(document: object, identity: str) -> Lease:
+def _lease_of(connection: Connection, document: object, identity: str) -> Lease:
     metadata, spec = _mapping(document, "metadata"), _mapping(document, "spec")
     holder = str(spec.get("holderIdentity") or "")
     duration = spec.get("leaseDurationSeconds")
@@ -208,6 +214,8 @@ def _lease_of(document: object, identity: str) -> Lease:
             for key, value in _mapping(metadata, "annotations").items()
             if value is not None
         },
+        age_s=_age(metadata, str(spec.get("renewTime") or ""), connection.server_time),
+        read_at=time.monotonic(),
     )
 
 
@@ -216,12 +224,27 @@ def _mapping(document: object, key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _expired(lease: Lease) -> bool:
+def _age(metadata: Mapping[str, Any], renewed: str, server_time: float | None) -> float | None:
+    """Seconds since a Lease was written to, as far as can be by one clock: that of the API server.
+
+    What the holder wrote is by a clock that may be set otherwise than ours, so that a Lease would seem to
+    have run out that is renewed all the time. The server notes when it was written to (managedFields), and
+    tells its time with every answer.
+    """
+    entries = metadata.get("managedFields")
+    noted = [
+        _instant(entry.get("time"))
+        for entry in (entries if isinstance(entries, list) else [])
+        if isinstance(entry, dict)
+    ]
+    written = max((at for at in noted if at is not None), default=None) or _instant(renewed)
+    now = server_time if server_time is not None else time.time()
+    return None if written is None else now - written
+
+
+def _instant(text: object) -> float | None:
     try:
-        renewed = datetime.datetime.fromisoformat(lease.renewed)
+        found = datetime.datetime.fromisoformat(str(text))
     except ValueError:
-        # it cannot be shown to have run out, so it has not
-        return False
-    if renewed.tzinfo is None or not lease.duration_s:
-        return False
-    return datetime.datetime.now(datetime.UTC) > renewed + datetime.timedelta(seconds=lease.duration_s)
+        return None
+    return None if found.tzinfo is None else found.timestamp()

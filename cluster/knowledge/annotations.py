@@ -102,7 +102,12 @@ NGINX_DEFAULTS: tuple[Default, ...] = (
         "proxy-read-timeout", "60", "60 s between two reads; Envoy's default is 15 s in total", "timeout"
     ),
     Default("proxy-connect-timeout", "5", "5 s to connect to a backend"),
-    Default("proxy-next-upstream", "error timeout", "up to 3 tries of an idempotent request", "retry"),
+    Default(
+        "proxy-next-upstream",
+        "error timeout",
+        "up to 3 tries, of a POST only while it is not sent",
+        "retry",
+    ),
     Default("proxy-buffering", "off", "responses are streamed"),
     Default("generate-request-id", "true", "X-Request-ID for every request"),
     Default("enable-underscores-in-headers", "false", "headers with an underscore are dropped"),

@@ -206,7 +206,9 @@ def _in_location(
     draft: Draft,
 ) -> _Answer:
     ingress = found.ingress
-    sent_away = _return(ingress, request) or _to_https(server, ingress, request)
+    # lua, which sends on to https, runs at the end of the rewrite phase: return and rewrite come before it
+    sent_away = _return(ingress, request) or _rewritten_away(found, path, request)
+    sent_away = sent_away or _to_https(server, ingress, request)
     if sent_away is not None:
         return _Answer(sent_away, found)
     steps = [*_rewrite_step(found, path, draft), *_annotation_steps(ingress, draft)]
@@ -250,20 +252,40 @@ def _to_https(server: Server, ingress: Ingress | None, request: Request) -> Outc
     return _redirect(308, f"https://{request.host}{uri}", why)
 
 
-def _rewrite_step(found: Location, path: str, draft: Draft) -> list[Step]:
-    if not found.rewrites:
-        return []
+def _rewritten_away(found: Location, path: str, request: Request) -> Outcome | None:
+    """A target with a scheme is no rewrite but a redirect (ngx_http_rewrite_module, "rewrite")."""
+    if not found.rewrites or not found.target.startswith(("http://", "https://", "$scheme")):
+        return None
+    target, _ = _rewritten(found, path)
+    if target is None:
+        return None
+    target = target.replace("$scheme", request.scheme)
+    if request.raw_query and not target.endswith("?"):
+        target += f"{'&' if '?' in target else '?'}{request.raw_query}"
+    return _redirect(302, target.removesuffix("?"), "rewrite-target")
+
+
+def _rewritten(found: Location, path: str) -> tuple[str | None, str]:
+    """The rewrite-target with its captures for ``path``; None and why where the path cannot be evaluated."""
     answer = evaluate(found.path, path, whole=False, ignore_case=True)
     if not answer.matched:
-        draft.doubts.append(f"what rewrite-target makes of the path is not known: {clean(answer.why, 160)}")
-        return [Step("rewrite-target", clean(found.target, 200))]
+        return None, answer.why
     groups = answer.groups
 
     def group(number: re.Match[str]) -> str:
         at = int(number[1])
         return groups[at - 1] if 0 < at <= len(groups) else ""
 
-    target = re.sub(r"\$(\d)", group, found.target)
+    return re.sub(r"\$(\d)", group, found.target), ""
+
+
+def _rewrite_step(found: Location, path: str, draft: Draft) -> list[Step]:
+    if not found.rewrites:
+        return []
+    target, why = _rewritten(found, path)
+    if target is None:
+        draft.doubts.append(f"what rewrite-target makes of the path is not known: {clean(why, 160)}")
+        return [Step("rewrite-target", clean(found.target, 200))]
     return [Step("rewrite-target", f"path {clean(path, 160)} becomes {clean(target, 300)}")]
 
 

@@ -51,6 +51,10 @@ def find_gateway(snapshot: Snapshot, name: str) -> ObjectRef:
     if not slash or not namespace or not short or "/" in short:
         raise UserError(f"{clean(name, 80)!r} is not of the form NAMESPACE/NAME", "name a Gateway that way")
     ref = ObjectRef("Gateway", namespace, short, group=GATEWAY_GROUP)
+    state = snapshot.state_of("Gateway")
+    if ref not in snapshot.gateways and not (snapshot.offline or state.knows(namespace)):
+        what = f"whether there is a Gateway {clean(name, 120)} cannot be told: Gateway objects {state.gap}"
+        raise UserError(what, state.mend)
     if ref not in snapshot.gateways:
         known = ", ".join(f"{one.namespace}/{one.name}" for one in sorted(snapshot.gateways)[:5])
         hint = f"there are: {clean(known)}" if known else "there is none"

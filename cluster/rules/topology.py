@@ -242,6 +242,8 @@ class Topology:
             return Attachment(ref, parent, target, None, None, "NotAGateway", "mesh parents are not computed")
         if not found:
             return self._without_parent(ref, parent, target)
+        if gateway_ref is not None and (unsure := self._unsure_set(gateway_ref, target.whole)):
+            return Attachment(ref, parent, target, gateway_ref, None, "Unreadable", unsure)
         candidates = tuple(one for one in bound if parent_ref_selects(parent, one.listener))
         return self._choose(route, Attachment(ref, parent, target, gateway_ref, None, ""), candidates)
 
@@ -250,6 +252,20 @@ class Topology:
         if gateway is None:
             return None, (), False
         return gateway, tuple(one for one in self.listeners(gateway) if one.owner == ref), True
+
+    def _unsure_set(self, gateway_ref: ObjectRef, owner: ObjectRef) -> str:
+        """Why it cannot be told which listeners a ListenerSet brings to its Gateway; empty where it can."""
+        if owner == gateway_ref:
+            return ""
+        gateway = self.gateway_spec(gateway_ref)
+        if gateway is None:
+            state = self.snapshot.state_of("Gateway")
+            known = state.knows(gateway_ref.namespace) or state.state == "unseen"
+            return "" if known else f"Gateway objects could not be read ({state.state})"
+        listener_set: ListenerSet | None = self._spec_of("listener_sets", owner)
+        if listener_set is not None and self.set_allowed(gateway, listener_set) is None:
+            return "the labels of the ListenerSet's namespace could not be read"
+        return ""
 
     def _without_parent(self, ref: ObjectRef, parent: ParentRef, target: ObjectRef) -> Attachment:
         state = self.snapshot.state_of(parent.kind)

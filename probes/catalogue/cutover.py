@@ -34,7 +34,8 @@ CUTOVER_RULES: tuple[Rule, ...] = (
         name="cluster-not-known",
         title="The cluster's objects are known and current",
         why="what cannot be read cannot be judged, and a gate does not open on a guess",
-        mend="name a kubeconfig and a context that may list these kinds, and run the checks again",
+        mend="name a kubeconfig and a context that may list these kinds, and run the checks again; where "
+        "there is no cluster to ask, `checklist: without-cluster` in a plan without `ingress` asks a person",
     ),
     Rule(
         id="CUT005",

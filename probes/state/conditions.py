@@ -215,11 +215,11 @@ def judge_condition(scope: Scope, condition: Condition) -> Judged | None:
 
 def _positive(scope: Scope, condition: Condition) -> Judged | None:
     rule, verdict = scope.positive[condition.type]
-    reasons = set(reasons_of(condition))
+    reasons = reasons_of(condition)
     if condition.status == "True":
-        return (scope.bad_reason, _WARN) if reasons & _BAD_REASONS else None
+        return None if _BAD_REASONS.isdisjoint(reasons) else (scope.bad_reason, _WARN)
     if condition.status == "False":
-        if scope.overridden and reasons & _LOSING_REASONS:
+        if scope.overridden and not _LOSING_REASONS.isdisjoint(reasons):
             return scope.overridden, _WARN
         return rule, verdict
     return scope.undecided, Verdict.UNKNOWN

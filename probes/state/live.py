@@ -283,6 +283,11 @@ class Sorted(Generic[T]):
         for one in new:
             insort(self.sorted, one, key=self._key)
 
+    def exchange(self, old: T, fresh: T) -> None:
+        """Put ``fresh`` where ``old`` stands, which has the same key. Raises KeyError where it does not."""
+        self.sorted[self._place(old)] = fresh
+        self._frozen = None
+
     def _rebuild(self, out: list[T], new: list[T]) -> None:
         # compared by identity and then by value: a thing that was put in is the thing that is taken out
         away = Counter(map(id, out))
@@ -324,6 +329,10 @@ class _Rows(Generic[R]):
         for ref in _taken(self.stale):
             old, fresh = self.row_of.get(ref), draw(ref)
             if old == fresh:
+                continue
+            if old is not None and fresh is not None and by_badness(old) == by_badness(fresh):
+                self._order.exchange(old, fresh)
+                self.row_of[ref] = fresh
                 continue
             if old is not None:
                 out.append(old)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ...cluster.objects import Condition, Gateway, GatewayClass, Route, RouteParentStatus
 from ...cluster.refs import ObjectRef
-from ...cluster.rules.computed import of_type, status_in
+from ...cluster.rules.computed import Computed, of_type, status_in
 from ...cluster.rules.computed_routes import ParentState
 from ...cluster.rules.topology import BoundListener
 from ...cluster.snapshot import KindState, Snapshot
@@ -206,10 +206,7 @@ class RowBuilder:
         if status_in(state.conditions, "Accepted") == "False":
             computed = Verdict.FAIL
         detail = attachment.reason + (f": {attachment.detail}" if attachment.detail else "")
-        rows = [
-            replace(self._entry_row(route, entry, parent, detail, computed), by_specs=state.conditions)
-            for entry in own
-        ]
+        rows = [self._entry_row(route, entry, parent, detail, computed, state.conditions) for entry in own]
         if not own:
             claimed = self._unanswered(route.status.parents)
             rows.append(
@@ -225,6 +222,7 @@ class RowBuilder:
         parent: ObjectRef,
         detail: str,
         computed: Verdict | None = None,
+        by_specs: tuple[Computed, ...] = (),
     ) -> ParentRow:
         return ParentRow(
             parent=parent,
@@ -234,6 +232,7 @@ class RowBuilder:
             computed=computed or Verdict.SKIP,
             foreign=computed is None,
             detail=detail,
+            by_specs=by_specs,
         )
 
     def _claimed(self, scope: Scope, conditions: tuple[Condition, ...], generation: int) -> Verdict:

@@ -9,7 +9,7 @@ from ...cluster.refs import ObjectRef
 from ...cluster.snapshot import KindState
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
-from .words import kubectl_get
+from .words import is_plain, kubectl_get
 from .world import World
 
 _CORE = ("GatewayClass", "Gateway", "HTTPRoute")
@@ -31,6 +31,7 @@ def reading_findings(world: World) -> Iterator[Finding]:
                 Verdict.UNKNOWN,
                 kind_ref(kind),
                 f"{kind}: {words[state.state]}",
+                mend=_mend(state),
                 evidence=_detail(state),
                 reproduce=_can_i(kind),
             )
@@ -101,6 +102,12 @@ def _detail(state: KindState) -> tuple[str, ...]:
     return (clean(state.detail, 300),) if state.detail else ()
 
 
+def _mend(state: KindState) -> str:
+    if state.state != "denied" or not state.mend:
+        return ""
+    return f"{clean(state.mend, 400)}; with watch beside it its changes are followed"
+
+
 def _can_i(kind: str) -> str:
-    name = kind.partition(".")[0].lower()
-    return f"kubectl auth can-i list {name} -A" if name.isalpha() else ""
+    name = kind.lower()
+    return f"kubectl auth can-i list {name} -A" if is_plain(name) else ""

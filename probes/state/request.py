@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 from ...cluster.refs import ObjectRef
-from ...cluster.routing.trace import Request, Trace, same_end
+from ...cluster.routing.trace import Request, Sides, Trace, same_end
 from ...cluster.snapshot import Snapshot
 from ...cluster.text import clean
 from ..verdict import Endpoint, Finding, Subject, Verdict, finding
 
+Side = Literal["gateway", "ingress"]
+SIDE_WORDS: Mapping[Side, str] = {"gateway": "a Gateway", "ingress": "an Ingress"}
 _MOST_EVIDENCE = 8
 
 
@@ -27,22 +30,49 @@ def trace_verdict(trace: Trace) -> Verdict:
     return Verdict.UNKNOWN if trace.claims else Verdict.PASS
 
 
-def decisive(traces: Iterable[Trace]) -> tuple[Trace, ...]:
-    """The traces that the answer rests on: those with a winner; where there is none, those of the Gateways
-    that take the connection (of all, where none does) and of the Ingress controllers."""
-    every = tuple(traces)
-    winners = tuple(one for one in every if one.winner is not None)
+def decisive(traces: Iterable[Trace], unread: Container[Side] = ()) -> tuple[Trace, ...]:
+    """The traces that the answer rests on: those with a winner, and those in doubt of a side that has none;
+    where no side has one, those of the Gateways that take the connection (of all, where none does) and of the
+    Ingress controllers. That a side in ``unread`` (see ``unread_sides``) has no answer says nothing."""
+    every = tuple(one for one in traces if one.winner is not None or one.side not in unread)
+    sides = {one.side for one in every if one.winner is not None}
+    if sides:
+        return tuple(one for one in every if one.winner is not None or (one.side not in sides and one.doubts))
     listening = any(one.listener is not None for one in every)
-    return winners or tuple(
-        one for one in every if one.side == "ingress" or one.listener is not None or not listening
-    )
+    return tuple(one for one in every if one.side == "ingress" or one.listener is not None or not listening)
 
 
-def request_findings(snapshot: Snapshot, request: Request, traces: Sequence[Trace]) -> tuple[Finding, ...]:
-    """One finding for each trace that the answer rests on, and one where the two sides differ."""
-    found = [entry for trace in decisive(traces) for entry in _of_trace(snapshot, request, trace)]
-    if not traces:
-        found.append(_nobody(snapshot, request))
+def unread_sides(snapshot: Snapshot, traces: Iterable[Trace], sides: Sides = "both") -> Mapping[Side, str]:
+    """The sides that were asked, found no answer, and may have one: why it cannot be told."""
+    answering = {one.side for one in traces if one.winner is not None}
+    kinds: Mapping[Side, tuple[str, ...]] = {
+        "gateway": ("Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute"),
+        "ingress": ("Ingress",),
+    }
+    found: dict[Side, str] = {}
+    for side, needed in kinds.items():
+        if side in answering or sides not in (side, "both"):
+            continue
+        gaps = [f"{kind} objects {gap}" for kind in needed if (gap := snapshot.state_of(kind).gap)]
+        if gaps:
+            found[side] = gaps[0]
+    return found
+
+
+def request_findings(
+    snapshot: Snapshot, request: Request, traces: Sequence[Trace], sides: Sides = "both"
+) -> tuple[Finding, ...]:
+    """One finding for each trace that the answer rests on, for each side of which nothing can be told, and
+    one where the two sides differ."""
+    unread = unread_sides(snapshot, traces, sides)
+    found = [entry for trace in decisive(traces, unread) for entry in _of_trace(snapshot, request, trace)]
+    for side, words in unread.items():
+        rule = "GW802" if side == "gateway" else "MIG803"
+        subject = Endpoint(f"{request.host}:{request.port}", request.host)
+        told = f"whether {SIDE_WORDS[side]} answers it cannot be told: {words}"
+        found.append(finding(rule, Verdict.UNKNOWN, subject, told))
+    if not traces and not unread:
+        found.append(_nobody(request))
     found += _sides(request, traces)
     return tuple(found)
 
@@ -141,12 +171,9 @@ def _address(snapshot: Snapshot, trace: Trace) -> str:
     return next((one for one in found if one and all(letter in "0123456789abcdef.:" for letter in one)), "")
 
 
-def _nobody(snapshot: Snapshot, request: Request) -> Finding:
+def _nobody(request: Request) -> Finding:
     subject = Endpoint(f"{request.host}:{request.port}", request.host)
-    if snapshot.offline or snapshot.state_of("Gateway").knows(""):
-        text = "there is no Gateway and no Ingress to take it"
-        return finding("GW801", Verdict.FAIL, subject, text)
-    return finding("GW802", Verdict.UNKNOWN, subject, "Gateways could not be read")
+    return finding("GW801", Verdict.FAIL, subject, "there is no Gateway and no Ingress to take it")
 
 
 def _sides(request: Request, traces: Sequence[Trace]) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ from .traffic.facts import Counts, Reading
 CONFIDENCE = 0.95
 _NOBODY = Tally()
 _MOST_NAMED = 5
+# a run may go by another clock than who looks at its journal
+_CLOCK_SLACK_S = 60.0
 _LATE_SOURCES = "Prometheus"
 # two scrapes of the usual minute, and half of one more
 _LATE_S = 150.0
@@ -277,6 +279,8 @@ def _quiet_missing(facts: IdleFacts) -> list[str]:
     age = facts.now - facts.quiet_until
     if age > facts.oldest_s:
         words.append(f"it was last counted {_span(age)} ago")
+    elif age < -_CLOCK_SLACK_S:
+        words.append(f"it was last counted {_span(-age)} from now: a clock was set, so its age is not known")
     if facts.quiet_s < facts.wanted_s:
         words.append(f"quiet for {_span(facts.quiet_s)} of {_span(facts.wanted_s)}")
     elif not facts.ours:

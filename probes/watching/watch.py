@@ -18,6 +18,8 @@ from .traffic.facts import Reading
 
 _MOST_IN_FLIGHT = 256
 _GRACE_S = 0.5
+# a loop that comes so late has not run: stopped (ctrl-z), asleep with its machine, or starved
+_BEAT_S, _STOOD_STILL_S = 0.25, 1.0
 _DEFAULT = HttpExpectation()
 
 
@@ -27,12 +29,17 @@ def _interval(rate_per_s: float) -> float:
     return 1 / rate_per_s
 
 
+def _since_boot() -> float:
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Watch:
     """Sends ``rate_per_s`` requests a second to each side, the paths in turn, old and new interleaved.
 
     ``expectations`` are by path (``HttpRequest.target``); others expect 200 to 399. Every
     ``fresh_every``-th request of a side makes a new connection, so that handshakes are tested too; 1 makes
-    every one new. ``traffic`` is an empty tally for the sides' own counts (``count``); None: there are none.
+    every one new. What was under way while this process stood still is missing data, whatever came of it.
+    ``traffic`` is an empty tally for the sides' own counts (``count``); None: there are none.
     Iterate over it for a ``WatchState`` every ``tick_s`` seconds; the last one has
     ``finished`` set. It ends with PASS, ABORT or HOLD, or after the policy's longest time as INCONCLUSIVE.
     Leaving the iteration, ``stop()`` or cancelling ends every request. Raises ValueError without requests
@@ -65,6 +72,7 @@ class Watch:
         self._recorder = Recorder()
         self._stopped = asyncio.Event()
         self._started = 0.0
+        self._beaten, self._stood_still_until = 0.0, float("-inf")
         self._in_flight: set[asyncio.Task[None]] = set()
         self._sessions: dict[tuple[str, str | None, bool], Session] = {}
 
@@ -93,8 +101,9 @@ class Watch:
 
     async def _run(self) -> AsyncGenerator[WatchState, None]:
         self._open_sessions()
-        self._started = time.monotonic()
-        senders = [
+        self._started, self._beaten = time.monotonic(), _since_boot()
+        senders = [asyncio.create_task(self._beat(), name="watch beat")]
+        senders += [
             asyncio.create_task(self._send(side), name=f"watch {side}")
             for side in (OLD, NEW)
             if self._requests[side]
@@ -142,6 +151,18 @@ class Watch:
                 for keep in keeps:
                     self._sessions[side, ca_file, keep] = Session(ca_file, keep=keep)
 
+    async def _beat(self) -> None:
+        """Notice when the loop did not run: a deadline that passed meanwhile says nothing of a server."""
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            self._noticed_standing_still()
+            self._beaten = _since_boot()
+
+    def _noticed_standing_still(self) -> None:
+        now = _since_boot()
+        if now - self._beaten > _BEAT_S + _STOOD_STILL_S:
+            self._stood_still_until = now
+
     async def _send(self, side: str) -> None:
         """Starts requests at an even pace; where this machine falls behind, what was left out counts as
         missing.
@@ -172,11 +193,16 @@ class Watch:
 
     async def _ask(self, side: str, request: HttpRequest, fresh: bool) -> None:
         session = self._sessions[side, request.ca_file, not fresh and self._fresh_every > 1]
+        began = _since_boot()
         facts = await session.observe(request)
         target = request.target
         kind = kind_of(facts, self._expectations.get(target, _DEFAULT))
         elapsed = facts.timings_ms.total
         detail = facts.error_detail if facts.error else f"{facts.status}"
+        # it may come before the next beat
+        self._noticed_standing_still()
+        if began < self._stood_still_until:
+            kind, detail = MISSING, "this process stood still meanwhile"
         self._record(
             WatchSample(
                 side, self._now(), clean(target, 120), kind, facts.status, elapsed, clean(detail, 160)

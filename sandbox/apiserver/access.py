@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from .kinds import Resource
-from .problems import ApiError, forbidden
+from .problems import ApiError, bad_request, forbidden
 from .registry import Registry
 
 Json = dict[str, Any]
 READ_VERBS = ("get", "list", "watch")
+# whoever is in it may do everything, whatever the rules say
+SUPERUSERS = "system:masters"
+_EVERYBODY = "system:authenticated"
+_AUTHENTICATION = "authentication.k8s.io"
+_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,56 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class User:
     name: str
-    groups: tuple[str, ...] = ("system:authenticated",)
+    groups: tuple[str, ...] = (_EVERYBODY,)
     rules: tuple[Rule, ...] = ()
 
 
-ADMINISTRATOR = User("practice-admin", ("system:masters", "system:authenticated"), (Rule(),))
-READER = User("practice-reader", ("system:authenticated",), (Rule(verbs=READ_VERBS),))
+@dataclass(frozen=True, slots=True)
+class Impersonated:
+    """Who a client asks to be, by its Impersonate-* headers."""
+
+    name: str = ""
+    groups: tuple[str, ...] = ()
+    uid: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Impersonated()
+
+    def asked(self) -> Iterator[Asked]:
+        """What the client must be allowed to."""
+        if self.name.startswith(_ACCOUNT_PREFIX):
+            namespace, _, name = self.name.removeprefix(_ACCOUNT_PREFIX).partition(":")
+            yield Asked("impersonate", "", "serviceaccounts", namespace=namespace, name=name)
+        else:
+            yield Asked("impersonate", "", "users", name=self.name)
+        for group in self.groups:
+            yield Asked("impersonate", "", "groups", name=group)
+        if self.uid:
+            yield Asked("impersonate", _AUTHENTICATION, "uids", name=self.uid)
+        for key, value in self.extra:
+            yield Asked("impersonate", _AUTHENTICATION, "userextras", key, name=value)
+
+
+ADMINISTRATOR = User("practice-admin", (SUPERUSERS, _EVERYBODY), (Rule(),))
+READER = User("practice-reader", (_EVERYBODY,), (Rule(verbs=READ_VERBS),))
+
+# who sends no credentials
+ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 # what every authenticated user may do: ask what it may do
 _SELF_REVIEWS = (
     Rule(("create",), ("selfsubjectaccessreviews", "selfsubjectrulesreviews"), ("authorization.k8s.io",)),
     Rule(("create",), ("selfsubjectreviews",), ("authentication.k8s.io",)),
+)
+
+
+_HEALTH_PATHS = ("/healthz", "/livez", "/readyz", "/version", "/version/")
+# what every authenticated user may ask beside the kinds: discovery, and what tells of the server itself
+_OPEN_PATHS = (
+    ("/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*", *_HEALTH_PATHS),
+    _HEALTH_PATHS,
 )
 
 
@@ -79,22 +123,31 @@ class Policy:
     """The users by token, and what is denied to them for the moment. Tokens never appear in its repr.
 
     `tells_rules` False: no rule is told to whoever asks for all of them, as by authorizers behind a webhook.
+    `anonymous`: who sends no credentials is system:anonymous, who may do little (403); else nobody (401), as
+    with --anonymous-auth=false.
     """
 
     users: dict[str, User] = field(repr=False)
     denials: list[tuple[str, Rule]] = field(default_factory=list)
     tells_rules: bool = True
+    anonymous: bool = False
 
     def user_of(self, token: str) -> User | None:
         return self.users.get(token)
 
-    def impersonate(self, user: User, name: str, groups: Iterable[str]) -> User:
-        """Who `user` is when it asks to be `name`: that user, else one with nobody's rights. ApiError 403."""
-        if not name:
+    def impersonate(self, user: User, wanted: Impersonated) -> User:
+        """Who `user` is when it asks to be somebody: that user, with the groups that were named.
+
+        Each thing that is named needs its own right. Raises ApiError 403, and 400 where no user is named.
+        """
+        if wanted.is_empty:
             return user
-        self.check(user, Asked("impersonate", "", "users", name=name))
-        known = next((other for other in self.users.values() if other.name == name), None)
-        return known or User(name, (*groups, "system:authenticated"))
+        if not wanted.name:
+            raise bad_request(f"requested {wanted!r} without impersonating a user name")
+        for asked in wanted.asked():
+            self.check(user, asked)
+        known = next((other for other in self.users.values() if other.name == wanted.name), None)
+        return User(wanted.name, (*wanted.groups, _EVERYBODY), known.rules if known else ())
 
     def deny(
         self,
@@ -117,7 +170,16 @@ class Policy:
     def allows(self, user: User, asked: Asked) -> bool:
         if any(denial.covers(asked) for denial in self._denials_of(user)):
             return False
+        if SUPERUSERS in user.groups:
+            return True
+        if _EVERYBODY not in user.groups:
+            return any(rule.covers(asked) for rule in user.rules)
         return any(rule.covers(asked) for rule in (*_SELF_REVIEWS, *user.rules))
+
+    def check_path(self, user: User, path: str) -> None:
+        """Raises ApiError 403 where the user may not get a path that is no kind's."""
+        if not self.allows_path(user, "get", path):
+            raise forbidden(f'forbidden: User "{user.name}" cannot get path "{path}"', {})
 
     def check(self, user: User, asked: Asked) -> None:
         """Raises ApiError 403 in the words of the real authorizer."""
@@ -130,6 +192,19 @@ class Policy:
         if not self._denials_of(user):
             return [*granted, *_SELF_REVIEWS]
         return [*self._without_denials(user, namespace, registry), *_SELF_REVIEWS]
+
+    def path_rules_of(self, user: User) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Verbs and paths that are no kinds'; for SelfSubjectRulesReview."""
+        everything = [(("*",), ("*",))] if SUPERUSERS in user.groups else []
+        known = _OPEN_PATHS if _EVERYBODY in user.groups else _OPEN_PATHS[1:]
+        return [*everything, *((("get",), paths) for paths in known)]
+
+    def allows_path(self, user: User, verb: str, path: str) -> bool:
+        """Whether the user may ask for a path that is no kind's."""
+        return any(
+            _among(verb, verbs) and any(fnmatch.fnmatchcase(path, pattern) for pattern in paths)
+            for verbs, paths in self.path_rules_of(user)
+        )
 
     def _denials_of(self, user: User) -> list[Rule]:
         return [rule for pattern, rule in self.denials if fnmatch.fnmatchcase(user.name, pattern)]

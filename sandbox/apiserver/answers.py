@@ -12,7 +12,7 @@ from . import events
 from .history import Stored
 from .kinds import Resource
 from .printers import printed_columns
-from .problems import not_acceptable
+from .problems import ApiError, not_acceptable
 
 Json = dict[str, Any]
 JSON_TYPE = "application/json"
@@ -28,12 +28,6 @@ class Form:
     transform: str = ""
     meta_version: str = "v1"
     include_object: str = "Metadata"
-
-    @property
-    def content_type(self) -> str:
-        if not self.transform:
-            return JSON_TYPE
-        return f"{JSON_TYPE};as={self.transform};g={_META_GROUP};v={self.meta_version}"
 
 
 def accepted_types(header: str) -> list[tuple[str, dict[str, str]]]:
@@ -79,7 +73,7 @@ class Encoder:
     def one(self, stored: Stored) -> bytes:
         """The answer to a get. Raises ApiError 406 for a form that only lists have."""
         if self._form.transform == "PartialObjectMetadataList":
-            raise not_acceptable("you requested PartialObjectMetadataList, but the object is not a list")
+            raise ApiError(500, "", "content is not a list")
         if self._form.transform == "Table":
             return self.table([stored], {"resourceVersion": str(stored.version)})
         return self.item(stored)
@@ -96,7 +90,7 @@ class Encoder:
         return self.item(stored)
 
     def bookmark(self, version: int, initial_events_end: bool = False) -> bytes:
-        metadata: Json = {"resourceVersion": str(version), "creationTimestamp": None}
+        metadata: Json = {"resourceVersion": str(version)}
         if initial_events_end:
             metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
         if self._form.transform == "Table":
@@ -116,15 +110,23 @@ class Encoder:
     def list_of(self, items: Sequence[Stored], metadata: Json) -> bytes:
         """The answer to a list. Raises ApiError 406 for a form that only single objects have."""
         if self._form.transform == "PartialObjectMetadata":
-            raise not_acceptable("you requested PartialObjectMetadata, but the requested object is a list")
+            kind = "unstructured.UnstructuredList" if self._resource.custom else f"{self._resource.kind}List"
+            raise not_acceptable(
+                f"you requested PartialObjectMetadata, but the requested object is a list (*{kind})"
+            )
         if self._form.transform == "Table":
             return self.table(items, metadata)
         kind, api_version = f"{self._resource.kind}List", self._api_version
+        if self._resource.custom and not self._form.transform:
+            # lists of custom objects always say it
+            metadata = {"continue": "", **metadata}
         encode: Callable[[Stored], bytes] = self._whole
         if self._form.transform:
             kind, api_version = "PartialObjectMetadataList", f"{_META_GROUP}/{self._form.meta_version}"
             encode = self.item
         head = msgspec.json.encode({"kind": kind, "apiVersion": api_version, "metadata": metadata})
+        if self._form.transform and not items:
+            return head[:-1] + b',"items":null}'
         return b"".join((head[:-1], b',"items":[', b",".join(map(encode, items)), b"]}"))
 
     def table(self, items: Iterable[Stored], metadata: Json, columns: bool = True) -> bytes:
@@ -134,8 +136,8 @@ class Encoder:
             row: Json = {"cells": [column.cell(body) for column in self._columns]}
             if self._form.include_object == "Object":
                 row["object"] = msgspec.Raw(self._whole(stored))
-            elif self._form.include_object != "None":
-                row["object"] = self._partial(stored)
+            else:
+                row["object"] = None if self._form.include_object == "None" else self._partial(stored)
             rows.append(row)
         return self._table_of(rows, metadata, columns)
 

@@ -96,6 +96,18 @@ def _deployment_ready(document: Json) -> str:
     return f"{_at(document, 'status', 'readyReplicas') or 0}/{1 if wanted is None else wanted}"
 
 
+def _containers(field: str) -> Callable[[Json], Cell]:
+    return lambda document: ",".join(
+        str(item.get(field) or "") for item in _items(document, "spec", "template", "spec", "containers")
+    )
+
+
+def _class_name(document: Json) -> str:
+    name = str(_at(document, "metadata", "name") or "")
+    wanted = _at(document, "metadata", "annotations", "ingressclass.kubernetes.io/is-default-class")
+    return f"{name} (default)" if wanted == "true" else name
+
+
 def _event_object(document: Json) -> str:
     kind, name = _at(document, "involvedObject", "kind"), _at(document, "involvedObject", "name")
     return f"{str(kind or '').lower()}/{name or ''}"
@@ -139,6 +151,8 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
         _AGE,
         PrintedColumn("IP", _text("status", "podIP", missing=NONE), priority=1),
         PrintedColumn("Node", _text("spec", "nodeName", missing=NONE), priority=1),
+        PrintedColumn("Nominated Node", _text("status", "nominatedNodeName", missing=NONE), priority=1),
+        PrintedColumn("Readiness Gates", lambda document: NONE, priority=1),
     ],
     ("", "Service"): [
         PrintedColumn("Type", _text("spec", "type")),
@@ -150,11 +164,11 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
     ],
     ("", "Secret"): [
         PrintedColumn("Type", _text("type")),
-        PrintedColumn("Data", _count("data"), "integer"),
+        PrintedColumn("Data", _count("data")),
         _AGE,
     ],
-    ("", "ConfigMap"): [PrintedColumn("Data", _count("data"), "integer"), _AGE],
-    ("", "ServiceAccount"): [PrintedColumn("Secrets", _count("secrets"), "integer"), _AGE],
+    ("", "ConfigMap"): [PrintedColumn("Data", _count("data")), _AGE],
+    ("", "ServiceAccount"): [PrintedColumn("Secrets", _count("secrets")), _AGE],
     ("", "Event"): [
         PrintedColumn("Last Seen", _event_seen),
         PrintedColumn("Type", _text("type")),
@@ -165,9 +179,12 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
     ],
     ("apps", "Deployment"): [
         PrintedColumn("Ready", _deployment_ready),
-        PrintedColumn("Up-to-date", lambda d: _number(_at(d, "status", "updatedReplicas")), "integer"),
-        PrintedColumn("Available", lambda d: _number(_at(d, "status", "availableReplicas")), "integer"),
+        PrintedColumn("Up-to-date", lambda d: _number(_at(d, "status", "updatedReplicas"))),
+        PrintedColumn("Available", lambda d: _number(_at(d, "status", "availableReplicas"))),
         _AGE,
+        PrintedColumn("Containers", _containers("name"), priority=1),
+        PrintedColumn("Images", _containers("image"), priority=1),
+        PrintedColumn("Selector", lambda d: _selector(_at(d, "spec", "selector", "matchLabels")), priority=1),
     ],
     ("networking.k8s.io", "Ingress"): [
         PrintedColumn("Class", _text("spec", "ingressClassName", missing=NONE)),
@@ -177,6 +194,7 @@ BUILTIN_COLUMNS: dict[tuple[str, str], list[PrintedColumn]] = {
         _AGE,
     ],
     ("networking.k8s.io", "IngressClass"): [
+        PrintedColumn("Name", _class_name),
         PrintedColumn("Controller", _text("spec", "controller")),
         PrintedColumn("Parameters", _text("spec", "parameters", "name", missing=NONE)),
         _AGE,

@@ -118,7 +118,7 @@ def _schema(resource: Resource) -> Json:
     }
     if resource.has_status:
         properties["status"] = status
-    return {"type": "object", "properties": properties}
+    return {"type": "object", "properties": properties, "x-kubernetes-preserve-unknown-fields": True}
 
 
 def looks_like_policy(document: Json) -> bool:
@@ -162,4 +162,9 @@ def resource_of(document: Json) -> Resource | None:
         custom=True,
         has_status=any("status" in (version.get("subresources") or {}) for version in versions),
         policy=labels.get("gateway.networking.k8s.io/policy", ""),
+        schemas={
+            version["name"]: version["schema"]["openAPIV3Schema"]
+            for version in versions
+            if (version.get("schema") or {}).get("openAPIV3Schema")
+        },
     )

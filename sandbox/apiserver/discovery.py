@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from .answers import JSON_TYPE, accepted_types
 from .kinds import Resource
 from .registry import Registry
 
 Json = dict[str, Any]
 AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList"
+_OPENAPI_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _AGGREGATED_VERSIONS = ("v2", "v2beta1")
 # what kubectl's version checks compare with
 VERSION = {
@@ -24,6 +27,14 @@ VERSION = {
     "platform": "practice",
 }
 _STATUS_VERBS = ["get", "patch", "update"]
+# custom kinds tell their verbs in another order than built-in ones
+_CUSTOM_ORDER = ("delete", "deletecollection", "get", "list", "patch", "create", "update", "watch")
+
+
+def _verbs(resource: Resource) -> list[str]:
+    if not resource.custom:
+        return list(resource.verbs)
+    return [verb for verb in _CUSTOM_ORDER if verb in resource.verbs]
 
 
 def wants_aggregated(accept: str) -> str:
@@ -70,7 +81,7 @@ def _aggregated_entry(resource: Resource, version: str) -> Json:
         "responseKind": kind,
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular or resource.kind.lower(),
-        "verbs": list(resource.verbs),
+        "verbs": _verbs(resource),
     }
     if resource.short_names:
         entry["shortNames"] = list(resource.short_names)
@@ -87,11 +98,11 @@ def _aggregated_entry(resource: Resource, version: str) -> Json:
     return entry
 
 
-def core_versions() -> Json:
+def core_versions(address: str) -> Json:
     return {
         "kind": "APIVersions",
         "versions": ["v1"],
-        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}],
     }
 
 
@@ -126,7 +137,7 @@ def resource_list(registry: Registry, group: str, version: str) -> Json | None:
             "singularName": resource.singular or resource.kind.lower(),
             "namespaced": resource.namespaced,
             "kind": resource.kind,
-            "verbs": list(resource.verbs),
+            "verbs": _verbs(resource),
         }
         if resource.short_names:
             entry["shortNames"] = list(resource.short_names)
@@ -156,7 +167,7 @@ def openapi_index(registry: Registry) -> Json:
 
 
 def openapi_document(registry: Registry, group: str, version: str) -> Json | None:
-    """Paths with their parameters, without schemas.
+    """Paths with their parameters; schemas where a CRD that was applied brought one.
 
     kubectl looks here whether a kind takes `fieldValidation` and `dryRun`, before it creates, applies or
     patches. Strategic merge is left out on purpose: kubectl then uses what it has built in for the built-in
@@ -180,8 +191,40 @@ def openapi_document(registry: Registry, group: str, version: str) -> Json | Non
         "openapi": "3.0.0",
         "info": {"title": "Pointsman practice cluster", "version": VERSION["gitVersion"]},
         "paths": paths,
-        "components": {"schemas": {}},
+        "components": {"schemas": _schemas(served, group, version)},
     }
+
+
+_OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+
+
+def _schemas(served: list[Resource], group: str, version: str) -> Json:
+    """The schemas of the CRDs that were applied, for `kubectl explain`; of others nothing is known."""
+    found: Json = {}
+    for resource in served:
+        schema = resource.schemas.get(version)
+        if schema is None or schema.get("x-kubernetes-preserve-unknown-fields"):
+            continue
+        name = ".".join([*reversed(group.split(".")), version, resource.kind])
+        metadata = {"allOf": [{"$ref": f"#/components/schemas/{_OBJECT_META}"}], "default": {}}
+        found[name] = {
+            **schema,
+            "properties": {**(schema.get("properties") or {}), "metadata": metadata},
+            "x-kubernetes-group-version-kind": [{"group": group, "version": version, "kind": resource.kind}],
+        }
+    if found:
+        found[_OBJECT_META] = {"type": "object"}
+    return found
+
+
+def openapi_v2(protobuf: bool) -> tuple[bytes, str]:
+    """The old document, empty: kubectl asks it of kinds that the newer one does not know."""
+    title = "Pointsman practice cluster"
+    if not protobuf:
+        document = {"swagger": "2.0", "info": {"title": title, "version": "1"}, "paths": {}}
+        return msgspec.json.encode(document), JSON_TYPE
+    info = b"\n" + bytes([len(title)]) + title.encode() + b"\x12\x011"
+    return b"\n\x032.0\x12" + bytes([len(info)]) + info, _OPENAPI_PROTOBUF
 
 
 def _operation(action: str, kind: Json) -> Json:
@@ -205,7 +248,7 @@ def _operation(action: str, kind: Json) -> Json:
     return operation
 
 
-def answer(registry: Registry, path: str, accept: str) -> tuple[Json, str] | None:
+def answer(registry: Registry, path: str, accept: str, address: str) -> tuple[Json, str] | None:
     """The document and content type of a discovery path; None where the path is none, or not served."""
     path = path.rstrip("/")
     if path in ("/api", "/apis"):
@@ -213,7 +256,7 @@ def answer(registry: Registry, path: str, accept: str) -> tuple[Json, str] | Non
         version = wants_aggregated(accept)
         if version:
             return aggregated(registry, core, version), AGGREGATED_TYPE.format(version=version)
-        return core_versions() if core else group_list(registry), JSON_TYPE
+        return core_versions(address) if core else group_list(registry), JSON_TYPE
     document = _document_at(registry, path.split("/")[1:])
     return (document, JSON_TYPE) if document is not None else None
 

@@ -29,6 +29,7 @@ class Faults:
     `latency_s`: every answer comes that many seconds late. `legacy_discovery`: what is served is told group
     by group, as before Kubernetes 1.26. `broken_groups`: their API server is down, so discovery of them
     fails. `hidden_groups`: discovery leaves them out, as for a moment after an API server has begun.
+    `frozen`: connections are accepted, and nothing is answered until it thaws, as by a stopped process.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class Faults:
         self._planned: list[_Planned] = []
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._thawed = asyncio.Event()
+        self._thawed.set()
 
     @property
     def stall_watches(self) -> bool:
@@ -55,8 +58,20 @@ class Faults:
         else:
             self._flowing.set()
 
+    @property
+    def frozen(self) -> bool:
+        return not self._thawed.is_set()
+
+    @frozen.setter
+    def frozen(self, frozen: bool) -> None:
+        if frozen:
+            self._thawed.clear()
+        else:
+            self._thawed.set()
+
     async def while_stalled(self) -> None:
         await self._flowing.wait()
+        await self._thawed.wait()
 
     def fail_next(
         self, requests: int, code: int = 500, retry_after_s: int = 0, matches: Matches = _every
@@ -75,10 +90,12 @@ class Faults:
         self.broken_groups = frozenset()
         self.hidden_groups = frozenset()
         self.stall_watches = False
+        self.frozen = False
         self._planned.clear()
 
     async def meet(self, method: str, path: str) -> tuple[str, int, int]:
         """Wait the latency; then ("", 0, 0), ("drop", 0, 0) or ("answer", code, Retry-After in seconds)."""
+        await self._thawed.wait()
         if self.latency_s > 0:
             await asyncio.sleep(self.latency_s)
         for planned in self._planned:

@@ -6,7 +6,9 @@ Gateway v1.9) and of Kubernetes itself. Columns of built-in kinds are computed i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 GATEWAY_API = "gateway.networking.k8s.io"
 ENVOY_GATEWAY = "gateway.envoyproxy.io"
@@ -52,6 +54,8 @@ class Resource:
     stored_as: tuple[str, str] | None = None
     # a policy of the Gateway API: its CRD says so by a label, or only by targetRefs in its schema
     policy: str = field(default="")
+    # of a CRD that was applied: version -> its structural schema
+    schemas: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def key(self) -> tuple[str, str]:

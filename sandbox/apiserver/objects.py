@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import secrets
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from . import crds
+from . import schemas
+from .builtin_defaults import fill_defaults
 from .kinds import GATEWAY_API, Resource
 
 Json = dict[str, Any]
 
 # Vowels and easily confused digits are left out, as in the real generator of name suffixes.
 _SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 # set by the server once; a client's word on them is ignored
 _SERVER_OWNED = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
 _COUNTED_KINDS = frozenset(
     {
+        ("", "Pod"),
         ("apps", "Deployment"),
         ("apiextensions.k8s.io", "CustomResourceDefinition"),
         ("discovery.k8s.io", "EndpointSlice"),
@@ -41,27 +40,15 @@ def random_suffix(length: int = 5) -> str:
     return "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(length))
 
 
-def is_subdomain(name: str) -> bool:
-    """RFC 1123 subdomain: what a name of most objects must be."""
-    return len(name) <= 253 and _SUBDOMAIN.fullmatch(name) is not None
-
-
-def name_problem(name: str) -> str:
-    """Why a name is not valid, in the words of Kubernetes; empty for a good one."""
-    if is_subdomain(name):
-        return ""
-    return (
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-        "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for "
-        "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-    )
-
-
 def default_status(resource: Resource) -> Json | None:
     """The status that the Gateway API's CRDs give to a new object, until a controller writes one."""
     if resource.group != GATEWAY_API:
         return None
-    wanted = {"GatewayClass": ("Accepted",), "Gateway": ("Accepted", "Programmed")}.get(resource.kind)
+    wanted = {
+        "GatewayClass": ("Accepted",),
+        "Gateway": ("Accepted", "Programmed"),
+        "ListenerSet": ("Accepted", "Programmed"),
+    }.get(resource.kind)
     if wanted is None:
         return None
     return {
@@ -95,6 +82,8 @@ def fill_new(resource: Resource, document: Json) -> Json:
         "metadata": metadata,
     }
     fill_defaults(resource, filled)
+    # a status that was not said has its default too, as what is read from the real store
+    schemas.fill_defaults(dict(resource.schemas.get(resource.versions[0], {})), filled)
     if not filled.get("status"):
         status = default_status(resource)
         if status is not None:
@@ -105,41 +94,6 @@ def fill_new(resource: Resource, document: Json) -> Json:
 def has_generation(resource: Resource) -> bool:
     """Whether changes of the specification are counted: for all custom kinds, and some built-in ones."""
     return resource.custom or (resource.group, resource.kind) in _COUNTED_KINDS
-
-
-def fill_defaults(resource: Resource, document: Json) -> None:
-    """The few defaults of built-in kinds that readers depend on. Changes `document` in place."""
-    metadata = document["metadata"]
-    if resource.group == "" and resource.kind == "Namespace":
-        # selectors of allowedRoutes and of NetworkPolicies find namespaces by this label
-        labels = dict(metadata.get("labels") or {})
-        labels["kubernetes.io/metadata.name"] = metadata.get("name", "")
-        metadata["labels"] = labels
-        document["spec"] = {"finalizers": ["kubernetes"], **(document.get("spec") or {})}
-        document["status"] = {"phase": "Active", **(document.get("status") or {})}
-    elif resource.group == "" and resource.kind == "Secret":
-        text = document.pop("stringData", None) or {}
-        if text:
-            encoded = {key: base64.b64encode(str(value).encode()).decode() for key, value in text.items()}
-            document["data"] = {**(document.get("data") or {}), **encoded}
-        document.setdefault("type", "Opaque")
-    elif resource.group == "" and resource.kind == "Service":
-        document["spec"] = _service_defaults(document.get("spec") or {})
-    elif resource.group == "apps" and resource.kind == "Deployment":
-        document["spec"] = {"replicas": 1, **(document.get("spec") or {})}
-    elif resource.key == crds.DEFINITIONS_KEY:
-        document["status"] = document.get("status") or crds.initial_status(document)
-
-
-def _service_defaults(spec: Json) -> Json:
-    filled = {"type": "ClusterIP", "sessionAffinity": "None", **spec}
-    if filled["type"] != "ExternalName" and not filled.get("clusterIP"):
-        filled["clusterIP"] = f"10.96.{secrets.randbelow(256)}.{secrets.randbelow(254) + 1}"
-    filled["ports"] = [
-        {"protocol": "TCP", "targetPort": port.get("port"), **port} if isinstance(port, dict) else port
-        for port in filled.get("ports") or []
-    ]
-    return filled
 
 
 def content_of(document: Json) -> Json:
@@ -159,6 +113,8 @@ def carry_over(resource: Resource, old: Json, new: Json) -> Json:
         if name in before:
             metadata[name] = before[name]
     metadata.pop("managedFields", None)
+    if "managedFields" in before:
+        metadata["managedFields"] = before["managedFields"]
     kept = {**new, "apiVersion": old["apiVersion"], "kind": old["kind"], "metadata": metadata}
     fill_defaults(resource, kept)
     _keep_cluster_address(resource, old, kept)

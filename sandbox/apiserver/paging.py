@@ -19,6 +19,12 @@ from .storage import Storage
 KEPT_PICTURES = 32
 
 
+_VERSION = "meta.k8s.io/v1"
+_UNREADABLE = "invalid continue token: continue key is not valid"
+# a token of this version goes on in whatever is there by then
+_WHATEVER_IS_NOW = -1
+
+
 class _Token(msgspec.Struct, forbid_unknown_fields=True):
     v: str
     rv: int
@@ -50,8 +56,7 @@ class Pages:
         self._pictures.move_to_end(key)
         while len(self._pictures) > KEPT_PICTURES:
             self._pictures.popitem(last=False)
-        token = _Token("meta.k8s.io/v1", picture.version, f"{next_item.namespace}/{next_item.name}")
-        return base64.urlsafe_b64encode(msgspec.json.encode(token)).rstrip(b"=").decode("ascii")
+        return _encoded(_Token(_VERSION, picture.version, f"{next_item.namespace}/{next_item.name}"))
 
     def resume(self, resource: Resource, token: str) -> tuple[Picture, tuple[str, str]]:
         """The picture and the (namespace, name) to go on from. ApiError 400 or (too late) 410."""
@@ -59,15 +64,21 @@ class Pages:
             raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
             decoded = msgspec.json.decode(raw, type=_Token)
         except (ValueError, binascii.Error, msgspec.MsgspecError):
-            raise bad_request("continue key is not valid: the token cannot be decoded") from None
+            raise bad_request(f"{_UNREADABLE}: the token cannot be decoded") from None
         namespace, separator, name = decoded.start.partition("/")
-        if decoded.v != "meta.k8s.io/v1" or not separator:
-            raise bad_request("continue key is not valid: unknown token version")
+        if decoded.v != _VERSION or not separator:
+            raise bad_request(f"{_UNREADABLE}: unknown token version")
+        if decoded.rv == _WHATEVER_IS_NOW:
+            return self.now(resource), (namespace, name)
         picture = self._pictures.get((resource.key, decoded.rv))
         if picture is None or decoded.rv < self._storage.compacted:
             raise expired(
                 "The provided continue parameter is too old to display a consistent list result. "
-                "You can start a new list without the continue parameter."
+                "You can start a new list without the continue parameter, or use the continue token in this "
+                "response to retrieve the remainder of the results. Continuing with the provided token "
+                "results in an inconsistent list - objects that were created, modified, or deleted between "
+                "the time the first chunk was returned and now may show up in the list.",
+                _encoded(_Token(_VERSION, _WHATEVER_IS_NOW, decoded.start)),
             )
         return picture, (namespace, name)
 
@@ -77,5 +88,9 @@ class Pages:
             return self.now(resource)
         kept = self._pictures.get((resource.key, version))
         if kept is None:
-            raise expired(f"The resourceVersion for the provided list is too old: {version}")
+            raise expired("The resourceVersion for the provided list is too old.")
         return kept
+
+
+def _encoded(token: _Token) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(token)).rstrip(b"=").decode("ascii")

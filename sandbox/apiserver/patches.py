@@ -45,20 +45,6 @@ def merge_patch(target: Any, patch: Any) -> Any:
     return merged
 
 
-def apply_merge(target: Any, applied: Any) -> Any:
-    """Server-side apply, without the bookkeeping of field owners.
-
-    What the applied document names is set, lists as a whole; what it does not name stays. So a field that
-    an applier once set and then leaves out is not removed, as the real server would do for its only owner.
-    """
-    if not (isinstance(applied, dict) and isinstance(target, dict)):
-        return copy.deepcopy(applied)
-    merged = dict(target)
-    for key, value in applied.items():
-        merged[key] = apply_merge(merged.get(key), value)
-    return merged
-
-
 def strategic_merge(target: Any, patch: Any) -> Any:
     """Strategic merge for built-in kinds: well-known lists merge by key; `$patch` and list deletes count."""
     if not isinstance(patch, dict):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from .kinds import Resource
+from .ownership import ApplyConflictError
+from .validation import Cause
 
 Json = dict[str, Any]
 
@@ -12,7 +16,8 @@ Json = dict[str, Any]
 class ApiError(Exception):
     """A refusal: its HTTP code, reason and message become a `Status` object.
 
-    `retry_after_s` becomes the Retry-After header, which clients obey.
+    `retry_after_s` becomes the Retry-After header, which clients obey; `token` goes on with a broken list.
+    `warnings` are told besides. `details` is left out where it is None, and so is an empty reason.
     """
 
     def __init__(
@@ -22,28 +27,32 @@ class ApiError(Exception):
         message: str,
         details: Json | None = None,
         retry_after_s: int = 0,
+        token: str = "",
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
-        self.details = details or {}
+        self.details = details
         self.retry_after_s = retry_after_s
+        self.token = token
+        self.warnings = warnings
 
     def status(self) -> Json:
-        details = dict(self.details)
+        status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"}
+        if self.token:
+            status["metadata"] = {"continue": self.token}
+        status["message"] = self.message
+        if self.reason:
+            status["reason"] = self.reason
+        details = dict(self.details) if self.details is not None else {}
         if self.retry_after_s:
             details["retryAfterSeconds"] = self.retry_after_s
-        return {
-            "kind": "Status",
-            "apiVersion": "v1",
-            "metadata": {},
-            "status": "Failure",
-            "message": self.message,
-            "reason": self.reason,
-            "details": details,
-            "code": self.code,
-        }
+        if details or self.details is not None:
+            status["details"] = details
+        status["code"] = self.code
+        return status
 
 
 class UnknownPathError(Exception):
@@ -75,6 +84,10 @@ def not_found(resource: Resource, name: str) -> ApiError:
     return ApiError(404, "NotFound", f'{resource.qualified} "{name}" not found', _details(resource, name))
 
 
+def no_such_resource() -> ApiError:
+    return ApiError(404, "NotFound", "the server could not find the requested resource", {})
+
+
 def method_not_allowed() -> ApiError:
     return ApiError(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
@@ -90,16 +103,43 @@ def already_exists(resource: Resource, name: str) -> ApiError:
     return ApiError(409, "AlreadyExists", message, _details(resource, name))
 
 
-def conflict(resource: Resource, name: str, why: str = "") -> ApiError:
+def conflict(resource: Resource, name: str, why: str = "", kind: str = "") -> ApiError:
+    """409; `kind` where the refusal names the kind instead of the plural."""
     why = why or (
         "the object has been modified; please apply your changes to the latest version and try again"
     )
-    message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
-    return ApiError(409, "Conflict", message, _details(resource, name))
+    named = resource.qualified_kind if kind else resource.qualified
+    message = f'Operation cannot be fulfilled on {named} "{name}": {why}'
+    details = _details(resource, name) | ({"kind": kind} if kind else {})
+    return ApiError(409, "Conflict", message, details)
 
 
-def expired(message: str) -> ApiError:
-    return ApiError(410, "Expired", message)
+def apply_conflict(error: ApplyConflictError) -> ApiError:
+    """409: a server-side apply would change what others own."""
+    causes, told = [], []
+    for manager, fields in sorted(error.fields.items()):
+        who = f'"{manager.name}"'
+        if manager.subresource:
+            who += f' with subresource "{manager.subresource}"'
+        if manager.operation == "Update":
+            who += f" using {manager.api_version}"
+        told.append((who, fields))
+        causes += [
+            {"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": path}
+            for path in fields
+        ]
+    if len(causes) == 1:
+        said = f"1 conflict: conflict with {told[0][0]}: {told[0][1][0]}"
+    else:
+        groups = (
+            f"conflicts with {who}:\n" + "\n".join(f"- {path}" for path in fields) for who, fields in told
+        )
+        said = f"{len(causes)} conflicts: " + "\n".join(groups)
+    return ApiError(409, "Conflict", f"Apply failed with {said}", {"causes": causes})
+
+
+def expired(message: str, token: str = "") -> ApiError:
+    return ApiError(410, "Expired", message, token=token)
 
 
 def unsupported_media(accepted: tuple[str, ...]) -> ApiError:
@@ -121,9 +161,48 @@ def invalid(
     return ApiError(422, "Invalid", message, details)
 
 
+def invalid_fields(resource: Resource, name: str, causes: Sequence[Cause], kind: str = "") -> ApiError:
+    """422 for all that is wrong at once."""
+    told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
+    said = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
+    kind = kind or resource.kind
+    qualified = f"{kind}.{resource.group}" if resource.group else kind
+    details = _details(resource, name) | {
+        "kind": kind,
+        "causes": [
+            {"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes
+        ],
+    }
+    return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {said}', details)
+
+
+def bad_option(kind: str, field: str, value: object, known: Sequence[str]) -> ApiError:
+    """422 for a query parameter with a value that is none of the known ones."""
+    shown = json.dumps(value, separators=(",", ":"))
+    supported = ", ".join(f'"{one}"' for one in known)
+    what = f"Unsupported value: {shown}: supported values: {supported}"
+    details = {
+        "group": "meta.k8s.io",
+        "kind": kind,
+        "causes": [{"reason": "FieldValueNotSupported", "message": what, "field": field}],
+    }
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {what}', details)
+
+
+def forbidden_option(kind: str, field: str, why: str) -> ApiError:
+    """422 for a query parameter that does not go with the others."""
+    what = f"Forbidden: {why}"
+    details = {
+        "group": "meta.k8s.io",
+        "kind": kind,
+        "causes": [{"reason": "FieldValueForbidden", "message": what, "field": field}],
+    }
+    return ApiError(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {field}: {what}', details)
+
+
 def patch_failed() -> ApiError:
     """A JSON patch that does not fit the object, its `test` operations included."""
-    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request")
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
 
 
 def too_large_version(asked: int, current: int) -> ApiError:

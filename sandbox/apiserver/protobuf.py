@@ -23,7 +23,10 @@ class ProtobufError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its JSON name, and how to read it: "text", "int", "map", "bytes map" or a message's name."""
+    """A field: its JSON name, and how to read it.
+
+    `kind` is "text", "int", "int or text", "map", "bytes map" or the name of a message.
+    """
 
     name: str
     kind: str = "text"
@@ -80,6 +83,42 @@ MESSAGES: dict[str, Message] = {
     "IngressBackend": {4: Field("service", "IngressServiceBackend")},
     "IngressServiceBackend": {1: Field("name"), 2: Field("port", "ServiceBackendPort")},
     "ServiceBackendPort": {1: Field("name"), 2: Field("number", "int")},
+    "Service": _OBJECT | {2: Field("spec", "ServiceSpec")},
+    "ServiceSpec": {
+        1: Field("ports", "ServicePort", many=True),
+        2: Field("selector", "map"),
+        3: Field("clusterIP"),
+        4: Field("type"),
+        5: Field("externalIPs", many=True),
+        7: Field("sessionAffinity"),
+        10: Field("externalName"),
+        11: Field("externalTrafficPolicy"),
+    },
+    "ServicePort": {
+        1: Field("name"),
+        2: Field("protocol"),
+        3: Field("port", "int"),
+        4: Field("targetPort", "int or text"),
+        5: Field("nodePort", "int"),
+    },
+    "IntOrString": {1: Field("type", "int"), 2: Field("intVal", "int"), 3: Field("strVal")},
+    "Deployment": _OBJECT | {2: Field("spec", "DeploymentSpec")},
+    "DeploymentSpec": {
+        1: Field("replicas", "int"),
+        2: Field("selector", "LabelSelector"),
+        3: Field("template", "PodTemplateSpec"),
+    },
+    "LabelSelector": {1: Field("matchLabels", "map")},
+    "PodTemplateSpec": _OBJECT | {2: Field("spec", "PodSpec")},
+    "PodSpec": {2: Field("containers", "Container", many=True)},
+    "Container": {
+        1: Field("name"),
+        2: Field("image"),
+        3: Field("command", many=True),
+        4: Field("args", many=True),
+        6: Field("ports", "ContainerPort", many=True),
+    },
+    "ContainerPort": {1: Field("name"), 3: Field("containerPort", "int"), 4: Field("protocol")},
     "DeleteOptions": {
         1: Field("gracePeriodSeconds", "int"),
         2: Field("preconditions", "Preconditions"),
@@ -90,7 +129,16 @@ MESSAGES: dict[str, Message] = {
 }
 # messages above that are parts, not kinds
 _KINDS = frozenset(
-    {"ConfigMap", "DeleteOptions", "Ingress", "Namespace", "Secret", "ServiceAccount"}
+    {
+        "ConfigMap",
+        "DeleteOptions",
+        "Deployment",
+        "Ingress",
+        "Namespace",
+        "Secret",
+        "Service",
+        "ServiceAccount",
+    }
     | {name for name in MESSAGES if name.startswith("SelfSubject")}
 )
 
@@ -117,7 +165,7 @@ def _message(name: str, raw: bytes, depth: int) -> Json:
         if field is None:
             continue
         decoded = _value(field, value, depth)
-        if decoded in ("", {}, None):
+        if decoded in ("", {}, None) or (decoded == 0 and field.name == "nodePort"):
             # Go writes its zero values; in JSON they are left out
             continue
         if field.many:
@@ -148,6 +196,9 @@ def _value(field: Field, value: bytes | int, depth: int) -> Any:
         if not (isinstance(key, bytes) and isinstance(content, bytes)):
             raise ProtobufError(f"{field.name} is no map of strings")
         return {_text(key): base64.b64encode(content).decode() if "bytes" in field.kind else _text(content)}
+    if field.kind == "int or text":
+        either = _message("IntOrString", value, depth + 1)
+        return either.get("strVal", "") if either.get("type") else either.get("intVal", 0)
     return _message(field.kind, value, depth + 1)
 
 

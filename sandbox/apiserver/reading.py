@@ -34,10 +34,17 @@ async def respond(
     return web.Response(body=body, status=status, headers=headers)
 
 
-def encoder_of(call: Call) -> tuple[Encoder, str]:
-    """The encoder of the negotiated form, and its content type."""
+def warn(response: web.Response, warnings: Sequence[str]) -> None:
+    """Tell the client's user something beside the answer; kubectl prints it."""
+    for warning in warnings:
+        quoted = warning.replace("\\", "\\\\").replace('"', '\\"')
+        response.headers.add("Warning", f'299 - "{quoted}"')
+
+
+def encoder_of(call: Call) -> Encoder:
+    """The encoder of the negotiated form, whose content type is that of JSON whatever the form."""
     form = negotiate(call.request.headers.get("Accept", ""), call.request.query.get("includeObject", ""))
-    return Encoder(call.target.resource, call.target.version, form), form.content_type
+    return Encoder(call.target.resource, call.target.version, form)
 
 
 def selection_of(call: Call) -> Predicate | None:
@@ -56,15 +63,15 @@ class Reader:
 
     async def get(self, call: Call) -> web.Response:
         target = call.target
-        encoder, content_type = encoder_of(call)
+        encoder = encoder_of(call)
         stored = self._storage.read(target.resource, target.namespace, target.name)
         if stored is None:
             raise not_found(target.resource, target.name)
-        return await respond(call.request, encoder.one(stored), content_type)
+        return await respond(call.request, encoder.one(stored))
 
     async def list(self, call: Call) -> web.Response:
         target = call.target
-        encoder, content_type = encoder_of(call)
+        encoder = encoder_of(call)
         selection = selection_of(call)
         picture, items = self._from_where(call)
         if target.namespace:
@@ -79,12 +86,13 @@ class Reader:
             metadata["continue"] = self._pages.token(target.resource, picture, following)
             if selection is None:
                 metadata["remainingItemCount"] = left
-        return await respond(call.request, encoder.list_of(page, metadata), content_type)
+        return await respond(call.request, encoder.list_of(page, metadata))
 
     def _from_where(self, call: Call) -> tuple[Picture, Sequence[Stored]]:
         resource = call.target.resource
         token = call.request.query.get("continue", "")
-        asked = call.number("resourceVersion")
+        call.check_version_match()
+        asked = call.resource_version
         match = call.request.query.get("resourceVersionMatch", "")
         if token:
             if asked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -24,6 +25,21 @@ def plural_of(kind: str) -> str:
     if word.endswith("y") and word[-2:-1] not in tuple("aeiou"):
         return word[:-1] + "ies"
     return word + "s"
+
+
+_VERSION = re.compile(r"v(?P<major>\d+)(?:(?P<stage>alpha|beta)(?P<minor>\d+))?")
+_STAGES = {None: 0, "beta": 1, "alpha": 2}
+
+
+def _instability(version: str) -> tuple[int, int, int, str]:
+    """v2, v1, v1beta2, v1alpha1, then all other names by the alphabet.
+
+    https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/#version-priority
+    """
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return 3, 0, 0, version
+    return _STAGES[match["stage"]], -int(match["major"]), -int(match["minor"] or 0), ""
 
 
 class Registry:
@@ -82,13 +98,16 @@ class Registry:
         return resource
 
     def groups(self) -> dict[str, list[str]]:
-        """Every named group with its versions, the preferred first; the core group is not among them."""
+        """Every named group with its versions, the preferred first; the core group is not among them.
+
+        Preferred is what is most stable, whatever version objects are kept in.
+        """
         groups: dict[str, list[str]] = {}
         for resource in self:
             if resource.group:
                 versions = groups.setdefault(resource.group, [])
                 versions.extend(version for version in resource.versions if version not in versions)
-        return groups
+        return {group: sorted(versions, key=_instability) for group, versions in groups.items()}
 
     def served(self, group: str, version: str) -> list[Resource]:
         return [known for known in self if known.group == group and version in known.versions]

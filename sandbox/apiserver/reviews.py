@@ -7,7 +7,7 @@ from typing import Any
 from .access import Asked, Policy, User
 from .kinds import Resource
 from .objects import timestamp
-from .problems import ApiError, bad_request, invalid
+from .problems import ApiError, bad_request
 from .registry import Registry
 
 Json = dict[str, Any]
@@ -18,12 +18,9 @@ def answer_review(resource: Resource, body: Json, user: User, policy: Policy, re
     spec = body.get("spec") or {}
     if not isinstance(spec, dict):
         raise bad_request(f"{resource.kind}: spec must be an object")
-    answer: Json = {
-        "kind": resource.kind,
-        "apiVersion": resource.api_version(),
-        "metadata": {"creationTimestamp": timestamp()},
-    }
+    answer: Json = {"kind": resource.kind, "apiVersion": resource.api_version(), "metadata": {}}
     if resource.kind == "SelfSubjectReview":
+        answer["metadata"] = {"creationTimestamp": timestamp()}
         return {**answer, "status": {"userInfo": {"username": user.name, "groups": list(user.groups)}}}
     answer["spec"] = spec
     if resource.kind == "SelfSubjectAccessReview":
@@ -49,9 +46,15 @@ def _access(resource: Resource, spec: Json, user: User, policy: Policy) -> Json:
             else {"allowed": False}
         )
     if spec.get("nonResourceAttributes"):
-        return {"allowed": spec["nonResourceAttributes"].get("verb") == "get"}
-    what = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-    raise invalid(resource, "", "spec.resourceAttributes", f'Invalid value: "null": {what}')
+        asked_path = spec["nonResourceAttributes"]
+        allowed = policy.allows_path(user, asked_path.get("verb", ""), asked_path.get("path", ""))
+        return {"allowed": allowed}
+    what = "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"
+    field = "spec.resourceAttributes"
+    causes = [{"reason": "FieldValueInvalid", "message": what, "field": field}]
+    # the real server names no kind here
+    said = f'.{resource.group} "" is invalid: {field}: {what}'
+    raise ApiError(422, "Invalid", said, {"group": resource.group, "causes": causes})
 
 
 def _rules(resource: Resource, spec: Json, user: User, policy: Policy, registry: Registry) -> Json:
@@ -69,10 +72,8 @@ def _rules(resource: Resource, spec: Json, user: User, policy: Policy, registry:
             for rule in (policy.rules_of(user, namespace, registry) if policy.tells_rules else ())
         ],
         "nonResourceRules": [
-            {
-                "verbs": ["get"],
-                "nonResourceURLs": ["/api", "/api/*", "/apis", "/apis/*", "/healthz", "/version"],
-            }
+            {"verbs": list(verbs), "nonResourceURLs": list(paths)}
+            for verbs, paths in policy.path_rules_of(user)
         ],
         "incomplete": not policy.tells_rules,
     }

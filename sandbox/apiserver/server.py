@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from . import discovery
-from .access import ADMINISTRATOR, READER, Policy, User
+from .access import ADMINISTRATOR, ANONYMOUS, READER, Impersonated, Policy, User
 from .answers import JSON_TYPE
 from .faults import Faults
 from .kubeconfig import kubeconfig_text, write_private
@@ -29,7 +29,7 @@ from .problems import (
     unavailable,
 )
 from .proxy import PodProxy, Provider
-from .reading import Reader, respond
+from .reading import Reader, respond, warn
 from .requests import Call, asked_of, parse_target, verb_of
 from .storage import Storage
 from .watching import WatchServer
@@ -43,6 +43,7 @@ _MOST_BODY_BYTES = 3 * 1024 * 1024
 _KEPT_REQUESTS = 1000
 _HEALTH_PATHS = ("/healthz", "/livez", "/readyz")
 _SHUTDOWN_S = 2.0
+_EXTRA_HEADER = "impersonate-extra-"
 
 
 @dataclass(slots=True)
@@ -125,19 +126,40 @@ class ApiServer:
         return self.url
 
     async def stop(self) -> None:
-        """End all watches and stop listening; a second call does nothing."""
+        """End all watches and stop listening; a second call does nothing. It may be started again."""
         runner, self._runner = self._runner, None
         if runner is not None:
             self.faults.clear()
             self.storage.end_watchers()
-            server = runner.server
-            transports = [handler.transport for handler in server.connections] if server else []
-            await runner.cleanup()
-            for transport in transports:
-                # a polite TLS close waits for the other side, longer than the event loop may last
-                if transport is not None:
-                    transport.abort()
-            await asyncio.sleep(0)
+            await self._close(runner)
+
+    async def kill(self) -> None:
+        """As a crash: every connection breaks in the middle, and nobody listens. It may be started again."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            for transport in _transports(runner):
+                transport.abort()
+            self.faults.clear()
+            await self._close(runner)
+
+    async def retire(self) -> None:
+        """As a real one that was asked to end: nobody listens, only the open watches go on, until `stop`."""
+        if self._runner is None:
+            return
+        for site in list(self._runner.sites):
+            await site.stop()
+        watched = self._watches.transports
+        for transport in _transports(self._runner):
+            if transport not in watched:
+                transport.close()
+
+    async def _close(self, runner: web.AppRunner) -> None:
+        transports = _transports(runner)
+        await runner.cleanup()
+        for transport in transports:
+            # a polite TLS close waits for the other side, longer than the event loop may last
+            transport.abort()
+        await asyncio.sleep(0)
 
     def write_kubeconfig(self, path: Path | str, ca_pem: bytes | str, token: str = "") -> None:
         """A kubeconfig (0600) for this server; `token` for another user than the administrator."""
@@ -178,7 +200,8 @@ class ApiServer:
                 asked.user = user.name
                 response = await self._authenticated(request, user)
         except UnknownPathError:
-            response = web.Response(status=404, text="404 page not found\n")
+            headers = {"Cache-Control": "no-cache, private"}
+            response = web.Response(status=404, text="404 page not found\n", headers=headers)
         except ApiError as error:
             response = _refusal(error)
         except ConnectionError:
@@ -192,18 +215,19 @@ class ApiServer:
         return response
 
     def _user_of(self, request: web.Request) -> User:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        said = request.headers.get("Authorization", "")
+        if not said and self.policy.anonymous:
+            return ANONYMOUS
+        scheme, _, token = said.partition(" ")
         user = self.policy.user_of(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:
             raise unauthorized()
-        return self.policy.impersonate(
-            user,
-            request.headers.get("Impersonate-User", ""),
-            request.headers.getall("Impersonate-Group", []),
-        )
+        return self.policy.impersonate(user, _impersonated(request))
 
     async def _open_path(self, request: web.Request) -> web.Response:
-        """What is answered without a token."""
+        """What is answered without a token; a wrong one is refused here too."""
+        if "Authorization" in request.headers:
+            self._user_of(request)
         if request.method not in ("GET", "HEAD"):
             raise method_not_allowed()
         if request.path == "/version":
@@ -214,8 +238,11 @@ class ApiServer:
         accept = "" if self.faults.legacy_discovery else request.headers.get("Accept", "")
         if any(request.path.startswith(f"/apis/{group}/") for group in self.faults.broken_groups):
             raise unavailable("the server is currently unable to handle the request")
-        document = discovery.answer(self.storage.registry, request.path, accept)
+        if request.path == "/openapi/v2":
+            return await respond(request, *discovery.openapi_v2("protobuf" in accept))
+        document = discovery.answer(self.storage.registry, request.path, accept, self.url.rpartition("/")[2])
         if document is not None:
+            self.policy.check_path(user, request.path)
             if request.method != "GET":
                 raise method_not_allowed()
             body, content_type = document
@@ -236,13 +263,35 @@ class ApiServer:
         return await self._handlers[verb](call)
 
 
+def _impersonated(request: web.Request) -> Impersonated:
+    extra = (
+        (name[len(_EXTRA_HEADER) :].lower(), value)
+        for name, value in request.headers.items()
+        if name.lower().startswith(_EXTRA_HEADER)
+    )
+    return Impersonated(
+        request.headers.get("Impersonate-User", ""),
+        tuple(request.headers.getall("Impersonate-Group", [])),
+        request.headers.get("Impersonate-Uid", ""),
+        tuple(extra),
+    )
+
+
+def _transports(runner: web.AppRunner) -> list[asyncio.WriteTransport]:
+    server = runner.server
+    found = [handler.transport for handler in server.connections] if server else []
+    return [transport for transport in found if transport is not None]
+
+
 def _refusal(error: ApiError) -> web.Response:
     headers = {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else {}
-    return web.Response(
+    response = web.Response(
         status=error.code,
         body=msgspec.json.encode(error.status()),
         headers={"Content-Type": JSON_TYPE, "Cache-Control": "no-cache, private", **headers},
     )
+    warn(response, error.warnings)
+    return response
 
 
 def _planned_refusal(code: int, retry_after_s: int) -> ApiError:

@@ -172,7 +172,7 @@ class Storage:
         stored = _freeze(namespace, name, version, document)
         self.version = version
         self._objects.setdefault(resource.key, {})[namespace, name] = stored
-        self._definition_changed(resource, stored.body)
+        self._definition_changed(resource, old.body if old else None, stored.body)
         self._record(resource, "MODIFIED" if old else "ADDED", stored, old)
         return stored
 
@@ -181,7 +181,10 @@ class Storage:
         metadata = document["metadata"]
         namespace = metadata.get("namespace", "") if resource.namespaced else ""
         old = self.read(resource, namespace, metadata["name"])
-        return _freeze(namespace, metadata["name"], old.version if old else self.version, document)
+        if old is not None:
+            return _freeze(namespace, old.name, old.version, document)
+        encoded = msgspec.json.encode(document)
+        return Stored(namespace, metadata["name"], self.version, msgspec.json.decode(encoded), encoded)
 
     def remove(self, resource: Resource, stored: Stored) -> Stored:
         """Remove an object; with a namespace goes all that is in it, with a CRD every object of its kind."""
@@ -280,11 +283,16 @@ class Storage:
             raise LookupError("CustomResourceDefinition is always served")
         return resource
 
-    def _definition_changed(self, resource: Resource, body: Json) -> None:
-        if resource.key == crds.DEFINITIONS_KEY:
-            served = crds.resource_of(body)
-            if served is not None:
-                self.registry.add(served)
+    def _definition_changed(self, resource: Resource, before: Json | None, body: Json) -> None:
+        """Serve what it says from now on; whoever watches the kind is sent away, to come again."""
+        if resource.key != crds.DEFINITIONS_KEY:
+            return
+        served = crds.resource_of(body)
+        if served is None:
+            return
+        self.registry.add(served)
+        if before is not None and before.get("spec") != body.get("spec"):
+            self.history(served).end_watchers()
 
     def _stop_serving(self, definition: Json) -> None:
         served = crds.resource_of(definition)

@@ -39,6 +39,10 @@ class WatchServer:
     def open_watches(self) -> int:
         return len(self._open)
 
+    @property
+    def transports(self) -> list[asyncio.BaseTransport]:
+        return [request.transport for request in self._open if request.transport is not None]
+
     def cut(self) -> None:
         """Cut the connections of all open watches, without the end of a proper answer."""
         for request in tuple(self._open):
@@ -49,6 +53,7 @@ class WatchServer:
         form = negotiate(call.request.headers.get("Accept", ""), call.request.query.get("includeObject", ""))
         if form.transform == "PartialObjectMetadataList":
             raise not_acceptable("a watch has PartialObjectMetadata objects, not lists of them")
+        call.check_version_match()
         target = call.target
         stream = _Stream(call, Encoder(target.resource, target.version, form), selection_of(call))
         # from here to `_beginning` nothing awaits: no change can fall between the past and what follows
@@ -64,7 +69,8 @@ class WatchServer:
             # a client that goes away is the usual end of a watch
             with contextlib.suppress(ConnectionError):
                 if beginning is None:
-                    await response.write(_error_event("too old resource version: " + _asked(call)))
+                    oldest = self._storage.history(target.resource).forgotten
+                    await response.write(_error_event(f"too old resource version: {_asked(call)} ({oldest})"))
                 else:
                     if beginning:
                         await response.write(beginning)
@@ -78,7 +84,7 @@ class WatchServer:
     def _beginning(self, call: Call, stream: _Stream) -> bytes | None:
         """The first events; None where the asked version is too old to start from."""
         query = call.request.query
-        asked = call.number("resourceVersion")
+        asked = call.resource_version
         with_state = query.get("sendInitialEvents")
         if (asked == 0 and with_state is None) or call.flag("sendInitialEvents"):
             events = stream.state(self._storage.all_of(call.target.resource))
@@ -101,7 +107,7 @@ class WatchServer:
         bookmarks = call.flag("allowWatchBookmarks")
         next_bookmark = clock() + self._bookmark_interval_s
         # where a client asked for a version that is yet to come
-        from_version = call.number("resourceVersion")
+        from_version = call.resource_version
         while (now := clock()) < deadline:
             wait_s = min(deadline, next_bookmark if bookmarks else deadline) - now
             changes = await watcher.next_changes(max(wait_s, 0.0))

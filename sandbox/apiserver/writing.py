@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,19 +13,31 @@ from aiohttp import web
 from . import events
 from .access import Policy
 from .changing import Changer, checked
+from .crds import DEFINITIONS_KEY
 from .history import Stored
+from .objects import timestamp
+from .ownership import (
+    BEFORE_FIRST_APPLY,
+    ApplyConflictError,
+    Author,
+    Manager,
+    Owned,
+    apply,
+    owners_of,
+    said_fields,
+)
 from .patches import (
     PatchError,
     PatchSyntaxError,
-    apply_merge,
     json_patch,
     merge_patch,
     strategic_merge,
 )
-from .problems import bad_request, invalid, not_found, patch_failed
-from .reading import encoder_of, respond, selection_of
+from .problems import ApiError, apply_conflict, bad_request, not_found, patch_failed
+from .reading import encoder_of, respond, selection_of, warn
 from .requests import Call, read_body, read_object
 from .reviews import answer_review
+from .shaping import shape, shape_applied, validation_mode
 from .storage import Storage
 
 Json = dict[str, Any]
@@ -39,7 +52,6 @@ _PATCHERS: dict[str, Callable[[Any, Any], Any]] = {
     JSON_PATCH: json_patch,
     MERGE_PATCH: merge_patch,
     STRATEGIC_PATCH: strategic_merge,
-    APPLY_PATCH: apply_merge,
 }
 
 
@@ -50,56 +62,86 @@ class Writer:
         self._changer = Changer(storage)
 
     async def create(self, call: Call) -> web.Response:
-        body = await read_object(call.request)
+        body = await read_object(call.request, call.target.resource.kind)
         if call.target.resource.verbs == ("create",):
             answer = answer_review(
                 call.target.resource, body, call.user, self._policy, self._storage.registry
             )
             return await respond(call.request, msgspec.json.encode(answer), status=201)
-        return await self._answer(call, self._changer.create(call.target, body, call.dry_run), 201)
+        warnings = _shape(call, body)
+        with _told(warnings):
+            created = self._changer.create(call.target, body, call.dry_run, _author(call))
+        return await self._answer(call, created, 201, warnings)
 
     async def update(self, call: Call) -> web.Response:
-        body = await read_object(call.request)
-        return await self._answer(call, self._changer.replace(call.target, body, call.dry_run))
+        body = await read_object(call.request, call.target.resource.kind)
+        warnings = _shape(call, body)
+        with _told(warnings):
+            changed = self._changer.replace(call.target, body, call.dry_run, _author(call))
+        return await self._answer(call, changed, warnings=warnings)
 
     async def patch(self, call: Call) -> web.Response:
         target = call.target
         types = _CUSTOM_TYPES if target.resource.custom else _BUILTIN_TYPES
         content_type = call.request.content_type
-        patch = await read_body(call.request, types)
+        told = "error decoding YAML" if content_type == APPLY_PATCH else "error decoding patch"
+        patch = await read_body(call.request, types, told)
         if content_type == APPLY_PATCH:
             return await self._apply(call, patch)
+        _check_patch(content_type, patch)
         current = _as_served(call, self._changer.find(target))
         try:
             patched = _PATCHERS[content_type](current, patch)
-        except PatchSyntaxError as error:
-            raise bad_request(str(error)) from None
-        except PatchError:
+        except (PatchError, PatchSyntaxError):
             raise patch_failed() from None
         if not isinstance(patched, dict):
             raise patch_failed()
-        return await self._answer(call, self._changer.replace(target, patched, call.dry_run, patched=True))
+        warnings = _shape(call, patched, patched=True)
+        with _told(warnings):
+            changed = self._changer.replace(target, patched, call.dry_run, _author(call), patched=True)
+        return await self._answer(call, changed, warnings=warnings)
 
     async def _apply(self, call: Call, applied: Any) -> web.Response:
-        """Server-side apply: one applier is assumed, see `apply_merge`."""
+        """Server-side apply: what another manager owns is changed only by force."""
         target = call.target
         if not isinstance(applied, dict):
             raise bad_request("the applied configuration is no object")
-        if not call.request.query.get("fieldManager"):
-            what = "Required value: is required for apply patch"
-            raise invalid(target.resource, target.name, "fieldManager", what, "FieldValueRequired")
+        _check_apply_options(call)
         # the identity is the URL's; a body that says otherwise is refused by `checked`
         document = checked(target, applied)
-        document["metadata"].setdefault("name", target.name)
+        metadata = document["metadata"]
+        if metadata.pop("managedFields", None):
+            raise bad_request("metadata.managedFields must be nil")
+        metadata.setdefault("name", target.name)
         document["apiVersion"] = target.api_version
+        shape_applied(target, document, (applied.get("metadata") or {}).get("namespace") or "")
+        if target.resource.has_status and not target.subresource:
+            document.pop("status", None)
+        schema = target.resource.schemas.get(target.version)
+        known = dict(schema) if schema is not None else None
+        manager = _author(call).manager._replace(operation="Apply")
         stored = self._storage.read(target.resource, target.namespace, target.name)
         if stored is None:
             if target.subresource:
                 raise not_found(target.resource, target.name)
             self._policy.check(call.user, target.asked("create"))
-            return await self._answer(call, self._changer.create(target, document, call.dry_run), 201)
-        merged = apply_merge(_as_served(call, stored), document)
-        return await self._answer(call, self._changer.replace(target, merged, call.dry_run, patched=True))
+            author = Author(manager, {manager: Owned(said_fields(known, document), timestamp())})
+            _shape(call, document)
+            created = self._changer.create(target, document, call.dry_run, author)
+            return await self._answer(call, created, 201)
+        live = _as_served(call, stored)
+        owners = owners_of(live["metadata"])
+        if not owners and target.resource.key != DEFINITIONS_KEY:
+            # the definitions that this server made itself are nobody's: an official one may take their place
+            first = Manager(BEFORE_FIRST_APPLY, "Update", target.api_version)
+            owners = {first: Owned(said_fields(known, live), live["metadata"]["creationTimestamp"])}
+        try:
+            merged, owners = apply(known, live, document, owners, manager, call.flag("force"), timestamp())
+        except ApplyConflictError as error:
+            raise apply_conflict(error) from None
+        _shape(call, merged)
+        changed = self._changer.replace(target, merged, call.dry_run, Author(manager, owners), patched=True)
+        return await self._answer(call, changed)
 
     async def delete(self, call: Call) -> web.Response:
         options = await self._delete_options(call)
@@ -123,7 +165,7 @@ class Writer:
         options = await self._delete_options(call)
         dry_run = _dry_run(call, options)
         selection = selection_of(call)
-        encoder, content_type = encoder_of(call)
+        encoder = encoder_of(call)
         chosen = [
             stored
             for stored in self._storage.all_of(call.target.resource, call.target.namespace)
@@ -133,16 +175,65 @@ class Writer:
             target = replace(call.target, namespace=stored.namespace, name=stored.name)
             self._changer.delete(target, {}, dry_run)
         body = encoder.list_of(chosen, {"resourceVersion": str(self._storage.version)})
-        return await respond(call.request, body, content_type)
+        return await respond(call.request, body)
 
     async def _delete_options(self, call: Call) -> Json:
         if not call.request.body_exists:
             return {}
-        return await read_object(call.request)
+        return await read_object(call.request, "DeleteOptions")
 
-    async def _answer(self, call: Call, stored: Stored, status: int = 200) -> web.Response:
-        encoder, content_type = encoder_of(call)
-        return await respond(call.request, encoder.one(stored), content_type, status)
+    async def _answer(
+        self, call: Call, stored: Stored, status: int = 200, warnings: Sequence[str] = ()
+    ) -> web.Response:
+        encoder = encoder_of(call)
+        response = await respond(call.request, encoder.one(stored), status=status)
+        warn(response, warnings)
+        return response
+
+
+@contextlib.contextmanager
+def _told(warnings: Sequence[str]) -> Iterator[None]:
+    """A refusal tells the warnings too."""
+    try:
+        yield
+    except ApiError as error:
+        error.warnings = warnings
+        raise
+
+
+def _shape(call: Call, document: Json, patched: bool = False) -> list[str]:
+    mode = validation_mode(call.request.query.get("fieldValidation", ""), call.options)
+    return shape(call.target, document, mode, patched)
+
+
+def _check_patch(content_type: str, patch: Any) -> None:
+    """Raises ApiError 400 for a patch that is no object, or no list where one is wanted."""
+    wanted, named = (
+        (list, "[]handlers.jsonPatchOp") if content_type == JSON_PATCH else (dict, "map[string]interface {}")
+    )
+    if not isinstance(patch, wanted):
+        found = {dict: "object", list: "array", str: "string", bool: "bool"}.get(type(patch), "number")
+        raise bad_request(
+            f"error decoding patch: json: cannot unmarshal {found} into Go value of type {named}"
+        )
+
+
+def _author(call: Call) -> Author:
+    """The manager that the request names, else the program by its User-Agent."""
+    name = (
+        call.request.query.get("fieldManager", "") or call.request.headers.get("User-Agent", "").split("/")[0]
+    )
+    return Author(Manager(name or "unknown", "Update", call.target.api_version, call.target.subresource))
+
+
+def _check_apply_options(call: Call) -> None:
+    if call.request.query.get("fieldManager"):
+        return
+    what = "Required value: is required for apply patch"
+    causes = [{"reason": "FieldValueRequired", "message": what, "field": "fieldManager"}]
+    details = {"group": "meta.k8s.io", "kind": "PatchOptions", "causes": causes}
+    said = f'PatchOptions.meta.k8s.io "" is invalid: fieldManager: {what}'
+    raise ApiError(422, "Invalid", said, details)
 
 
 def _dry_run(call: Call, options: Json) -> bool:

@@ -9,14 +9,16 @@ _PIECE = 16_384
 
 
 class FaultProxy:
-    """Between a client and 127.0.0.1:``upstream_port``; every fault can be switched while it runs.
+    """Between a client and ``upstream_host``:``upstream_port``; every fault can be switched while it runs.
+
+    It listens on ``host``, on a free port; one can be set before ``start``.
 
     ``latency_s`` delays each piece, ``bytes_per_s`` limits each direction of each connection (0: no limit),
     ``cut_after`` resets each connection after that many bytes to the client (0: never).
     """
 
-    def __init__(self, upstream_port: int) -> None:
-        self.upstream_port = upstream_port
+    def __init__(self, upstream_port: int, upstream_host: str = "127.0.0.1", host: str = "127.0.0.1") -> None:
+        self.upstream_port, self.upstream_host, self.host = upstream_port, upstream_host, host
         self.port = 0
         self.latency_s = 0.0
         self.bytes_per_s = 0
@@ -32,7 +34,7 @@ class FaultProxy:
 
     async def start(self) -> None:
         """Listen; on the same port as before, after ``refuse``."""
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -82,7 +84,7 @@ class FaultProxy:
         try:
             with contextlib.suppress(OSError):
                 upstream_reader, upstream_writer = await asyncio.open_connection(
-                    "127.0.0.1", self.upstream_port
+                    self.upstream_host, self.upstream_port
                 )
                 link.upstream = upstream_writer
                 link.pumps = [

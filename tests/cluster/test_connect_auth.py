@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 import yaml
 from chaos_kit import QUICK
 from live_helpers import TOKEN, Practice, a_gateway, a_route, eventually
+from plugin_kit import a_plugin, changed, gives, runs
 from pointsman.cluster.client.connect import ApiError, Connection, connect
 from pointsman.cluster.client.discovery import discover
 from pointsman.cluster.client.pools import keepalive_options
@@ -30,45 +29,6 @@ from pointsman.sandbox.pki import PracticeCa
 
 SECOND_TOKEN = "a-second-token-0123456789"
 ROUTES = "/apis/gateway.networking.k8s.io/v1/httproutes"
-
-
-def changed(practice: Practice, user: dict[str, Any] | None = None, **cluster: Any) -> str:
-    """The practice kubeconfig with another user, or more said of the cluster."""
-    document = yaml.safe_load(practice.kubeconfig.read_text())
-    if user is not None:
-        document["users"][0]["user"] = user
-    document["clusters"][0]["cluster"].update(cluster)
-    practice.kubeconfig.write_text(yaml.safe_dump(document))
-    return str(practice.kubeconfig)
-
-
-def a_plugin(folder: Path) -> dict[str, Any]:
-    """A credential plugin that gives what stands in the file `status`, and counts its runs in `runs`."""
-    program = folder / "plugin.py"
-    program.write_text(
-        "import pathlib, sys\n"
-        f"folder = pathlib.Path({str(folder)!r})\n"
-        "with (folder / 'runs').open('a') as runs: runs.write('x')\n"
-        "if not (folder / 'status').exists(): sys.exit('please log in')\n"
-        'print(\'{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": \'\n'
-        "  + (folder / 'status').read_text() + '}')\n"
-    )
-    return {
-        "exec": {
-            "apiVersion": "client.authentication.k8s.io/v1",
-            "command": sys.executable,
-            "args": [str(program)],
-            "interactiveMode": "Never",
-        }
-    }
-
-
-def gives(folder: Path, **status: str) -> None:
-    (folder / "status").write_text(json.dumps(status))
-
-
-def runs(folder: Path) -> int:
-    return len((folder / "runs").read_text())
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +47,7 @@ async def test_a_token_that_is_refused_is_had_anew_from_the_plugin_once(
     practice: Practice, tmp_path: Path
 ) -> None:
     gives(tmp_path, token=TOKEN)
-    async with connected(changed(practice, a_plugin(tmp_path))) as connection:
+    async with connected(changed(practice.kubeconfig, a_plugin(tmp_path))) as connection:
         await asyncio.to_thread(connection.get_json, ROUTES)
         assert runs(tmp_path) == 1
         # the server forgets the old token, as at its expiry
@@ -103,7 +63,7 @@ async def test_a_plugin_whose_token_is_no_good_is_not_run_again_and_again(
     practice: Practice, tmp_path: Path
 ) -> None:
     gives(tmp_path, token="nobody-knows-this-one")
-    async with connected(changed(practice, a_plugin(tmp_path))) as connection:
+    async with connected(changed(practice.kubeconfig, a_plugin(tmp_path))) as connection:
         for _ in range(4):
             with pytest.raises(ApiError) as caught:
                 await asyncio.to_thread(connection.get_json, ROUTES)
@@ -116,7 +76,7 @@ async def test_a_plugin_that_fails_later_sends_nothing_anonymously_and_is_stale(
 ) -> None:
     gives(tmp_path, token=TOKEN)
     practice.storage.apply(a_gateway())
-    connection = await asyncio.to_thread(connect, changed(practice, a_plugin(tmp_path)))
+    connection = await asyncio.to_thread(connect, changed(practice.kubeconfig, a_plugin(tmp_path)))
     cluster = LiveCluster(connection, timing=QUICK)
     cluster.start()
     try:
@@ -138,7 +98,7 @@ async def test_a_client_certificate_of_a_plugin_is_changed_without_a_restart(
         lambda: [Path(one).read_text() for one in (practice.files.chain_file, practice.files.key_file)]
     )
     gives(tmp_path, clientCertificateData=certificate, clientKeyData=key)
-    async with connected(changed(practice, a_plugin(tmp_path))) as connection:
+    async with connected(changed(practice.kubeconfig, a_plugin(tmp_path))) as connection:
         # the practice server knows tokens only: it refuses, and the plugin is asked for another certificate
         with pytest.raises(ApiError) as caught:
             await asyncio.to_thread(connection.get_json, ROUTES)
@@ -151,7 +111,7 @@ async def test_a_token_file_is_read_again_when_its_token_is_refused(
 ) -> None:
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    async with connected(changed(practice, {"tokenFile": str(token)})) as connection:
+    async with connected(changed(practice.kubeconfig, {"tokenFile": str(token)})) as connection:
         await asyncio.to_thread(connection.get_json, ROUTES)
         del practice.server.policy.users[TOKEN]
         practice.server.policy.users[SECOND_TOKEN] = ADMINISTRATOR
@@ -188,7 +148,7 @@ async def test_in_a_pod_the_service_account_is_used(
 
 
 async def test_impersonation_goes_with_watches_and_heartbeats(practice: Practice) -> None:
-    path = changed(practice, {"token": TOKEN, "as": "practice-reader"})
+    path = changed(practice.kubeconfig, {"token": TOKEN, "as": "practice-reader"})
     async with connected(path) as connection:
         with pytest.raises(ApiError) as caught:
             await asyncio.to_thread(connection.stream, ROUTES, {"watch": "1"})
@@ -261,7 +221,7 @@ async def test_proxy_url_of_the_kubeconfig(
     # as with kubectl, NO_PROXY says nothing about a proxy that the kubeconfig names
     monkeypatch.setenv("NO_PROXY", "*")
     practice.storage.apply(a_route())
-    path = changed(practice, **elsewhere(practice), **{"proxy-url": tunnel.url})
+    path = changed(practice.kubeconfig, **elsewhere(practice), **{"proxy-url": tunnel.url})
     connection = await asyncio.to_thread(connect, path)
     cluster = LiveCluster(connection, timing=QUICK)
     cluster.start()
@@ -278,7 +238,7 @@ async def test_proxy_of_the_environment(
     practice: Practice, tunnel: ConnectProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
-    async with connected(changed(practice, **elsewhere(practice))) as connection:
+    async with connected(changed(practice.kubeconfig, **elsewhere(practice))) as connection:
         await asyncio.to_thread(connection.get_json, ROUTES)
     assert tunnel.targets
     monkeypatch.setenv("NO_PROXY", ".invalid")
@@ -295,7 +255,7 @@ async def test_loopback_needs_no_proxy(practice: Practice, monkeypatch: pytest.M
 
 
 async def test_a_proxy_that_is_not_there_is_said(practice: Practice) -> None:
-    path = changed(practice, **elsewhere(practice), **{"proxy-url": "http://127.0.0.1:1"})
+    path = changed(practice.kubeconfig, **elsewhere(practice), **{"proxy-url": "http://127.0.0.1:1"})
     async with connected(path) as connection:
         with pytest.raises(ApiError) as caught:
             await asyncio.to_thread(connection.get_json, ROUTES)

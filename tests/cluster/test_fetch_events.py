@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from live_helpers import Practice, a_gateway
+from api_worlds import World, questions_about
+from live_helpers import a_gateway
 from pointsman.cluster.client.connect import ApiError, Connection, connect
 from pointsman.cluster.client.fetch import EventLine, fetch_events
 from pointsman.cluster.refs import GATEWAY_GROUP, ObjectRef
@@ -35,53 +36,62 @@ def an_event(number: int, at: str, **more: Any) -> dict[str, Any]:
     }
 
 
-async def events_of(practice: Practice, ref: ObjectRef) -> tuple[EventLine, ...]:
-    connection: Connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+async def events_of(world: World, ref: ObjectRef) -> tuple[EventLine, ...]:
+    connection: Connection = await asyncio.to_thread(connect, str(world.kubeconfig))
     try:
         return await asyncio.to_thread(fetch_events, connection, ref)
     finally:
         await asyncio.to_thread(connection.close)
 
 
-async def test_newest_first_and_only_its_own(practice: Practice) -> None:
-    practice.storage.apply(a_gateway())
-    practice.storage.apply(an_event(1, "2026-01-01T10:00:00Z"))
-    practice.storage.apply(an_event(2, "2026-01-01T12:00:00Z"))
-    practice.storage.apply(
-        an_event(3, "", lastTimestamp=None, eventTime="2026-01-01T11:00:00.123456Z", series={"count": 9})
+async def test_newest_first_and_only_its_own(world: World) -> None:
+    await world.apply(a_gateway())
+    await world.apply(an_event(1, "2026-01-01T10:00:00Z"))
+    await world.apply(an_event(2, "2026-01-01T12:00:00Z"))
+    await world.apply(
+        an_event(
+            3,
+            "",
+            lastTimestamp=None,
+            eventTime="2026-01-01T11:00:00.123456Z",
+            series={"count": 9, "lastObservedTime": "2026-01-01T11:00:00.123456Z"},
+            reportingComponent="envoy",
+            reportingInstance="envoy-0",
+            action="Looked",
+        )
     )
     other = {"kind": "Gateway", "namespace": "infra", "name": "other", "apiVersion": f"{GATEWAY_GROUP}/v1"}
-    practice.storage.apply(an_event(4, "2026-01-01T13:00:00Z", involvedObject=other))
+    await world.apply(an_event(4, "2026-01-01T13:00:00Z", involvedObject=other))
     alien = {"kind": "Gateway", "namespace": "infra", "name": "main", "apiVersion": "networking.istio.io/v1"}
-    practice.storage.apply(an_event(5, "2026-01-01T13:00:00Z", involvedObject=alien))
-    lines = await events_of(practice, GATEWAY)
+    await world.apply(an_event(5, "2026-01-01T13:00:00Z", involvedObject=alien))
+    lines = await events_of(world, GATEWAY)
     assert [line.message for line in lines] == ["number 2", "number 3", "number 1"]
     assert [line.count for line in lines] == [2, 9, 2]
     assert (lines[0].type, lines[0].reason, lines[0].source) == ("Warning", "Rejected", "envoy")
     assert lines[0].at == 1767268800.0
 
 
-async def test_no_more_than_can_be_read(practice: Practice) -> None:
+async def test_no_more_than_can_be_read(world: World) -> None:
     for number in range(120):
-        practice.storage.apply(an_event(number, f"2026-01-01T10:{number // 60:02d}:{number % 60:02d}Z"))
-    lines = await events_of(practice, GATEWAY)
+        await world.apply(an_event(number, f"2026-01-01T10:{number // 60:02d}:{number % 60:02d}Z"))
+    lines = await events_of(world, GATEWAY)
     assert len(lines) == 50
     assert lines[0].message == "number 119"
-    asked = next(one for one in practice.server.requests if one.path.endswith("/events"))
-    assert "involvedObject.name" in asked.query
+    asked = questions_about(await world.asked(), "events")
+    assert "involvedObject.name" in asked[0].query
 
 
-async def test_refused_is_told_and_not_none(practice: Practice) -> None:
-    practice.server.policy.deny(["list"], ["events"])
+async def test_refused_is_told_and_not_none(world: World) -> None:
+    await world.deny(["list"], ["events"])
     with pytest.raises(ApiError) as caught:
-        await events_of(practice, GATEWAY)
+        await events_of(world, GATEWAY)
     assert caught.value.status == 403
 
 
-async def test_of_an_object_without_a_namespace(practice: Practice) -> None:
+async def test_of_an_object_without_a_namespace(world: World) -> None:
     about = {"apiVersion": f"{GATEWAY_GROUP}/v1", "kind": "GatewayClass", "name": "eg"}
     event = an_event(1, "2026-01-01T10:00:00Z", involvedObject=about)
     event["metadata"]["namespace"] = "default"
-    practice.storage.apply(event)
-    lines = await events_of(practice, ObjectRef("GatewayClass", "", "eg", group=GATEWAY_GROUP))
+    await world.apply(event)
+    lines = await events_of(world, ObjectRef("GatewayClass", "", "eg", group=GATEWAY_GROUP))
     assert [line.message for line in lines] == ["number 1"]

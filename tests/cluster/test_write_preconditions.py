@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from live_helpers import Practice, a_route
+from api_worlds import World
+from live_helpers import a_route
 from pointsman.cluster.client.connect import ApiError, connect
 from pointsman.cluster.client.discovery import discover
 from pointsman.cluster.client.write import acquire_lease, annotate, release_lease, renew_lease
 
 
-async def test_a_lease_is_held_by_one(practice: Practice) -> None:
-    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+async def test_a_lease_is_held_by_one(world: World) -> None:
+    connection = await asyncio.to_thread(connect, str(world.kubeconfig))
 
     def scene() -> None:
         mine = acquire_lease(connection, "default", "cutover", "ana")
@@ -34,9 +35,9 @@ async def test_a_lease_is_held_by_one(practice: Practice) -> None:
     await asyncio.to_thread(connection.close)
 
 
-async def test_a_lease_that_ran_out_may_be_taken(practice: Practice) -> None:
-    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
-    practice.storage.apply(
+async def test_a_lease_that_ran_out_may_be_taken(world: World) -> None:
+    connection = await asyncio.to_thread(connect, str(world.kubeconfig))
+    await world.apply(
         {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
@@ -53,20 +54,20 @@ async def test_a_lease_that_ran_out_may_be_taken(practice: Practice) -> None:
     await asyncio.to_thread(connection.close)
 
 
-async def test_an_annotation_needs_the_version_that_was_read(practice: Practice) -> None:
-    practice.storage.apply(a_route())
-    connection = await asyncio.to_thread(connect, str(practice.kubeconfig))
+async def test_an_annotation_needs_the_version_that_was_read(world: World) -> None:
+    await world.apply(a_route())
+    connection = await asyncio.to_thread(connect, str(world.kubeconfig))
     served = await asyncio.to_thread(discover, connection)
     kind = served.find("gateway.networking.k8s.io", "HTTPRoute")
     assert kind is not None
-    old = practice.storage.get("HTTPRoute", "shop", "cart")
+    old = await world.get("HTTPRoute", "shop", "cart")
     assert old is not None
     version = old["metadata"]["resourceVersion"]
     dry = await asyncio.to_thread(
         lambda: annotate(connection, kind, "shop", "cart", {"a": "1"}, version, dry_run=True)
     )
     assert dry
-    kept = practice.storage.get("HTTPRoute", "shop", "cart")
+    kept = await world.get("HTTPRoute", "shop", "cart")
     assert kept is not None
     assert "a" not in (kept["metadata"].get("annotations") or {})
     new = await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": "1"}, version)
@@ -75,7 +76,7 @@ async def test_an_annotation_needs_the_version_that_was_read(practice: Practice)
         await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": "2"}, version)
     assert caught.value.status == 409
     await asyncio.to_thread(annotate, connection, kind, "shop", "cart", {"a": None}, new)
-    last = practice.storage.get("HTTPRoute", "shop", "cart")
+    last = await world.get("HTTPRoute", "shop", "cart")
     assert last is not None
     assert "a" not in (last["metadata"].get("annotations") or {})
     await asyncio.to_thread(connection.close)

@@ -12,14 +12,25 @@ import yaml
 from live_apiserver import LiveServer
 
 Json = dict[str, Any]
-_SWEPT_GROUPS = (
-    "gateway.networking.k8s.io",
-    "gateway.networking.x-k8s.io",
-    "networking.k8s.io",
-    "discovery.k8s.io",
+_SWEPT_GROUPS = frozenset(
+    {
+        "gateway.networking.k8s.io",
+        "gateway.networking.x-k8s.io",
+        "networking.k8s.io",
+        "discovery.k8s.io",
+        "apps",
+        "coordination.k8s.io",
+        "rbac.authorization.k8s.io",
+    }
 )
-_SWEPT_CORE = ("services", "endpoints", "pods", "secrets", "configmaps", "serviceaccounts")
+_SWEPT_CORE = ("services", "endpoints", "pods", "secrets", "configmaps", "serviceaccounts", "events")
+# cluster-scoped things that the API server needs or makes itself
+_KEPT_CLUSTER = frozenset({"servicecidrs", "ipaddresses", "clusterroles", "clusterrolebindings"})
+_AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+_OWN_WORDS = frozenset({"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"})
+_PATIENCE_S = 60.0
 _MANAGER = {"fieldManager": "live-tests", "force": "true"}
 
 
@@ -28,7 +39,7 @@ class Admin:
 
     def __init__(self, server: LiveServer) -> None:
         self.server = server
-        self.client = server.client()
+        self.client = server.client(timeout_s=120.0)
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
         self._namespaces: set[str] = set(_KEPT_NAMESPACES)
 
@@ -37,7 +48,12 @@ class Admin:
 
     def ask(self, method: str, path: str, **more: Any) -> Json:
         """The answer's JSON; a refusal is raised with the server's own words."""
+        deadline = time.monotonic() + _PATIENCE_S
         answer = self.client.request(method, path, **more)
+        while answer.status_code == 429 and time.monotonic() < deadline:
+            # a kind whose CRD was changed a moment ago is not ready, and says so
+            time.sleep(float(answer.headers.get("Retry-After", "1")))
+            answer = self.client.request(method, path, **more)
         if answer.is_error:
             raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text[:2000]}")
         return dict(answer.json())
@@ -56,7 +72,9 @@ class Admin:
     def apply(self, *documents: Json) -> None:
         """Server-side apply, status included; a namespace that is not there is made."""
         for document in documents:
-            meta = document["metadata"]
+            # as it was once read from a cluster: what that one said of itself is not for this one
+            meta = {name: value for name, value in document["metadata"].items() if name not in _OWN_WORDS}
+            document = {**document, "metadata": meta}
             self.namespace(meta.get("namespace", ""))
             path = self.path(
                 document["apiVersion"], document["kind"], meta.get("namespace", ""), meta["name"]
@@ -81,22 +99,30 @@ class Admin:
             body = {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
             self._patch(f"/api/v1/namespaces/{name}", body)
 
-    def install_crds(self, bundle: Path, within_s: float = 30.0) -> list[str]:
-        """All CRDs of a folder, until each is served; their names."""
-        documents = [
+    @staticmethod
+    def definitions(bundle: Path) -> list[Json]:
+        """The CRDs of a folder."""
+        return [
             one
             for file in sorted(bundle.glob("*.yaml"))
             for one in yaml.load_all(file.read_text(), yaml.CSafeLoader)
             if one and one["kind"] == "CustomResourceDefinition"
         ]
+
+    def install_crds(self, bundle: Path, within_s: float = 120.0) -> list[str]:
+        """All CRDs of a folder, until each is served; their names."""
+        return self.apply_crds(self.definitions(bundle), within_s)
+
+    def apply_crds(self, documents: list[Json], within_s: float = 120.0) -> list[str]:
+        """These, until each is served; their names."""
         for document in documents:
             self._patch(self.crd_path(document["metadata"]["name"]), document)
         names = [one["metadata"]["name"] for one in documents]
-        self._until(lambda: all(self._established(name) for name in names), within_s, f"{bundle} not served")
+        self._until(lambda: all(map(self._established, names)), within_s, f"{', '.join(names)} not served")
         self._plurals.clear()
         return names
 
-    def remove_crds(self, names: Iterable[str], within_s: float = 30.0) -> None:
+    def remove_crds(self, names: Iterable[str], within_s: float = 120.0) -> None:
         """Until nothing of them is left; their objects go too."""
         wanted = list(names)
         for name in wanted:
@@ -133,14 +159,21 @@ class Admin:
             self.delete("rbac.authorization.k8s.io/v1", kind, namespace, f"{user}-{name}")
 
     def sweep(self) -> None:
-        """Delete every object that a test may have made; CRDs stay. Nobody else finalizes namespaces here."""
-        for group in ("", *_SWEPT_GROUPS):
-            for root in self._roots(group):
-                for one in self.ask("GET", root)["resources"]:
-                    if "/" in one["name"] or "deletecollection" not in one["verbs"]:
-                        continue
-                    if group or one["name"] in _SWEPT_CORE:
-                        self._delete_all(root, one)
+        """Delete every object that a test may have made; CRDs and ClusterRoles stay.
+
+        Nobody else finalizes namespaces here. What the API server keeps in its own ones is left alone.
+        """
+        for root in ("/api", "/apis"):
+            for item in self.ask("GET", root, headers={"Accept": _AGGREGATED})["items"]:
+                group = item["metadata"].get("name") or ""
+                if group and group not in _SWEPT_GROUPS:
+                    continue
+                done: set[str] = set()
+                for version in item["versions"]:
+                    for one in version["resources"]:
+                        if one["resource"] not in done and "deletecollection" in one["verbs"]:
+                            done.add(one["resource"])
+                            self._delete_all(group, version["version"], one)
         for one in self.ask("GET", "/api/v1/namespaces")["items"]:
             if (name := one["metadata"]["name"]) not in _KEPT_NAMESPACES:
                 self.client.delete(f"/api/v1/namespaces/{name}")
@@ -149,27 +182,24 @@ class Admin:
                 self.client.put(f"/api/v1/namespaces/{name}/finalize", json=one)
         self._namespaces = set(_KEPT_NAMESPACES)
 
-    def _delete_all(self, root: str, resource: Json) -> None:
-        path = f"{root}/{resource['name']}"
-        if not resource["namespaced"]:
-            self.client.delete(path)
+    def _delete_all(self, group: str, version: str, resource: Json) -> None:
+        plural = resource["resource"]
+        if not group and plural not in _SWEPT_CORE:
             return
-        namespaces = {one["metadata"].get("namespace", "") for one in self.ask("GET", path)["items"]}
-        for namespace in namespaces:
+        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+        if resource["scope"] == "Cluster":
+            if plural not in _KEPT_CLUSTER:
+                self.client.delete(f"{root}/{plural}")
+            return
+        listed = self.ask("GET", f"{root}/{plural}", headers={"Accept": _METADATA})["items"] or ()
+        kept = _KEPT_NAMESPACES - {"default"}
+        for namespace in {one["metadata"].get("namespace", "") for one in listed} - kept:
             # the API server's own `kubernetes` Service comes back by itself
-            self.client.delete(f"{root}/namespaces/{namespace}/{resource['name']}")
-
-    def _roots(self, group: str) -> list[str]:
-        if not group:
-            return ["/api/v1"]
-        answer = self.client.get(f"/apis/{group}")
-        if answer.status_code == 404:
-            return []
-        return [f"/apis/{one['groupVersion']}" for one in answer.json()["versions"]]
+            self.client.delete(f"{root}/namespaces/{namespace}/{plural}")
 
     def _established(self, name: str) -> bool:
         crd = self.ask("GET", self.crd_path(name))
-        conditions = {one["type"]: one["status"] for one in crd.get("status", {}).get("conditions", [])}
+        conditions = {one["type"]: one["status"] for one in (crd.get("status") or {}).get("conditions") or ()}
         served = next(one["name"] for one in crd["spec"]["versions"] if one["served"])
         group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
         listed = self.client.get(f"/apis/{group}/{served}/{plural}", params={"limit": "1"})

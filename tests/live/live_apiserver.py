@@ -64,6 +64,7 @@ class LiveServer:
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _ports: dict[str, HeldPort] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    _ending: set[str] = field(default_factory=set)
 
     @property
     def port(self) -> int:
@@ -126,6 +127,7 @@ class LiveServer:
         """End one or both; SIGKILL is a crash."""
         for name in names or ("apiserver", "etcd"):
             process = self._processes.pop(name, None)
+            self._ending.discard(name)
             if process is None:
                 continue
             process.send_signal(how)
@@ -134,6 +136,20 @@ class LiveServer:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def ask_to_end(self, name: str) -> None:
+        """SIGTERM, without waiting: an API server with open watches takes a minute."""
+        self.send(name, signal.SIGTERM)
+        self._ending.add(name)
+
+    def is_ending(self, name: str) -> bool:
+        """Asked to end, and not started again since."""
+        return name in self._ending
+
+    def send(self, name: str, how: signal.Signals) -> None:
+        """For SIGSTOP and SIGCONT; nothing where it does not run."""
+        if name in self._processes:
+            self._processes[name].send_signal(how)
 
     def close(self) -> None:
         """End both and give the ports back."""

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pointsman.sandbox.apiserver.patches import (
     PatchError,
     PatchSyntaxError,
-    apply_merge,
     equal,
     json_patch,
     merge_patch,
@@ -61,15 +60,6 @@ def test_a_merge_patch_leads_to_any_object_and_changes_no_input(old, new):
 def test_a_merge_patch_applied_twice_is_as_once(target, patch):
     once = merge_patch(target, patch)
     assert equal(merge_patch(once, patch), once)
-
-
-@settings(deadline=None, max_examples=60)
-@given(objects, objects)
-def test_server_side_apply_sets_what_it_names_and_keeps_the_rest(target, applied):
-    merged = apply_merge(target, applied)
-    assert set(merged) == set(target) | set(applied)
-    for key in target.keys() - applied.keys():
-        assert equal(merged[key], target[key])
 
 
 def pointer(*parts):

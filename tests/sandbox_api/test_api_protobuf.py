@@ -71,7 +71,7 @@ def test_numbers_lists_and_messages():
         b"",
         b"{}",
         b"k8s\x00",
-        body("apps/v1", "Deployment", b""),
+        body("apps/v1", "DaemonSet", b""),
         body("v1", "ObjectMeta", b""),
         body("v1", "ConfigMap", field(1, 7)),
         body("v1", "ConfigMap", field(1, field(1, b"\xff"))),

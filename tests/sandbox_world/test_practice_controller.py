@@ -509,6 +509,6 @@ def test_the_old_side(storage: Storage, controller: PracticeController, edges: t
     assert ours is not None
     assert theirs is not None
     assert ours["status"] == {"loadBalancer": {"ingress": [{"ip": "127.0.0.2"}]}}
-    assert "status" not in theirs
+    assert theirs["status"] == {"loadBalancer": {}}
     assert edges[1]._find("ours.test") is not None
     assert edges[1]._find("theirs.test") is None

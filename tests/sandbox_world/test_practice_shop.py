@@ -96,8 +96,9 @@ async def test_version_skew(world: World, shop: WorldInfo) -> None:
     assert conditions(said)["SupportedVersion"] == "False/UnsupportedVersion"
     assert "v1.6.1" in said["conditions"][1]["message"]
     assert {"name": "HTTPRoute"} in said["supportedFeatures"]
-    # what the newer CRDs admit, the older controller overlooks: no status, no route, no error
-    assert "status" not in stored(world, "ListenerSet", "legacy", "blog")
+    # what the newer CRDs admit, the older controller overlooks: its default status, no route, no error
+    blog = stored(world, "ListenerSet", "legacy", "blog")["status"]
+    assert conditions(blog) == {"Accepted": "Unknown/Pending", "Programmed": "Unknown/Pending"}
     assert "status" not in stored(world, "HTTPRoute", "legacy", "blog")
     assert (await ask(shop, shop.new_address, "blog.shop.test")).status == 404
 

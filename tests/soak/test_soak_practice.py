@@ -139,7 +139,7 @@ def test_shoppers_leave_when_their_resolver_lets_go(tmp_path: Path, monkeypatch:
     with soak_world(replace(SOAK, old_ttl=7, low_ttl=6), rate_per_s=40.0) as shop:
         plan = shop.plan(tmp_path, watch=0.5, soak=2.0, quiet=1.0)
         source = shop.source_with_truth(plan)
-        monkeypatch.setattr(run_module, "old_source", lambda plan, connection: source)
+        monkeypatch.setattr(run_module, "old_source", lambda *_: source)
         with shop.run(plan) as run:
             before = run.wait(lambda view: view.phase == "watch", 20)
             # it may rest at the gate first, until the last compliant cache has let go

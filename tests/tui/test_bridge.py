@@ -109,6 +109,19 @@ async def test_a_part_of_the_routes_is_never_shown_as_all_of_them(tmp_path: Path
     assert pictures[-1].snapshot is bridge.snapshot()
 
 
+async def test_the_first_rows_are_told_once_and_are_there(tmp_path: Path) -> None:
+    told: list[int] = []
+    async with slow_world(tmp_path, 3, 0.0) as kubeconfig:
+        bridge = Bridge(lambda: connect(kubeconfig), None)
+        bridge.first_rows = lambda: told.append(len(bridge.picture.overview.routes))
+        bridge.start()
+        try:
+            await pictures_until_whole(bridge, 3)
+        finally:
+            await asyncio.to_thread(bridge.stop)
+    assert told == [3]
+
+
 async def test_asked_again_a_live_cluster_is_looked_at_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -30,6 +32,8 @@ from pointsman.probes.verdict import Verdict
 from pointsman.tui.onlooker import OnlookerApp
 from pointsman.tui.screens.cutover import CutoverScreen
 from syrupy.assertion import SnapshotAssertion
+from textual.timer import Timer
+from textual.widget import Widget
 
 T0 = 1_800_000_000.0
 SIZES = [(120, 40), (80, 24)]
@@ -324,3 +328,25 @@ async def test_hostile_names_are_text() -> None:
             await desk.press(*keys)
             await desk.pilot.pause(0.15)
             assert all(is_clean(row) for row in desk.text().splitlines())
+
+
+def _alive() -> Counter[str]:
+    """Widgets (screens too) and timers that something still holds, by class."""
+    gc.collect()
+    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, Widget | Timer))
+
+
+async def test_cutover_screens_that_were_left_are_gone() -> None:
+    async with still((120, 40), FIRST, SECOND) as (desk, runs):
+
+        async def open_and_leave(times: int) -> None:
+            for _ in range(times):
+                await desk.app.push_screen(CutoverScreen(*runs))
+                await desk.press("right_square_bracket")
+                await desk.app.pop_screen()
+                await desk.pilot.pause()
+
+        await open_and_leave(3)
+        before = _alive()
+        await open_and_leave(20)
+        assert _alive() - before == Counter()

@@ -1,4 +1,4 @@
-"""``pointsman cutover``, ``resume`` and ``journal``: the cutover without a screen."""
+"""``pointsman cutover``, ``resume`` and ``rollback``: the cutover without a screen."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import click
 from ...cluster.errors import UserError
 from ..settings import Settings
 from .common import note
-from .follow import follow
+from .follow import follow, follow_back
 from .journal import entries_of
 from .options import INCONCLUSIVE, attest_option, cluster_options, manual_checks, output_option
 
 if TYPE_CHECKING:
+    from ...checklists.running.campaign import Campaign
     from ...cluster.client.connect import Connection
     from ...cluster.snapshot import Snapshot
 
@@ -87,15 +88,56 @@ def resume(
 
     RUN is a run's id, or that of a campaign: all waves of its plan go on.
     """
-    from ...checklists.journal.file import latest_unfinished, waves_of
-    from ...checklists.machine.events import RunStarted
-    from ...checklists.running.campaign import Campaign
+    from ...checklists.journal.file import latest_unfinished
 
     if run_id is None:
         found = latest_unfinished()
         if found is None:
             raise UserError("no unfinished run", "`pointsman journal` lists all runs")
         run_id = found.run_id
+    with told_if_held(context), reopened(run_id, write, settings, attested) as campaign:
+        context.exit(follow(campaign, confirmed, output, attested))
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--write", is_flag=True, help="Turn writing on; without it the change is only shown.")
+@click.option(
+    "--confirm", "confirmed", metavar="HOST", multiple=True, help="Consent beforehand, by full name."
+)
+@cluster_options
+@output_option("text", "json")
+@click.pass_context
+def rollback(
+    context: click.Context,
+    run_id: str,
+    write: bool,
+    confirmed: tuple[str, ...],
+    settings: Settings,
+    output: str,
+) -> None:
+    """Lead the hosts of RUN back to the old side: shows the change, asks for the name, waits the drain out.
+
+    For a terminal that shows no screens. RUN is a run's id; with that of a campaign every wave that has
+    changed anything goes back, each by its own name. A run that another process holds is rolled back there
+    (key z).
+
+    Exit code: 0 rolled back, 2 wrong usage, or nothing to roll back, 3 held, left unfinished, not confirmed,
+    or in somebody else's hands.
+    """
+    with told_if_held(context), reopened(run_id, write, settings) as campaign:
+        context.exit(follow_back(campaign, run_id, confirmed, output))
+
+
+@contextmanager
+def reopened(
+    run_id: str, write: bool, settings: Settings, attested: tuple[str, ...] = ()
+) -> Iterator[Campaign]:
+    """The run, or the campaign that it belongs to, from its journal, on the cluster that it was begun on."""
+    from ...checklists.journal.file import waves_of
+    from ...checklists.machine.events import RunStarted
+    from ...checklists.running.campaign import Campaign
+
     entries = entries_of(waves_of(run_id)[0].run_id)
     first = entries[0].event if entries else None
     if isinstance(first, RunStarted):
@@ -104,14 +146,13 @@ def resume(
         settings = replace(
             settings, kubeconfig=first.kubeconfig or None, context=settings.context or first.context or None
         )
-    with told_if_held(context), live_snapshots(settings) as (snapshots, connection):
-        campaign = Campaign.resume(
+    with live_snapshots(settings) as (snapshots, connection):
+        yield Campaign.resume(
             run_id,
             snapshots=snapshots,
             writes_enabled=write or settings.writes,
             connection=connection,
         )
-        context.exit(follow(campaign, confirmed, output, attested))
 
 
 @contextmanager

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
+from ...cluster.errors import UserError
 from ...cluster.text import clean
 from ...probes.verdict import Verdict, worst
 from ..lines import Line, Span, Tone, to_terminal
 from ..telling.narrate import Narrator
+from ..telling.steps import confirmation_lines
 from .common import colour, note, width
 from .options import INCONCLUSIVE
 
@@ -28,12 +33,15 @@ if TYPE_CHECKING:
     from ...checklists.terms import Check
 
 _LOOK_EVERY_S = 2.0
+# what was confirmed beforehand is for a change, not for its being tried for ever
+_MOST_TRIES = 3
 _VERDICTS = {
     "done": Verdict.PASS,
     "rolled-back": Verdict.FAIL,
     "stopped-at-gate": Verdict.FAIL,
     "held": Verdict.UNKNOWN,
 }
+_WAY_BACK = ("rollback", "drain", "rolled-back")
 _CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.UNKNOWN: INCONCLUSIVE}
 
 
@@ -50,19 +58,78 @@ def follow(
     for problem in campaign.problems:
         note(problem)
     story = _Story(campaign, aside=output == "json")
-    try:
+    with _left_in_order(campaign, story, on_the_way=True):
         story.go_on(confirmed, attested)
-        story.tell_the_rest()
-    except (KeyboardInterrupt, click.Abort):
-        note(f"\nleft as it is; go on with: {_go_on(campaign)}")
-    finally:
-        story.end()
-        campaign.stop()
     views = tuple(story.latest.values())
     verdict = worst(_verdict(view) for view in views)
     if output == "json":
         _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000)
     return _CODES[verdict]
+
+
+def follow_back(campaign: Campaign, run_id: str, confirmed: tuple[str, ...], output: str) -> int:
+    """Lead a run back, or with the campaign's id all of its waves; the exit code. All stay resumable.
+
+    UserError: none of them has changed anything, or all are back already.
+    """
+    started = time.monotonic()
+    story = _Story(campaign, aside=output == "json")
+    wanted = [run for run in campaign.runs if run_id in (run.run_id, campaign.campaign_id)]
+    with _left_in_order(campaign, story):
+        story.go_back(wanted, confirmed)
+    views = tuple(story.latest[run.run_id] for run in wanted)
+    back = [view.outcome == "rolled-back" for view in views if view.run_id in story.wanted_back]
+    verdict = Verdict.PASS if back and all(back) else Verdict.UNKNOWN
+    if output == "json":
+        _print_document(campaign, views, verdict, (time.monotonic() - started) * 1000, "rollback")
+    return _CODES[verdict]
+
+
+@contextlib.contextmanager
+def _left_in_order(campaign: Campaign, story: _Story, *, on_the_way: bool = False) -> Iterator[None]:
+    """However the leading ends, the run is left resumable and its last words are told."""
+    with _signals_are_ctrl_c():
+        try:
+            yield
+            story.tell_the_rest()
+        except (KeyboardInterrupt, click.Abort):
+            _said_last(f"\nleft as it is; go on with: {_go_on(campaign)}")
+            if on_the_way and any(run.view().can_roll_back for run in campaign.runs):
+                _said_last(f"or go back with: pointsman rollback {campaign.resume_id} --write")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            _said_last(f"what happens cannot be told ({why}): left as it is; go on with: {_go_on(campaign)}")
+        finally:
+            story.end()
+            campaign.stop()
+
+
+@contextlib.contextmanager
+def _signals_are_ctrl_c() -> Iterator[None]:
+    """SIGTERM, and the SIGHUP of a lost terminal, leave the run in order too: its Lease is given up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for one in ours:
+            # once is enough: the leaving itself is not to be cut short
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = [signal.signal(one, leave) for one in ours]
+    try:
+        yield
+    finally:
+        for one, handler in zip(ours, before, strict=True):
+            signal.signal(one, handler)
+
+
+def _said_last(text: str) -> None:
+    # the terminal may be gone
+    with contextlib.suppress(OSError):
+        note(text)
 
 
 def _verdict(view: RunView) -> Verdict:
@@ -90,6 +157,9 @@ class _Story:
         self._views: queue.SimpleQueue[RunView] = queue.SimpleQueue()
         self.latest = {run_id: run.view() for run_id, run in self._runs.items()}
         self._left: set[str] = set()
+        self._tried: Counter[tuple[str, str]] = Counter()
+        # the runs that `go_back` leads back
+        self.wanted_back: frozenset[str] = frozenset()
         self.end = campaign.subscribe(self._views.put)
 
     def go_on(self, confirmed: tuple[str, ...], attested: tuple[str, ...]) -> None:
@@ -107,6 +177,47 @@ class _Story:
             if all(self._rests(run_id) for run_id in self._runs):
                 return
             self._next()
+
+    def go_back(self, wanted: Sequence[CutoverRun], confirmed: tuple[str, ...]) -> None:
+        """Until those ``wanted`` that have changed anything are back, or nobody says that they shall be."""
+        self._left |= self._runs.keys() - {run.run_id for run in wanted}
+        changed = [run for run in wanted if run.view().can_roll_back]
+        # one that was left on its way back goes on by itself
+        going = [run for run in wanted if run.view().phase in ("rollback", "drain")]
+        self.wanted_back = frozenset(run.run_id for run in (*changed, *going))
+        if not self.wanted_back:
+            stands = wanted[0].view().outcome or wanted[0].view().phase
+            raise UserError(
+                f"there is nothing to roll back: {stands}", "`pointsman journal RUN` tells it all"
+            )
+        for run in changed:
+            if not self._lead_back(run, confirmed):
+                self._left.add(run.run_id)
+        while not all(self._rests(run_id) for run_id in self._runs):
+            self._next()
+
+    def _lead_back(self, run: CutoverRun, confirmed: tuple[str, ...]) -> bool:
+        """Show the way back of a run and take it, where somebody consents to exactly that."""
+        from ...checklists.machine.view import RollBack
+
+        before = run.view()
+        shown = before.rollback
+        assert shown is not None
+        self._tell(confirmation_lines(shown, width(), "the traffic will move back"))
+        typed = _consent(run.plan, confirmed)
+        if typed:
+            click.echo(f"     confirmed beforehand: {typed}", err=True)
+        elif sys.stdin.isatty():
+            typed = _ask(run.plan, shown, before.wave if self._many else 0)
+        if not typed:
+            note(f"nobody typed {shown.type_this}: nothing was done")
+            return False
+        run.send(RollBack(typed, shown.change_id))
+        with contextlib.suppress(TimeoutError):
+            run.wait(lambda view: view.phase in _WAY_BACK or view.message != before.message, 30)
+        view = run.view()
+        self._hear(view)
+        return view.phase in _WAY_BACK
 
     def tell_the_rest(self) -> None:
         """What was said while an answer was waited for, up to the last words."""
@@ -178,6 +289,14 @@ class _Story:
             self.latest[run.run_id] = run.view()
             return True
         typed = _consent(run.plan, confirmed)
+        tried = (run.run_id, asked.change_id)
+        self._tried[tried] += 1
+        if typed and self._tried[tried] > _MOST_TRIES:
+            note(
+                f"the same change was sent {_MOST_TRIES} times and never made; see why, then go on with:"
+                f" {_go_on(self._campaign)}"
+            )
+            return False
         if typed:
             click.echo(f"     confirmed beforehand: {typed}", err=True)
         elif sys.stdin.isatty():
@@ -253,7 +372,11 @@ def _ask(plan: Plan, asked: Confirmation, wave: int) -> str:
 
 
 def _print_document(
-    campaign: Campaign, views: tuple[RunView, ...], verdict: Verdict, elapsed_ms: float
+    campaign: Campaign,
+    views: tuple[RunView, ...],
+    verdict: Verdict,
+    elapsed_ms: float,
+    command: str = "cutover",
 ) -> None:
     import msgspec
 
@@ -265,4 +388,4 @@ def _print_document(
         # the findings stand in their own place
         facts.pop("checks", None)
     facts = {"campaign": campaign.campaign_id, "waves": waves} if campaign.campaign_id else waves[0]
-    click.echo(encode(document("cutover", verdict, findings, facts, elapsed_ms)))
+    click.echo(encode(document(command, verdict, findings, facts, elapsed_ms)))

@@ -67,11 +67,11 @@ def route(
     snapshot = read_world(files).snapshot if files else cluster_once(settings, deadline_s)
     chosen = find_gateway(snapshot, gateway) if gateway else None
     traces = trace(snapshot, request, gateway=chosen, sides=sides)
-    findings = request_findings(snapshot, request, traces)
-    verdict = overall(traces)
+    findings = request_findings(snapshot, request, traces, sides)
+    verdict = overall(snapshot, traces, sides)
     if output == "json":
         elapsed_ms = (time.monotonic() - started) * 1000
         click.echo(encode(document("route", verdict, findings, xray_facts(request, traces), elapsed_ms)))
     else:
-        show(xray_lines(snapshot, request, traces, width(), everything=everything))
+        show(xray_lines(snapshot, request, traces, width(), sides=sides, everything=everything))
     context.exit(EXIT_CODES[verdict])

@@ -90,6 +90,7 @@ def warm(
             stop_after_errors=stop_after,
             ca_file=side.ca_file,
             deadline_s=deadline_s,
+            expected=side.expected,
         )
     )
     context.exit(_told(facts, chosen.notes, output))
@@ -124,6 +125,15 @@ class _Side:
     port: int
     ca_file: str | None
     plan: Plan | None = None
+
+    @property
+    def expected(self) -> dict[str, tuple[int, ...]]:
+        """The statuses that the plan names for its paths, by URL."""
+        from ...checklists.checks.context import url as planned_url
+
+        plan = self.plan
+        asked = plan.asked if plan is not None else ()
+        return {planned_url(plan, name, path.path): path.statuses for name, path in asked} if plan else {}
 
 
 def _side(address: str | None, plan_file: str | None, ca_file: str | None) -> _Side:

@@ -19,7 +19,7 @@ from ...probes.state.rows import RouteRow
 from ..lines import Line, Span, Tone, count, line
 from ..tables.arrange import History, Lens
 from ..tables.filters import Haystacks, parse_filter
-from ..tables.route_rows import ALL_ROUTES, Looks, attached, route_header, route_rows, route_text, tree_rows
+from ..tables.route_rows import ALL_ROUTES, Looks, Tree, attached, route_header, route_rows, route_text
 from ..telling.findings import short
 from ..telling.object import NOTHING, details_of, lately_lines
 from ..widgets.bars import Bar, Rule
@@ -69,6 +69,8 @@ class BrowseScreen(TableScreen):
         super().__init__()
         self._place: Hashable = ALL_ROUTES
         self._kind = ""
+        self._tree = Tree()
+        self._shown: Sequence[RouteRow] = ()
         self._details_timer: Timer | None = None
         self._followed_key: tuple[Hashable, Hashable] = (ALL_ROUTES, None)
         self._haystacks: Haystacks[RouteRow] = Haystacks(route_text, lambda row: row.ref)
@@ -125,7 +127,7 @@ class BrowseScreen(TableScreen):
             return
         overview = self.pointsman.picture.overview
         tree = self.query_one("#tree", RowView)
-        tree.set_rows(tree_rows(overview, max(tree.size.width, 30), self.pointsman.changes))
+        tree.set_rows(self._tree.rows(overview, max(tree.size.width, 30), self.pointsman.changes))
         self.draw_table()
         self._draw_details()
         self.show_frame()
@@ -148,6 +150,7 @@ class BrowseScreen(TableScreen):
         title = line("  ", Span(f"{heading} {self.counted(len(chosen), len(routes))}", Tone.STRONG))
         self.query_one("#routes-title", Bar).show(title, self._beside_title(width - len(title[1].text) - 6))
         self.query_one("#routes-header", Bar).show(route_header(width, wide=looks.wide))
+        self._shown = chosen
         if chosen:
             view.set_rows(route_rows(chosen, width, looks))
         else:
@@ -227,9 +230,9 @@ class BrowseScreen(TableScreen):
     def selected_hosts(self) -> tuple[str, ...]:
         """The hosts of the selected route."""
         subject = self.subject()
-        for row in self.pointsman.picture.overview.routes:
-            if row.ref == subject:
-                return row.hostnames
+        at = self.query_one("#routes", RowView).cursor
+        if 0 <= at < len(self._shown) and self._shown[at].ref == subject:
+            return self._shown[at].hostnames
         return ()
 
     # -- going somewhere

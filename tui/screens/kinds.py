@@ -90,6 +90,8 @@ class KindsScreen(FollowingScreen):
         lines = labelled("state", _WORDS[state.state], width, indent=1)
         if state.detail:
             lines += labelled("why", clean(state.detail, 1000), width, indent=1)
+        if state.mend and state.state == "denied":
+            lines += labelled("mend", clean(state.mend, 400), width, indent=1)
         if state.namespaces is not None:
             told = "only " + ", ".join(clean(name, 80) for name in state.namespaces)
             lines += labelled("where", f"{told}; others are unknown", width, indent=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from ..ages import age
 from ..lines import Line, Span, Tone, fit, line
 from ..probed import Probed, probed_span
 from ..telling.findings import mark, short, word
-from ..widgets.row_view import Rows
+from ..widgets.row_view import Refs, Rows
 from .filters import haystack
 
 if TYPE_CHECKING:
@@ -25,9 +25,25 @@ if TYPE_CHECKING:
 ALL_ROUTES = "all-routes"
 
 
-def tree_rows(overview: Overview, width: int, changes: Changes) -> Rows:
-    """Classes, their gateways, their listeners, drawn when they are seen. What is wrong has its mark in the
-    first column."""
+class Tree:
+    """Classes, their gateways, their listeners: what stands under what is worked out when it changes."""
+
+    def __init__(self) -> None:
+        self._of: tuple[object, object] = (None, None)
+        self._entries: list[_Entry] = []
+        self._keys: list[Hashable] = []
+
+    def rows(self, overview: Overview, width: int, changes: Changes) -> Rows:
+        """Lines that are drawn when they are seen. What is wrong has its mark in the first column."""
+        if self._of[0] is not overview.classes or self._of[1] is not overview.gateways:
+            self._of = overview.classes, overview.gateways
+            self._entries = _entries(overview)
+            self._keys = [ALL_ROUTES if entry is None else entry.ref for entry in self._entries]
+        entries = self._entries
+        return Rows(self._keys, lambda index: _tree_line(entries[index], width, changes))
+
+
+def _entries(overview: Overview) -> list[_Entry]:
     by_class: dict[str, list[GatewayRow]] = defaultdict(list)
     for gateway in overview.gateways:
         by_class[gateway.class_name].append(gateway)
@@ -37,11 +53,7 @@ def tree_rows(overview: Overview, width: int, changes: Changes) -> Rows:
         entries += _with_listeners(by_class.pop(row.ref.name, []))
     for gateways in by_class.values():
         entries += _with_listeners(gateways)
-
-    def draw(index: int) -> Line:
-        return _tree_line(entries[index], width, changes)
-
-    return Rows([ALL_ROUTES if entry is None else entry.ref for entry in entries], draw)
+    return entries
 
 
 _Entry = ClassRow | GatewayRow | ListenerRow | None
@@ -178,7 +190,7 @@ def route_rows(routes: Sequence[RouteRow], width: int, looks: Looks) -> Rows:
             cells += [Span(fit(cell.text, size) + " ", cell.tone)]
         return tuple(cells)
 
-    return Rows([row.ref for row in routes], draw)
+    return Rows(Refs(routes), draw)
 
 
 def _fitting(width: int, wide: bool) -> list[tuple[Column, int]]:

@@ -42,7 +42,7 @@ def twin_lines(twin: Twin, findings: Sequence[Finding], width: int) -> list[Line
     if twin.tls:
         lines += [EMPTY, columns.heading("certificates", "")]
         for tls in twin.tls:
-            state = "same" if tls.same else "none" if tls.listener is None else "another"
+            state = "same" if tls.same else "another" if tls.listener else "?" if tls.unknown else "none"
             lines += columns.row(f"{_host(tls.host)}  {tls.old}", tls.new, state)
             lines += columns.note(tls.words)
     lines += [EMPTY, *_findings(findings, width)]

@@ -7,11 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...cluster.routing.model import Loss, Share
-from ...cluster.routing.trace import Request, Trace
+from ...cluster.routing.trace import Request, Sides, Trace
 from ...cluster.snapshot import Snapshot
 from ...cluster.text import clean
 from ...probes.output import subject_document
-from ...probes.state.request import decisive, ends, place, reproduce_command, trace_verdict
+from ...probes.state.request import (
+    SIDE_WORDS,
+    decisive,
+    ends,
+    place,
+    reproduce_command,
+    trace_verdict,
+    unread_sides,
+)
 from ...probes.verdict import Verdict
 from ..lines import EMPTY, Line, Span, Tone, command, count, labelled, line, verdict_span
 
@@ -19,20 +27,30 @@ _FEW, _MOST_FACTS = 12, 2_000
 
 
 def xray_lines(
-    snapshot: Snapshot, request: Request, traces: Sequence[Trace], width: int, *, everything: bool = False
+    snapshot: Snapshot,
+    request: Request,
+    traces: Sequence[Trace],
+    width: int,
+    *,
+    sides: Sides = "both",
+    everything: bool = False,
 ) -> list[Line]:
     """Everything about a request. ``everything`` lists each loser; else a few, and how many more."""
     lines: list[Line] = [line(" ", Span(clean(request.line, 2000), Tone.STRONG)), EMPTY]
-    shown = decisive(traces)
+    unread = unread_sides(snapshot, traces, sides)
+    shown = decisive(traces, unread)
     for trace in shown:
         lines += _trace_lines(snapshot, request, trace, width, everything)
         lines.append(EMPTY)
-    if not traces:
+    for side, words in unread.items():
+        text = f"whether {SIDE_WORDS[side]} answers it cannot be told: {words}"
+        lines += [*labelled("open", text, width, Tone.DOUBT, indent=1), EMPTY]
+    if not traces and not unread:
         lines += [line(" ", Span("there is no Gateway and no Ingress to take it", Tone.DOUBT)), EMPTY]
     for trace in traces:
         if trace not in shown:
             lines += labelled("", f"{trace.edge}: {trace.outcome.text}", width, Tone.DIM, indent=1)
-    return lines + _ending(traces, width)
+    return lines + ([] if unread else _ending(traces, width))
 
 
 def _ending(traces: Sequence[Trace], width: int) -> list[Line]:
@@ -200,7 +218,12 @@ def _loss_facts(losses: Iterable[Loss]) -> Iterable[dict[str, Any]]:
         }
 
 
-def overall(traces: Sequence[Trace]) -> Verdict:
-    """The worst verdict of the traces that the answer rests on; FAIL where nobody takes the request."""
-    found = [trace_verdict(trace) for trace in decisive(traces)]
+def overall(snapshot: Snapshot, traces: Sequence[Trace], sides: Sides = "both") -> Verdict:
+    """The worst verdict of the traces that the answer rests on; FAIL where nobody takes the request.
+
+    A side of which nothing can be told leaves it open.
+    """
+    unread = unread_sides(snapshot, traces, sides)
+    found = [trace_verdict(trace) for trace in decisive(traces, unread)]
+    found += [Verdict.UNKNOWN for _ in unread]
     return max(found, key=lambda verdict: verdict.badness, default=Verdict.FAIL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol, overload
 
 from rich.segment import Segment
 from textual.binding import Binding, BindingType
@@ -14,9 +14,35 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ...cluster.refs import ObjectRef
 from ..lines import EMPTY, Line, Tone
 from ..theme import style_of
 from .columns import changed_region
+
+
+class _HasRef(Protocol):
+    @property
+    def ref(self) -> ObjectRef: ...
+
+
+class Refs(Sequence[ObjectRef]):
+    """The keys of rows that stand for objects, looked up one by one: a table of ten thousand is made anew ten
+    times a second, and forty of its rows are seen."""
+
+    def __init__(self, rows: Sequence[_HasRef]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> ObjectRef: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ObjectRef]: ...
+    def __getitem__(self, index: int | slice) -> ObjectRef | Sequence[ObjectRef]:
+        if isinstance(index, slice):
+            return [row.ref for row in self._rows[index]]
+        return self._rows[index].ref
 
 
 class Rows:
@@ -53,8 +79,10 @@ class Rows:
             self._lines[index] = self._draw(index)
         return self._lines[index]
 
-    def find(self, key: Hashable) -> int:
-        """Where an object is shown; -1 where it is not."""
+    def find(self, key: Hashable, near: int = -1) -> int:
+        """Where an object is shown; -1 where it is not. Quick where it still stands ``near``."""
+        if 0 <= near < len(self.keys) and self.keys[near] == key:
+            return near
         if self._places is None:
             self._places = {key: place for place, key in enumerate(self.keys) if key is not None}
         return self._places.get(key, -1)
@@ -115,6 +143,11 @@ class RowView(ScrollView, can_focus=True):
         return self._cursor_key
 
     @property
+    def cursor(self) -> int:
+        """The row under the cursor; -1 where there is none."""
+        return self._cursor
+
+    @property
     def row_count(self) -> int:
         """How many rows there are, seen or not."""
         return len(self._rows)
@@ -159,7 +192,7 @@ class RowView(ScrollView, can_focus=True):
             # rows come as they load: until somebody moves, the cursor stands on what is worst
             return self._nearest_selectable(0, 1)
         if self._cursor_key is not None:
-            index = self._rows.find(self._cursor_key)
+            index = self._rows.find(self._cursor_key, old_cursor)
             if index >= 0:
                 return index
         return self._nearest_selectable(max(old_cursor, 0), 1)

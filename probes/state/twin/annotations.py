@@ -41,6 +41,8 @@ _SWITCHES = (
     "http2-push-preload",
     "preserve-trailing-slash",
 )
+# what is said to be wanting, and may only not be seen
+_WANTING = frozenset({Carried.MISSING, Carried.POLICY_MISSING, Carried.OPEN})
 _STREAMED = ("proxy-buffering", "proxy-request-buffering")
 # on by default: turning it off is what is asked for
 _ON_BY_DEFAULT = ("enable-access-log",)
@@ -114,6 +116,13 @@ def _outcome(ctx: Context, family: Family, key: str, value: str) -> Outcome:
         return NO_EFFECT
     if key in _STREAMED and value.strip() == "off":
         return Outcome(Carried.NEAR, "Gateways stream too unless a policy says otherwise")
+    found = _found(ctx, family, key, value)
+    if ctx.unsure and found.state in _WANTING and (CHECKS.get(family.check) or family.of(ctx.controller)):
+        return Outcome(Carried.UNKNOWN, ctx.unsure)
+    return found
+
+
+def _found(ctx: Context, family: Family, key: str, value: str) -> Outcome:
     check = CHECKS.get(family.check)
     native = check(ctx, key, value) if check else None
     if native is not None and native.state is not Carried.MISSING:
@@ -155,6 +164,8 @@ def _by_policy(ctx: Context, family: Family) -> Outcome:
             return found
     wanted = " or ".join(dict.fromkeys(successor_words(one) for one in successors))
     unreadable = [one.kind for one in successors if not _readable(ctx, one)]
+    if not ctx.controller and (gap := ctx.world.snapshot.state_of("GatewayClass").gap):
+        return Outcome(Carried.UNKNOWN, f"GatewayClass objects {gap}, and so its controller is not known")
     if unreadable:
         return Outcome(Carried.UNKNOWN, f"{clean(unreadable[0], 60)} objects could not be read")
     if not ctx.controller:
@@ -214,7 +225,8 @@ def _readable(ctx: Context, successor: Successor) -> bool:
         for kind, state in ctx.world.snapshot.kinds.items()
         if kind == successor.kind or kind.startswith(f"{successor.kind}.")
     ]
-    return all(state.state in ("live", "stale", "absent", "unseen") for state in states)
+    holders = {ref.namespace for ref in (*ctx.gateways, *ctx.services, *(one.ref for one in ctx.routes))}
+    return all(state.state == "unseen" or all(map(state.knows, holders or {""})) for state in states)
 
 
 def successor_words(successor: Successor) -> str:
@@ -260,6 +272,8 @@ def _default(ctx: Context, name: str, check: str, value: str) -> Outcome:
     if check == "hsts":
         if not any(twin.old.has_tls for twin in ctx.hosts):
             return NO_EFFECT
+        if ctx.unsure:
+            return Outcome(Carried.UNKNOWN, ctx.unsure)
         without = ctx.lacking(
             lambda one: header_set(one.response_header_modifier, "strict-transport-security") is not None
         )

@@ -15,7 +15,7 @@ from ....cluster.refs import ObjectRef
 from ..world import World
 from .new import NewSide
 from .old import OldSide, nginx_value
-from .paths import PathTwin
+from .paths import Likeness, PathTwin
 
 
 class Carried(StrEnum):
@@ -89,6 +89,14 @@ class Context:
                     if route is not None and answer.spec is not None:
                         found[answer.owner, answer.rule] = (route, answer.spec)
         return tuple(found.values())
+
+    @cached_property
+    def unsure(self) -> str:
+        """Why rules that answer its paths may not be among ``rules``; empty where all of them are."""
+        for twin in self.hosts:
+            if twin.new.unsure and any(path.likeness is Likeness.UNKNOWN for path in twin.paths):
+                return twin.new.unsure
+        return ""
 
     @cached_property
     def serving(self) -> tuple[tuple[Route, RouteRule], ...]:

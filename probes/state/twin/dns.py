@@ -19,11 +19,15 @@ _OWN_TARGET = "target"
 
 @dataclass(frozen=True, slots=True)
 class LostSetting:
-    """An annotation of external-dns on the Ingress, which nothing on the new side repeats."""
+    """An annotation of external-dns on the Ingress, which nothing on the new side repeats.
+
+    ``unknown`` says why something may repeat it all the same; empty where nothing does.
+    """
 
     key: str
     value: str
     holder: str
+    unknown: str = ""
 
 
 def lost_settings(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -> Iterator[LostSetting]:
@@ -35,12 +39,13 @@ def lost_settings(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -
         return
     routes = [world.snapshot.routes.get(ref) for twin in twins for ref in twin.new.all_routes]
     gateways = [world.snapshot.gateways.get(ref) for twin in twins for ref in twin.new.all_gateways]
+    unknown = next((twin.new.unsure for twin in twins if twin.new.unsure), "")
     on_routes = [_settings(one.meta.annotations) for one in routes if one is not None]
     on_gateways = [_settings(one.meta.annotations) for one in gateways if one is not None]
     for key, value in sorted(wanted.items()):
         holders, holder = (on_gateways, "Gateway") if key == _OWN_TARGET else (on_routes, "route")
         if not any(key in one for one in holders):
-            yield LostSetting(key, value, holder)
+            yield LostSetting(key, value, holder, unknown)
 
 
 def _settings(annotations: Mapping[str, str]) -> dict[str, str]:

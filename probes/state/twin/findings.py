@@ -231,11 +231,15 @@ def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
         yield from _network_findings(twin, unknown)
     if twin.settings:
         keys = ", ".join(clean(one.key, 60) for one in twin.settings[:5])
+        why = twin.settings[0].unknown
+        told = f"for external-dns the Ingress alone says {keys}"
+        if why:
+            told = f"whether external-dns finds {keys} on the new side too cannot be told: {why}"
         yield finding(
             "MIG032",
-            Verdict.WARN,
+            Verdict.UNKNOWN if why else Verdict.WARN,
             twin.ingress.ref,
-            f"for external-dns the Ingress alone says {keys}",
+            told,
             evidence=_few(
                 f"{clean(one.key, 80)}: {clean(one.value, 120)} is not on the {one.holder}"
                 for one in twin.settings
@@ -247,9 +251,14 @@ def _surrounding_findings(twin: Twin) -> Iterator[Finding]:
 def _listener_findings(twin: Twin) -> Iterator[Finding]:
     reproduce = kubectl_get(twin.gateways[0]) if twin.gateways else ""
     for tls in twin.tls:
-        if tls.listener is None:
-            summary = f"no listener takes TLS for {host_words(tls.host)}; the Ingress has {tls.old}"
-            yield finding("MIG020", Verdict.FAIL, twin.ingress.ref, summary, reproduce=reproduce)
+        if tls.listener is not None:
+            continue
+        verdict, summary = Verdict.FAIL, f"no listener takes TLS for {host_words(tls.host)}"
+        if tls.unknown:
+            verdict = Verdict.UNKNOWN
+            summary = f"which listener takes TLS for {host_words(tls.host)} cannot be told: {tls.words}"
+        summary += f"; the Ingress has {tls.old}"
+        yield finding("MIG020", verdict, twin.ingress.ref, summary, reproduce=reproduce)
     plain = [host_words(host.host) for host in twin.twinned if host.plain_ends]
     if plain:
         summary = f"nothing answers plain HTTP of {', '.join(plain[:3])}, not even by a redirect"

@@ -39,6 +39,9 @@ def shut_services(ctx: Context) -> tuple[Shut, ...]:
 
 def _judge(ctx: Context, ref: ObjectRef) -> Shut | None:
     world = ctx.world
+    state = world.snapshot.state_of("NetworkPolicy")
+    if not state.knows(ref.namespace) and state.state not in ("unseen", "loading"):
+        return Shut(ref, (), f"NetworkPolicy objects could not be read ({state.state})", unknown=True)
     service = world.snapshot.services.get(ref)
     policies = world.index.admission_to(service) if service is not None else ()
     if not policies:
@@ -116,5 +119,7 @@ def _asks_for_the_name_only(selector: LabelSelector) -> bool:
 
 
 def policies_words(shut: Shut) -> str:
-    """The policies in words."""
+    """The policies in words; what is not known of them, where none could be read."""
+    if not shut.policies:
+        return "whether any NetworkPolicy stands"
     return ", ".join(clean(ref, 200) for ref in shut.policies[:3])

@@ -43,7 +43,7 @@ class NewSide:
 
     def __init__(self, world: World, host: str, tls: bool | None = None) -> None:
         self.host = host.lower()
-        self.unsure = ""
+        self.unsure = unread_kinds(world)
         self._world = world
         self._answers: dict[str, Answer | None] = {}
         found = list(self._attached())
@@ -189,6 +189,14 @@ class NewSide:
             gateway=bound.gateway,
             spec=rule,
         )
+
+
+def unread_kinds(world: World) -> str:
+    """Why some route that answers may not be among those that are known; empty where all are."""
+    for kind in ("Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute"):
+        if gap := world.snapshot.state_of(kind).gap:
+            return f"{kind} objects {gap}"
+    return ""
 
 
 def targets_of(route: Route, rule: RouteRule) -> tuple[Target, ...]:

@@ -27,7 +27,8 @@ _CLUSTER_ISSUER = f"{_CERT_MANAGER}/cluster-issuer"
 class TlsTwin:
     """A host's certificate on both sides. ``old`` and ``new`` are Secrets in words; ``same``: one object.
 
-    ``listener`` is None where no listener of its Gateways takes TLS for the host. ``words``: what to look at.
+    ``listener`` is None where no listener of its Gateways takes TLS for the host; ``unknown``: none
+    that could be seen. ``words``: what to look at.
     """
 
     host: str
@@ -36,6 +37,7 @@ class TlsTwin:
     same: bool
     listener: ObjectRef | None
     words: str = ""
+    unknown: bool = False
 
 
 def tls_twins(world: World, ingress: Ingress, hosts: tuple[HostTwin, ...]) -> tuple[TlsTwin, ...]:
@@ -52,7 +54,9 @@ def _tls_twin(world: World, ingress: Ingress, twin: HostTwin, secret: str) -> Tl
     namespace = ingress.meta.namespace
     old = f"{namespace}/{clean(secret, 253)}" if secret else "the default certificate"
     if not twin.new.secure_listeners:
-        return TlsTwin(twin.host, old, "no TLS listener", same=False, listener=None)
+        unsure = twin.new.unsure
+        new = "not known" if unsure else "no TLS listener"
+        return TlsTwin(twin.host, old, new, same=False, listener=None, words=unsure, unknown=bool(unsure))
     bound = twin.new.secure_listeners[0]
     tls = bound.listener.tls
     if tls is not None and tls.mode == "Passthrough":

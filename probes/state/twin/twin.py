@@ -12,7 +12,7 @@ from .answers import Answer, Target
 from .context import Context, HostTwin
 from .dns import LostSetting, lost_settings
 from .network import Shut, shut_services
-from .new import NewSide
+from .new import NewSide, unread_kinds
 from .old import OldPath, OldSide, class_of, is_canary, is_nginx, nginx_value
 from .paths import compare_paths, only_new
 from .tls import SolverTrouble, TlsTwin, solver_troubles, tls_twins
@@ -67,7 +67,7 @@ def twin_of(world: World, ingress: Ingress) -> Twin:
     """Everything that can be said of an Ingress and its successor."""
     nginx = is_nginx(world, ingress)
     hosts = tuple(host_twin(world, ingress, host, nginx=nginx) for host in hosts_of(ingress))
-    unseen, loading = _unseen(world, ingress.meta.namespace)
+    unseen, loading = _unseen(world)
     bare = Twin(ingress, nginx, class_of(ingress), hosts, unseen, loading)
     twinned = bare.twinned
     if not twinned:
@@ -87,12 +87,10 @@ def twin_of(world: World, ingress: Ingress) -> Twin:
     )
 
 
-def _unseen(world: World, namespace: str) -> tuple[str, bool]:
-    for kind in ("Gateway", "HTTPRoute"):
-        state = world.snapshot.state_of(kind)
-        if not state.knows(namespace) and state.state != "unseen":
-            return f"{kind} objects could not be read ({state.state})", state.state == "loading"
-    return "", False
+def _unseen(world: World) -> tuple[str, bool]:
+    # a route may be in any namespace, whatever the Ingress's is
+    unread = unread_kinds(world)
+    return unread, bool(unread) and world.snapshot.state_of(unread.split()[0]).state == "loading"
 
 
 def host_twin(world: World, ingress: Ingress, host: str, *, nginx: bool) -> HostTwin:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 # what browsers ask for: a cache keeps packed and plain answers apart (Vary), so warming the plain ones alone
@@ -20,7 +21,8 @@ class WarmPlan:
     at once, with ``accept_encoding``.
 
     ``stop_after_errors`` failed fetches (5xx, 429 or no answer) end it: a warm-up must not become the outage.
-    ``timeout_s`` is for each fetch and ``deadline_s`` for all of it (None: none), in seconds.
+    ``timeout_s`` is for each fetch and ``deadline_s`` for all of it (None: none), in seconds. ``expected``
+    are statuses by URL that are no error there: a page that refuses the anonymous does so on purpose.
     """
 
     urls: tuple[str, ...]
@@ -33,6 +35,7 @@ class WarmPlan:
     timeout_s: float = 5.0
     accept_encoding: str = BROWSER_ENCODINGS
     deadline_s: float | None = None
+    expected: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,8 @@ def _found(facts: WarmFacts) -> Iterator[_Found]:
         yield "HTTP018", Verdict.UNKNOWN, f"nothing was fetched: {clean(facts.stopped)}", ()
         return
     urls = warmth(facts)
-    bad = [fetch for fetch in facts.fetches if fetch.failed]
+    expected = facts.plan.expected
+    bad = [one for one in facts.fetches if one.failed and one.status not in expected.get(one.url, ())]
     cold = [one.last for one in urls if one.cold and not one.last.cut_short]
     large = [one.last for one in urls if one.cold and one.last.cut_short]
     yield from _ended_early(facts, bad)
