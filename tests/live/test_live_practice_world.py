@@ -18,14 +18,14 @@ pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
-def roomy(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Admin]:
-    """A server with room for the Services of all scenarios, and the CRDs that they need."""
+def with_crds(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Admin]:
+    """A server with the CRDs that the scenarios need."""
     if reason := why_not():
         pytest.skip(reason)
     if not crds_of("envoy-gateway").is_dir():
         pytest.skip("no CRDs of Envoy Gateway: `make live` fetches them with Go")
-    folder = tmp_path_factory.mktemp("roomy")
-    with live_server(folder, "--service-cluster-ip-range=10.0.0.0/16") as server:
+    folder = tmp_path_factory.mktemp("practice")
+    with live_server(folder) as server:
         admin = Admin(server)
         admin.install_crds(shared / "crds" / "v1.6.1-experimental")
         admin.install_crds(crds_of("envoy-gateway"))
@@ -33,7 +33,7 @@ def roomy(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Ad
         admin.close()
 
 
-def test_every_scenario_is_taken(roomy: Admin) -> None:
+def test_every_scenario_is_taken(with_crds: Admin) -> None:
     authority = PracticeCa()
     values = {
         "old_address": "192.0.2.1",
@@ -43,13 +43,13 @@ def test_every_scenario_is_taken(roomy: Admin) -> None:
     }
     refused = []
     for scenario in (load_scenario(one.name, values) for one in list_scenarios()):
-        roomy.sweep()
+        with_crds.sweep()
         for document in [*expand(scenario.documents), *expand(scenario.edits)]:
             document["metadata"].pop("creationTimestamp", None)
             if document["kind"] == "Secret" and document.get("type") == "kubernetes.io/tls":
                 document = fill_secret(document, authority.issue(["shop.test"]).chain_pem)
             try:
-                roomy.apply(document)
+                with_crds.apply(document)
             except RuntimeError as error:
                 refused.append(f"{scenario.name}: {document['kind']} {document['metadata']['name']}: {error}")
     assert not refused
