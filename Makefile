@@ -40,9 +40,10 @@ $(VENV)/.installed-real: $(VENV)/.installed-dev
 test-real: $(VENV)/.installed-real  ## the tests that talk to other programs (kubectl, tmux, dig, ...), or only take long
 	$(BIN)/python -m pytest -n $(JOBS) -m real $(ARGS)
 
-live: $(VENV)/.installed-real  ## the tests against a real kube-apiserver, which this builds once (needs Go; ten minutes)
+live: $(VENV)/.installed-real  ## the tests against a real kube-apiserver, Envoy Gateway and Traefik, built once (needs Go; half an hour)
 	$(BIN)/python tests/live/live_build.py
-	$(BIN)/python -m pytest -n $(JOBS) -m live $(ARGS)
+	$(BIN)/python tests/live/controllers_build.py
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m live $(ARGS)
 
 check: $(VENV)/.installed-dev  ## lint, types and layers
 	$(BIN)/ruff check .
@@ -64,6 +65,7 @@ bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (a 
 	$(BIN)/python benchmarks/judging.py
 	$(BIN)/python benchmarks/growth.py
 	$(BIN)/python benchmarks/long_session.py
+	$(BIN)/python benchmarks/peers.py
 
 bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, openssl, testssl and dig (and nginx, knot)
 	$(BIN)/python benchmarks/http_requests.py
