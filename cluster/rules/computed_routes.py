@@ -81,13 +81,17 @@ def _protocol_of_its_own(attachment: Attachment) -> Iterator[Doubt]:
     """Through a protocol of the controller's own alone: which routes that carries, the API does not say."""
     if all(own_protocol(bound.listener.protocol) for bound in attachment.listeners):
         for bound in attachment.listeners[:1]:
-            shown = f"{bound.ref}: protocol {clean(bound.listener.protocol, 60)}"
-            yield Doubt("Pending", f"{shown}: only its controller can say what it carries", certain=False)
+            yield _carried_or_not(bound)
+
+
+def _carried_or_not(bound: BoundListener) -> Doubt:
+    shown = f"{bound.ref}: protocol {clean(bound.listener.protocol, 60)}"
+    return Doubt("Pending", f"{shown}: only its controller can say what it carries", certain=False)
 
 
 def _through(topology: Topology, route: Route, bound: BoundListener, attachment: Attachment) -> Computed:
     if any(bound is one for one in attachment.listeners):
-        return settle("Accepted", ())
+        return settle("Accepted", [_carried_or_not(bound)] if own_protocol(bound.listener.protocol) else ())
     allowed = topology.allows(route, bound)
     if allowed is None:
         detail = "the labels of the route's namespace could not be read"

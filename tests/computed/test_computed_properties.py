@@ -245,8 +245,14 @@ def test_a_wider_door_never_shuts_a_route_out(
     wide = Scene(read_documents([gateway([open_door]), route(kind, namespace, hostnames)]))
     before, after = accepted(narrow), accepted(wide)
     assert (before == "True") <= (after == "True")
-    assert counted(narrow) <= counted(wide)
-    assert counted(narrow) == (before == "True")
+    few, many = counted(narrow), counted(wide)
+    if few is None or many is None:
+        # a protocol of the controller's own: the API does not say what it carries
+        assert (few, many) == (None, None)
+        assert "True" not in (before, after)
+        return
+    assert few <= many
+    assert few == (before == "True")
 
 
 def accepted(scene: Scene) -> str | None:
@@ -260,9 +266,7 @@ def accepted(scene: Scene) -> str | None:
     return whole
 
 
-def counted(scene: Scene) -> int:
+def counted(scene: Scene) -> int | None:
     topology = Topology(scene)
     (bound,) = topology.listeners(ObjectRef("Gateway", "one", "g", group=GROUP))
-    count = attached_routes(topology, bound)
-    assert count is not None
-    return count
+    return attached_routes(topology, bound)
