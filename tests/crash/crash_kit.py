@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import connection
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +50,8 @@ _WHOLE_REHEARSAL = (OLD, NEW, OLD, "")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_HERE), os.environ.get("PYTHONPATH"))))
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(["crash_child"])
+# a process that is started also looks after those that others wait for, and an exit code can be read but once
+_one_at_a_time = threading.Lock()
 
 
 @dataclass
@@ -70,16 +74,19 @@ class CrashWorld:
         from crash_child import main
 
         process = _forks.Process(target=main, args=(str(self.directory), die_at, log))
-        process.start()
-        process.join(timeout_s)
-        if process.exitcode is None:
-            process.kill()
+        with _one_at_a_time:
+            process.start()
+        ended = bool(connection.wait([process.sentinel], timeout_s))
+        with _one_at_a_time:
+            if not ended:
+                process.kill()
             process.join()
-            raise AssertionError(f"a cutover killed at {self.kills} hangs")
-        assert process.exitcode in (0, DEAD), (process.exitcode, self.kills)
-        if process.exitcode == DEAD:
+            code = process.exitcode
+        assert ended, f"a cutover killed at {self.kills} hangs"
+        assert code in (0, DEAD), (code, self.kills)
+        if code == DEAD:
             self.kills.append(die_at)
-        return process.exitcode == DEAD
+        return code == DEAD
 
     def nudges(self) -> list[str]:
         """Where it had come to rest and a person let it go on: on a machine with time to spare, nowhere."""

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,10 +83,8 @@ def test_other_manifests_have_no_stories(temporary: Path) -> None:
 
 @pytest.mark.real
 def test_three_stories_without_a_terminal(temporary: Path) -> None:
-    started = time.monotonic()
     ended = run("demo", longest_s=120)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert time.monotonic() - started < 60
     assert re.findall(r"^story \d of 3: .*\((\S+)\)$", ended.stdout, re.MULTILINE) == [
         "store.shop.test",
         "pay.shop.test",
