@@ -64,6 +64,8 @@ class Bridge:
         self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
         self._live: LiveCluster | None = None
         self._judged = 0
+        self._whole = Picture()
+        self._narrowing = threading.Lock()
         self.first_rows: Callable[[], object] = lambda: None
         """Called on the bridge's thread when the picture holds the first rows."""
         self.picture = Picture()
@@ -94,8 +96,16 @@ class Bridge:
             live.look_again()
 
     def narrow(self, namespaces: tuple[str, ...] | None) -> None:
-        """Show only ``namespaces`` (None: all) from the next picture on; what is read stays the same."""
-        self._namespaces = namespaces
+        """Show only ``namespaces`` (None: all) at once; what is read stays the same."""
+        with self._narrowing:
+            self._namespaces = namespaces
+            self.picture = within(self._whole, namespaces)
+
+    def _show(self, whole: Picture) -> None:
+        # by the namespaces of now: they may have become others while it was judged
+        with self._narrowing:
+            self._whole = whole
+            self.picture = within(whole, self._namespaces)
 
     def switch(
         self, connect: Callable[[], Connection], namespaces: tuple[str, ...] | None, context: str
@@ -114,7 +124,7 @@ class Bridge:
         while self._next:
             self._connect, self._namespaces, context = self._next.popleft()
         self._live, self.connection = None, None
-        self.picture = Picture()
+        self._show(Picture())
         self.problem, self.trouble, self.fatal = None, "", False
         self.context = context
         self._switched = True
@@ -165,12 +175,12 @@ class Bridge:
             first = bool(snapshot.routes) and not any_route
             if wanted != seen and (first or pace.due(began, loading=loading)):
                 if first:
-                    self.picture = within(glance(snapshot), self._namespaces)
+                    self._show(glance(snapshot))
                     self.first_rows()
                     # one thread runs at a time: let the screen paint first
                     self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
-                self._judge(judge, live, snapshot, self._namespaces)
+                self._judge(judge, live, snapshot)
                 pace.judged(began, time.monotonic(), loading=loading)
             pause_s = _INTERVAL_S if any_route or not loading else _EAGER_S
             self._stop.wait(max(pause_s - (time.monotonic() - began), 0.02))
@@ -180,13 +190,7 @@ class Bridge:
         live.stop()
         connection.close()
 
-    def _judge(
-        self,
-        judge: LiveJudge,
-        live: LiveCluster,
-        snapshot: Snapshot,
-        namespaces: tuple[str, ...] | None,
-    ) -> None:
+    def _judge(self, judge: LiveJudge, live: LiveCluster, snapshot: Snapshot) -> None:
         try:
             # more may have changed since the snapshot was taken; that does no harm
             changed = live.store.changed_since(self._judged) if self._judged else None
@@ -202,4 +206,4 @@ class Bridge:
         if self.trouble == "not judged":
             self.problem, self.trouble = None, ""
         self._judged = snapshot.version
-        self.picture = within(picture, namespaces)
+        self._show(picture)
