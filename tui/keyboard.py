@@ -2,18 +2,16 @@
 
 Textual gives a key to the widget that has the focus when the key arrives, but much of what a key does comes
 later: by a binding, which is looked for when the key has gone up to the application; by a message, as when
-enter submits a line; by a screen that is put up and takes the focus when it stands. Keys that come all at once
-(a slow line, a script, a paste without brackets) would overtake all of that.
+enter submits a line; by a screen that is put up and takes the focus when it stands. Keys that come all at
+once (a slow line, a script, a paste without brackets) would overtake all of that.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from time import monotonic
 
 from textual.app import App, ScreenStackError
-from textual.dom import DOMNode
 from textual.events import Event, Key, Paste
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -37,8 +35,8 @@ _LEAST_ROUNDS, _MOST_ROUNDS = 2, 10
 class Keyboard:
     """Holds back what is typed until what was typed before it is done.
 
-    It is done when every widget of the screen in front has twice worked off what was waiting for it, and
-    screen and focus have stayed the same meanwhile.
+    It is done when all from the widget with the focus up to the application have twice worked off what was
+    waiting for them, and screen and focus have stayed the same meanwhile.
     """
 
     def __init__(self, app: App[None]) -> None:
@@ -114,26 +112,16 @@ class Keyboard:
         self._generation += 1
         self._came_on_at = monotonic()
         self._front = self._in_front()
-        self._go_up(_levels(self._app), self._generation)
+        self._go_up(_way_up(self._app), self._generation)
 
-    def _go_up(self, levels: list[Sequence[MessagePump]], generation: int) -> None:
-        """From the innermost widgets up to the application: a message on its way up stays ahead of us."""
+    def _go_up(self, way: list[MessagePump], generation: int) -> None:
+        """From the widget with the focus up to the application: a message on its way stays ahead of us."""
         if generation != self._generation:
             return
         self._came_on_at = monotonic()
-        while levels:
-            level = levels.pop()
-            awaited = 0
-
-            def came() -> None:
-                nonlocal awaited
-                awaited -= 1
-                if awaited == 0:
-                    self._go_up(levels, generation)
-
+        while way:
             # one that is being taken down takes no more
-            awaited = sum(pump.call_later(came) for pump in level)
-            if awaited:
+            if way.pop().call_later(self._go_up, way, generation):
                 return
         self._end_round()
 
@@ -165,15 +153,12 @@ def _screen(app: App[None]) -> Screen[object] | None:
         return None
 
 
-def _levels(app: App[None]) -> list[Sequence[MessagePump]]:
-    """The application, the screen in front, its widgets, theirs, and so on down."""
-    levels: list[Sequence[MessagePump]] = [[app]]
+def _way_up(app: App[None]) -> list[MessagePump]:
+    """The application, the screen in front, and so on down to the widget that has the focus."""
     screen = _screen(app)
-    level: Sequence[DOMNode] = [screen] if screen is not None else []
-    while level:
-        levels.append(level)
-        level = [child for node in level for child in node.children]
-    return levels
+    if screen is None:
+        return [app]
+    return [app, *reversed((screen.focused or screen).ancestors_with_self[:-1])]
 
 
 class KeyedApp(App[None]):
