@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App
 from textual.binding import BindingType
 
 from ..cluster.errors import UserError
@@ -23,6 +22,7 @@ from .contexts import connector, contexts_of
 from .crash import kept_crash
 from .header import header
 from .host import Aspect
+from .keyboard import KeyedApp
 from .keys import APP_BINDINGS
 from .lines import Line, Tone
 from .namespaces import Namespaces
@@ -51,7 +51,7 @@ _TICK_S = 0.1
 _SECOND, _MINUTE = 10, 600
 
 
-class PointsmanApp(App[None]):
+class PointsmanApp(KeyedApp):
     """Everything shown comes from ``bridge.picture``, a ``CheckSession`` or a ``RunFace``."""
 
     ENABLE_COMMAND_PALETTE = False
@@ -81,8 +81,6 @@ class PointsmanApp(App[None]):
     def picture(self) -> Picture:
         """The newest judged moment of the cluster."""
         return self.bridge.picture
-
-    # -- life
 
     def on_mount(self) -> None:
         """Put the terminal in order whatever ends us."""
@@ -154,6 +152,8 @@ class PointsmanApp(App[None]):
 
     def action_leave(self) -> None:
         """``q`` goes back to the first screen, and from there out."""
+        if isinstance(self.screen, FrameScreen) and not self.screen.may_be_left():
+            return
         if len(self.screen_stack) > 2:
             self.pop_screen()
         else:
@@ -362,6 +362,8 @@ class PointsmanApp(App[None]):
             return False
         self.shown_namespaces = None if everything else tuple(names)
         self.bridge.narrow(self.shown_namespaces)
+        # shown before the next key, which is meant for it
+        self._tick()
         self.say("all namespaces" if everything else "", Tone.PLAIN)
         return True
 

@@ -65,6 +65,8 @@ class Bridge:
         self._thread = threading.Thread(target=self._work, name="bridge", daemon=True)
         self._live: LiveCluster | None = None
         self._judged = 0
+        self._whole = Picture()
+        self._narrowing = threading.Lock()
         self.first_rows: Callable[[], object] = lambda: None
         """Called on the bridge's thread when the picture holds the first rows."""
         self.picture = Picture()
@@ -95,8 +97,16 @@ class Bridge:
             live.look_again()
 
     def narrow(self, namespaces: tuple[str, ...] | None) -> None:
-        """Show only ``namespaces`` (None: all) from the next picture on; what is read stays the same."""
-        self._namespaces = namespaces
+        """Show only ``namespaces`` (None: all) at once; what is read stays the same."""
+        with self._narrowing:
+            self._namespaces = namespaces
+            self.picture = within(self._whole, namespaces)
+
+    def _show(self, whole: Picture) -> None:
+        # by the namespaces of now: they may have become others while it was judged
+        with self._narrowing:
+            self._whole = whole
+            self.picture = within(whole, self._namespaces)
 
     def switch(
         self, connect: Callable[[], Connection], namespaces: tuple[str, ...] | None, context: str
@@ -115,7 +125,7 @@ class Bridge:
         while self._next:
             self._connect, self._namespaces, context = self._next.popleft()
         self._live, self.connection = None, None
-        self.picture = Picture()
+        self._show(Picture())
         self.problem, self.trouble, self.fatal = None, "", False
         self.context = context
         self._switched = True
@@ -168,12 +178,12 @@ class Bridge:
                 # a small cluster that is there whole is judged as quickly as it is glanced at
                 glanced = first and (loading or len(snapshot.routes) > _FEW_ROUTES)
                 if glanced:
-                    self.picture = within(glance(snapshot), self._namespaces)
+                    self._show(glance(snapshot))
                     self.first_rows()
                     # one thread runs at a time: let the screen paint first
                     self._stop.wait(1.5 * _INTERVAL_S)
                 seen, any_route = wanted, any_route or first
-                self._judge(judge, live, snapshot, self._namespaces)
+                self._judge(judge, live, snapshot)
                 if first and not glanced:
                     self.first_rows()
                 pace.judged(began, time.monotonic(), loading=loading)
@@ -185,13 +195,7 @@ class Bridge:
         live.stop()
         connection.close()
 
-    def _judge(
-        self,
-        judge: LiveJudge,
-        live: LiveCluster,
-        snapshot: Snapshot,
-        namespaces: tuple[str, ...] | None,
-    ) -> None:
+    def _judge(self, judge: LiveJudge, live: LiveCluster, snapshot: Snapshot) -> None:
         try:
             # more may have changed since the snapshot was taken; that does no harm
             changed = live.store.changed_since(self._judged) if self._judged else None
@@ -207,4 +211,4 @@ class Bridge:
         if self.trouble == "not judged":
             self.problem, self.trouble = None, ""
         self._judged = snapshot.version
-        self.picture = within(picture, namespaces)
+        self._show(picture)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from ..cluster.refs import ObjectRef
 from ..probes.state.rows import Picture
 from .bridge import Bridge
+from .keyboard import Keyboard
 from .lines import Line, Tone
 from .probed import Probed
 from .settings import Settings
@@ -28,6 +29,7 @@ class Host(Protocol):
 
     settings: Settings
     bridge: Bridge
+    keyboard: Keyboard
     plans: dict[str, Plan]
     commands: list[str]
     changes: Changes

@@ -209,4 +209,7 @@ class ChecklistScreen(FrameScreen):
 
     def action_cutover(self) -> None:
         """On to the cutover."""
-        self.pointsman.open_cutover(self._plan)
+        if not self.refuses_blind():
+            # what is typed ahead was typed for a screen that takes a while to come
+            self.pointsman.keyboard.drop_the_rest()
+            self.pointsman.open_cutover(self._plan)

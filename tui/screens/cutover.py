@@ -240,8 +240,15 @@ class CutoverScreen(FrameScreen):
     def _may_ask(self) -> bool:
         view = self.run.view()
         if view.read_only:
-            self.say(f"this run takes no command here: {clean(view.read_only, 160)}", Tone.DOUBT)
+            self.refuse(f"this run takes no command here: {clean(view.read_only, 160)}")
         return not view.read_only and not self.prompt.asking
+
+    def _may_command(self) -> bool:
+        return self._may_ask() and not self.refuses_blind()
+
+    def may_be_left(self) -> bool:
+        """A letter of a host name is no wish to leave."""
+        return not self.refuses_blind()
 
     def action_wave(self, by: int) -> None:
         """Look at another wave."""
@@ -251,7 +258,10 @@ class CutoverScreen(FrameScreen):
     def action_answer(self) -> None:
         """Type the name: run and target are frozen while the line is open."""
         run, asked = self.run, self.run.view().waiting_for
-        if asked is None or not self._may_ask():
+        if not self._may_command():
+            return
+        if asked is None:
+            self.refuse("nothing is asked now: what follows enter is not taken")
             return
 
         def answer(typed: str) -> None:
@@ -263,10 +273,10 @@ class CutoverScreen(FrameScreen):
     def action_roll_back(self) -> None:
         """The way back, at any point after the first change."""
         run, view = self.run, self.run.view()
-        if not self._may_ask():
+        if not self._may_command():
             return
         if not view.can_roll_back or view.rollback is None:
-            self.say("nothing to roll back: nothing was changed", Tone.DOUBT)
+            self.refuse("nothing to roll back: nothing was changed")
             return
 
         shown = view.rollback
@@ -291,22 +301,22 @@ class CutoverScreen(FrameScreen):
     def action_postpone(self) -> None:
         """Pause before the next step, or go on."""
         view = self.run.view()
-        if self._may_ask():
+        if self._may_command():
             self.run.send(Continue() if view.postponed or view.outcome == "held" else Postpone())
 
     def action_again(self) -> None:
         """Ask the gate's checks again."""
-        if self._may_ask():
+        if self._may_command():
             self.run.send(RunChecksAgain())
 
     def action_waive(self) -> None:
         """Pass the gate in spite of the first check that closes it, by name and with a reason."""
         run = self.run
-        if not self._may_ask():
+        if not self._may_command():
             return
         closing = [entry for entry in run.view().checks if entry.verdict in (Verdict.WARN, Verdict.FAIL)]
         if not closing:
-            self.say("nothing to waive: only a WARN, or some FAILs, can be; an UNKNOWN never", Tone.DOUBT)
+            self.refuse("nothing to waive: only a WARN, or some FAILs, can be; an UNKNOWN never")
             return
         check, seen = closing[0].check, closing[0].verdict
 
@@ -319,11 +329,11 @@ class CutoverScreen(FrameScreen):
     def action_attest(self) -> None:
         """Answer the first manual check that keeps the gate shut, by typing its name."""
         run = self.run
-        if not self._may_ask():
+        if not self._may_command():
             return
         asked = _manual(run.view())
         if not asked:
-            self.say("no manual check waits for an answer", Tone.DOUBT)
+            self.refuse("no manual check waits for an answer")
             return
         check = asked[0].check
         question = clean(str(check.params.get("question", check.title)), 200)
@@ -348,14 +358,14 @@ class CutoverScreen(FrameScreen):
 
     def action_new_run(self) -> None:
         """Another run of the same plan, after one that has come to its end."""
-        if not self._may_ask():
+        if not self._may_command():
             return
         if all(run.view().outcome in _ENDED for run in self.runs):
             # the run's own plan may be that of one wave
             plan = self.pointsman.plans.get(self.run.plan.name, self.run.plan)
             self.pointsman.open_cutover(plan, anew=True)
         else:
-            self.say("this run goes on: roll it back or let it end first", Tone.DOUBT)
+            self.refuse("this run goes on: roll it back or let it end first")
 
     def action_journal(self) -> None:
         """What is on disk."""

@@ -157,6 +157,31 @@ class FrameScreen(Screen[None]):
 
         self.prompt.ask(question, answered, value=value, change=change, gave_up=left, completer=completer)
 
+    # -- what is typed ahead
+
+    def refuse(self, why: str) -> None:
+        """Say why a key does nothing; what is typed right behind it was typed for what it does not do."""
+        self.pointsman.keyboard.drop_the_rest()
+        self.say(why, Tone.DOUBT)
+
+    def refuses_blind(self) -> bool:
+        """For commands that begin or change something: True, and said, in the midst of what came in one go.
+
+        Nobody has then seen what the key before it did; it may be a letter of a name, meant for a question.
+        """
+        if self.pointsman.keyboard.blind:
+            self.refuse("keys came all at once: that one was not taken as a command, nor what follows it")
+            return True
+        return False
+
+    def may_be_left(self) -> bool:
+        """Whether ``q`` is taken, wherever it came in what was typed."""
+        return True
+
+    def on_paste(self) -> None:
+        """Nothing here took it: it was meant for a question."""
+        self.refuse("what was pasted is not taken: no question is open")
+
     # -- keys of every screen
 
     def action_back(self) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding, BindingType
 
 from ...cluster.text import clean
-from ..lines import Tone
 from ..telling.run import clock
 from .cutover import CutoverScreen
 
@@ -37,7 +36,7 @@ class OnlookerScreen(CutoverScreen):
             self.app.exit()
 
     def _refuse(self) -> None:
-        self.say(self.run.view().read_only, Tone.DOUBT)
+        self.refuse(self.run.view().read_only)
 
     def action_answer(self) -> None:
         """Nothing is asked here."""

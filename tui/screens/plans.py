@@ -104,5 +104,6 @@ class PlansScreen(FrameScreen):
     def action_cutover(self) -> None:
         """The cutover of the plan under the cursor."""
         plan = self._chosen()
-        if plan is not None:
+        if plan is not None and not self.refuses_blind():
+            self.pointsman.keyboard.drop_the_rest()
             self.pointsman.open_cutover(plan)

@@ -72,10 +72,11 @@ class XrayScreen(FrameScreen):
 
     def on_mount(self) -> None:
         """Draw what was asked for; without a request, ask."""
-        self.query_one("#xray", RowView).focus()
+        self.set_focus(self.query_one("#xray", RowView))
         self.draw()
         if not self._line:
-            self.call_after_refresh(self.action_edit)
+            # before the next key, which may be the request's first letter
+            self.call_later(self.action_edit)
 
     def on_resize(self) -> None:
         """The lines are wrapped to the width."""
