@@ -39,6 +39,7 @@ MOST_GROWTH = 0.05
 _LONGEST_S = 10.0
 _SIZES = ((80, 24), (200, 60), (COLUMNS, LINES))
 _SWITCH_EVERY = 4
+_PAUSE_S = 0.55
 _OF_CUTOVERS = 50
 # a screen for each key, and what its last line but one says
 _PLACES = (
@@ -121,6 +122,7 @@ class Sitting:
                 if self.terminal.child.returncode is not None:
                     raise
                 self.unseen[until] += 1
+                note(f"not seen: {until.decode()!r}")
         self.terminal.read_for(0.02)
 
     def enter(self, text: bytes, until: bytes) -> None:
@@ -164,7 +166,14 @@ class Sitting:
     def cutover(self) -> None:
         """Open the cutover of the plan under the cursor, and leave it."""
         self.press(b"s", b"cutover >")
-        self.press(b"q", b"plans")
+        # what is typed behind it is not taken, so that nobody answers a question that they have not seen
+        self.terminal.read_for(_PAUSE_S)
+        self.press(b"q", b"PLANS")
+
+
+def note(text: str) -> None:
+    """How far it is, beside the figures."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -190,6 +199,7 @@ def part(sitting: Sitting, what: str, steps: int, every: int, step: Callable[[in
         step(number)
         if number % every == every - 1:
             marks.append(sitting.rss_mib)
+            note(f"{number + 1} of {what}, {time.perf_counter() - began:.0f} s, {marks[-1]:.1f} MiB")
     return Part(what, tuple(marks), time.perf_counter() - began)
 
 
@@ -207,7 +217,8 @@ def session(terminal: Terminal, rounds: int, cutovers: int) -> list[Part]:
     done = [part(sitting, f"{rounds} rounds of browsing", rounds, 1, one_round)]
     sitting.enter(b":ctx shop", b"shop.test")
     terminal.read_for(2.0)
-    sitting.press(b"p", b"plans")
+    sitting.press(b"p", b"PLANS")
+    terminal.read_for(_PAUSE_S)
     what = f"{cutovers} cutover screens"
     done.append(part(sitting, what, cutovers, _OF_CUTOVERS, lambda number: sitting.cutover()))
     print(f"{sitting.keys} keys were pressed")
@@ -242,7 +253,7 @@ def main() -> int:
     parser.add_argument("--routes", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=100, help="changes a second in the large cluster")
     options = parser.parse_args()
-    surroundings.say(packages=["textual", "kubernetes"], takes="five minutes")
+    surroundings.say(packages=["textual", "kubernetes"], takes="half an hour")
     with (
         many_routes(options.routes) as many,
         practice_world() as shop,
