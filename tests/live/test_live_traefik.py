@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,27 +36,24 @@ class Running:
     wire: list[Json]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[tuple[Path, Admin]]:
-    """A server of its own: a controller claims all that is there."""
+@contextlib.contextmanager
+def cluster(folder: Path, shared: Path) -> Iterator[Admin]:
+    """A server for one Traefik alone: it claims all that is there, and two would undo each other's statuses."""
     if reason := why_not() or why_not_controller(NAME):
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp(NAME)
-    with live_server(folder / "server") as server:
-        admin = Admin(server)
+    with live_server(folder / "server") as server, contextlib.closing(Admin(server)) as admin:
         admin.install_crds(shared / "crds" / "v1.6.1-experimental")
-        yield folder, admin
-        admin.close()
+        yield admin
 
 
 @pytest.fixture(scope="module")
-def running(cluster: tuple[Path, Admin]) -> Iterator[Running]:
+def running(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Running]:
     """With servers behind it, as its own data plane."""
-    folder, admin = cluster
+    folder = tmp_path_factory.mktemp(NAME)
     address = own_address()
     if not address:
         pytest.skip("this machine has no address but loopback, and no API server takes that for an endpoint")
-    with servers(address) as backends:
+    with cluster(folder, shared) as admin, servers(address) as backends:
         ports = case_ports()
         wire = apply_wire(admin, NAME, ports, PracticeCa(), address, backends)
         with traefik(admin.server, folder / "wire", ports, *TRAEFIK_OPTIONS) as process:
@@ -101,11 +99,10 @@ def test_an_unknown_name_is_shown_the_default_certificate(running: Running) -> N
     assert shown[0].endswith(".traefik.default")
 
 
-def test_the_recording_is_what_it_says_today(cluster: tuple[Path, Admin]) -> None:
-    folder, admin = cluster
-    admin.sweep()
-    given = apply_cases(admin, NAME, Ports(), PracticeCa())
-    with traefik(admin.server, folder / "cases", Ports(), *TRAEFIK_OPTIONS):
-        settled(admin)
-        now = statuses(collected(admin, given))
+def test_the_recording_is_what_it_says_today(tmp_path: Path, shared: Path) -> None:
+    with cluster(tmp_path, shared) as admin:
+        given = apply_cases(admin, NAME, Ports(), PracticeCa())
+        with traefik(admin.server, tmp_path / "cases", Ports(), *TRAEFIK_OPTIONS):
+            settled(admin)
+            now = statuses(collected(admin, given))
     assert now == statuses(recorded(NAME, PROGRAMS[NAME].version))
