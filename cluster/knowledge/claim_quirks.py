@@ -34,8 +34,8 @@ _TRAEFIK_FRONTEND = (
     "Traefik reads no spec.tls.frontend: whatever it says, no client is asked for a certificate."
 )
 _TRAEFIK_PORT = (
-    "Traefik sees a conflict only where port, protocol and hostname are the same. HTTP beside HTTPS it serves "
-    "on one port, which the API leaves open; of TCP beside HTTP the API says that both are in conflict."
+    "Traefik sees a conflict only where port, protocol and hostname are the same. HTTP beside HTTPS it "
+    "serves on one port, which the API leaves open; by the API TCP beside HTTP is a conflict of both."
 )
 _TRAEFIK_COUNTS = (
     "Traefik counts as valid what it never looks at or takes otherwise: spec.tls.frontend, listeners of "
@@ -233,7 +233,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "kubernetes.io/tls serve everywhere.",
     ),
     *(
-        Quirk("traefik", scope, condition, claimed, computed, "open", _TRAEFIK_COUNTS)
+        Quirk("traefik", scope, condition, claimed, computed, "specs", _TRAEFIK_COUNTS)
         for scope, condition, claimed, computed in (
             ("Listener", "Programmed", "True/Programmed", "False/Invalid"),
             ("Gateway", "Accepted", "True/Accepted", "False/ListenersNotValid"),
@@ -273,7 +273,7 @@ QUIRKS: tuple[Quirk, ...] = (
         "False/BackendNotFound",
         "True/ResolvedRefs",
         "open",
-        "Traefik needs an EndpointSlice of the Service, though it may be empty, and takes no ExternalName.",
+        "Traefik takes no Service of type ExternalName, and none that has no EndpointSlice at all.",
     ),
     Quirk(
         "traefik",

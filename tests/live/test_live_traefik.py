@@ -13,13 +13,14 @@ import pytest
 from controllers_build import PROGRAMS
 from controllers_build import why_not as why_not_controller
 from live_admin import Admin
-from live_answers import Json, apply_wire, differing, recorded, snapshot_of, statuses, totals
+from live_answers import GATEWAY, Json, apply_wire, differing, recorded, snapshot_of, statuses, totals
 from live_apiserver import live_server
 from live_build import why_not
 from live_cases import Ports
 from live_controllers import case_ports, own_address, settled, traefik
 from live_wire import ask, certificate_names, servers
 from pointsman.cluster.routing.request import parse_line
+from pointsman.cluster.routing.trace import trace
 from pointsman.probes.watching.traffic.families import families_of, measure
 from pointsman.sandbox.pki import PracticeCa
 from record_statuses import TRAEFIK_OPTIONS, apply_cases, collected
@@ -38,7 +39,7 @@ class Running:
 
 @contextlib.contextmanager
 def cluster(folder: Path, shared: Path) -> Iterator[Admin]:
-    """A server for one Traefik alone: it claims all that is there, and two would undo each other's statuses."""
+    """A server for one Traefik alone: it claims all there is, and two would undo each other's statuses."""
     if reason := why_not() or why_not_controller(NAME):
         pytest.skip(reason)
     with live_server(folder / "server") as server, contextlib.closing(Admin(server)) as admin:
@@ -65,10 +66,32 @@ def running(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[
             yield Running(admin, ports, process.metrics, wire)
 
 
+# cluster/knowledge/controller_data: what Traefik does otherwise, and `pointsman route` only doubts
+OTHERWISE = {
+    "GET http://twice.wire.test:HTTP/same": "b",
+    "GET http://sum.wire.test:HTTP/sum/far": "b",
+    "GET http://sum.wire.test:HTTP/only-here": "c",
+    "GET http://changes.wire.test:HTTP/mirrored": "500",
+    "GET http://broken.wire.test:HTTP/all-zero": "503",
+    "GET https://elsewhere.test:HTTPS/anywhere": "404",
+    "GET https://wire.test:HTTPS/anywhere": "404",
+}
+
+
 def test_requests_meet_what_is_promised(running: Running) -> None:
     found, met = differing(snapshot_of(running.admin, running.wire), running.ports)
     assert len(met) > 60
     assert not found
+    seen = {line: one.short for line, one in met}
+    assert {line: seen[line] for line in OTHERWISE} == OTHERWISE
+
+
+def test_the_host_header_decides_whatever_name_tls_was_given(running: Running) -> None:
+    line = f"https://two.wire.test:{running.ports.https}/ -H 'Host: alone.test'"
+    answer = trace(snapshot_of(running.admin, running.wire), parse_line(line), gateway=GATEWAY)[0]
+    assert answer.outcome.status == 421
+    assert any("Host header alone" in one for one in answer.doubts)
+    assert ask(parse_line(line), {}).short == "e"
 
 
 def test_its_counters_are_read_as_they_are(running: Running) -> None:
