@@ -68,6 +68,8 @@ class Controller:
     weighs_by_sum: bool = False
     # types of HTTPRoute filters that it answers with 500, and accepts
     unserved_filters: tuple[str, ...] = ()
+    # it reads no Gateway.spec.tls.frontend
+    asks_no_client: bool = False
     # the status where every backend of a rule has the weight 0, if it is not the API's 500
     without_weight: int = 0
     passthrough_hides_client: bool = False
@@ -192,10 +194,11 @@ CONTROLLERS: tuple[Controller, ...] = (
         gates=(Gate("TCPRoute", "experimentalchannel", "providers.kubernetesgateway"),),
         no_certificate="clients are shown TRAEFIK DEFAULT CERT (there is one certificate store for all)",
         entry_points=True,
-        # all four seen in 3.7.13
+        # all seen in 3.7.13
         answers_any_sni=True,
         weighs_by_sum=True,
         unserved_filters=("RequestMirror", "CORS", "ExternalAuth"),
+        asks_no_client=True,
         without_weight=503,
     ),
     Controller(

@@ -122,6 +122,31 @@ def test_an_unknown_name_is_shown_the_default_certificate(running: Running) -> N
     assert shown[0].endswith(".traefik.default")
 
 
+def test_no_client_is_asked_for_a_certificate(running: Running) -> None:
+    """GW323: spec.tls.frontend is accepted, and never read."""
+    admin = running.admin
+    main = next(one for one in running.wire if one["kind"] == "Gateway")
+    authority = PracticeCa().root_pem.decode()
+    validation = {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "clients"}]}
+    frontend = {"default": {"validation": validation}}
+    admin.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "clients", "namespace": GATEWAY.namespace},
+            "data": {"ca.crt": authority},
+        },
+        {**main, "spec": {**main["spec"], "tls": {"frontend": frontend}}},
+    )
+    settled(admin)
+    held = admin.get(main["apiVersion"], "Gateway", GATEWAY.namespace, GATEWAY.name)
+    assert held["spec"]["tls"]["frontend"] == frontend
+    assert {(one["status"], one["observedGeneration"]) for one in held["status"]["conditions"]} == {
+        ("True", held["metadata"]["generation"])
+    }
+    assert ask(parse_line(f"https://two.wire.test:{running.ports.https}/"), {}).short == "b"
+
+
 def test_the_recording_is_what_it_says_today(tmp_path: Path, shared: Path) -> None:
     with cluster(tmp_path, shared) as admin:
         given = apply_cases(admin, NAME, Ports(), PracticeCa())
