@@ -150,10 +150,12 @@ def gateway_quirk_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
         )
     for bound in world.topology.listeners(gateway.ref):
         yield from _listener_quirks(world, controller, bound)
-        if controller.asks_no_client and frontend_validation(gateway.spec.tls, bound.listener):
+        if controller.asks_no_client and (wanted := frontend_validation(gateway.spec.tls, bound.listener)):
+            # without one, or with a bad one, a client is let in there by the API, too
+            lenient = wanted.get("mode") == "AllowInsecureFallback"
             yield finding(
                 "GW323",
-                Verdict.FAIL,
+                Verdict.WARN if lenient else Verdict.FAIL,
                 bound.ref,
                 f"the Gateway's spec.tls.frontend wants clients' certificates on port {bound.listener.port}; "
                 f"{controller.title} does not read it, and asks for none",

@@ -128,7 +128,7 @@ def test_no_client_is_asked_for_a_certificate(running: Running) -> None:
     main = next(one for one in running.wire if one["kind"] == "Gateway")
     authority = PracticeCa().root_pem.decode()
     validation = {"caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "clients"}]}
-    frontend = {"default": {"validation": validation}}
+    frontend = {"default": {"validation": {**validation, "mode": "AllowValidOnly"}}}
     admin.apply(
         {
             "apiVersion": "v1",

@@ -325,6 +325,17 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
         [of(TRAEFIK), setting("gateway.spec.tls", CLIENTS)],
         [setting("gateway.spec.tls", {"frontend": {"default": {}}})],
     ),
+    (
+        "GW323",
+        W,
+        "asks for none",
+        [
+            of(TRAEFIK),
+            setting("gateway.spec.tls", CLIENTS),
+            setting("gateway.spec.tls.frontend.default.validation.mode", "AllowInsecureFallback"),
+        ],
+        [of(ENVOY)],
+    ),
     ("GW322", W, "behind Cilium", [of(CILIUM), passthrough], [of(ENVOY)]),
     (
         "GW430",
