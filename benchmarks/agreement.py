@@ -12,7 +12,7 @@ import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -55,9 +55,9 @@ def worlds(controller: str) -> Iterator[tuple[str, World]]:
 
 
 def recorded_world(name: str) -> World:
-    """All that one real controller said, as one cluster."""
+    """All that one real controller said, as one whole cluster: what is not in the file was not there."""
     documents = yaml.load_all(RECORDED[name].read_bytes(), Loader=yaml.CSafeLoader)
-    return World(Scene(read_documents(documents)))
+    return World(Scene(replace(read_documents(documents), offline=False)))
 
 
 def tally(name: str) -> Tally:

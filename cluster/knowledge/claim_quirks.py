@@ -29,6 +29,19 @@ class Quirk:
     why: str
 
 
+# no field of it is read anywhere in the Gateway provider of Traefik 3.7
+_TRAEFIK_FRONTEND = (
+    "Traefik reads no spec.tls.frontend: whatever it says, no client is asked for a certificate."
+)
+_TRAEFIK_PORT = (
+    "Traefik sees a conflict only where port, protocol and hostname are the same. HTTP beside HTTPS it "
+    "serves on one port, which the API leaves open; by the API TCP beside HTTP is a conflict of both."
+)
+_TRAEFIK_COUNTS = (
+    "Traefik counts as valid what it never looks at or takes otherwise: spec.tls.frontend, listeners of "
+    "several protocols on one port, the type of a Secret."
+)
+
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
         "istio",
@@ -198,6 +211,120 @@ QUIRKS: tuple[Quirk, ...] = (
         "False/InvalidKind",
         "specs",
         "Envoy Gateway takes kind Backend without a group for its own; by the API that is the core group.",
+    ),
+    Quirk(
+        "traefik",
+        "Listener",
+        "Programmed",
+        "False/Invalid",
+        "True/Programmed",
+        "open",
+        "Traefik programs no listener of which one certificate is at fault, be it one of two or the inside "
+        "of a Secret (only metadata are read here); by the API the sound part may serve.",
+    ),
+    Quirk(
+        "traefik",
+        "Listener",
+        "ResolvedRefs",
+        "True/ResolvedRefs",
+        "False/InvalidCertificateRef",
+        "open",
+        "Traefik takes any Secret that holds tls.crt and tls.key; by the API only those of type "
+        "kubernetes.io/tls serve everywhere.",
+    ),
+    *(
+        Quirk("traefik", scope, condition, claimed, computed, "specs", _TRAEFIK_COUNTS)
+        for scope, condition, claimed, computed in (
+            ("Listener", "Programmed", "True/Programmed", "False/Invalid"),
+            ("Gateway", "Accepted", "True/Accepted", "False/ListenersNotValid"),
+            ("Gateway", "Programmed", "True/Programmed", "False/Invalid"),
+        )
+    ),
+    *(
+        Quirk("traefik", "Listener", condition, claimed, computed, "open", _TRAEFIK_PORT)
+        for condition, claimed, computed in (
+            ("Accepted", "True/Accepted", "False/ProtocolConflict"),
+            ("Conflicted", "False/", "True/ProtocolConflict"),
+        )
+    ),
+    *(
+        Quirk("traefik", "Listener", condition, claimed, f"False/{reason}", "specs", _TRAEFIK_FRONTEND)
+        for condition, claimed, reason in (
+            ("Accepted", "True/Accepted", "NoValidCACertificate"),
+            ("ResolvedRefs", "True/ResolvedRefs", "InvalidCACertificateRef"),
+            ("ResolvedRefs", "True/ResolvedRefs", "InvalidCACertificateKind"),
+            ("ResolvedRefs", "True/ResolvedRefs", "RefNotPermitted"),
+        )
+    ),
+    Quirk(
+        "traefik",
+        "Route",
+        "Accepted",
+        "False/NoMatchingParent",
+        "True/Accepted",
+        "specs",
+        "Traefik accepts no route through a listener that has any fault; by the API a route is judged by "
+        "what listeners allow, and the fault is the listener's to tell.",
+    ),
+    Quirk(
+        "traefik",
+        "Route",
+        "ResolvedRefs",
+        "False/BackendNotFound",
+        "True/ResolvedRefs",
+        "open",
+        "Traefik takes no Service of type ExternalName, and none that has no EndpointSlice at all.",
+    ),
+    Quirk(
+        "traefik",
+        "Route",
+        "ResolvedRefs",
+        "True/ResolvedRefs",
+        "False/BackendNotFound",
+        "specs",
+        "Traefik knows no RequestMirror, never looks for its backend, and answers 500 for the whole rule.",
+    ),
+    Quirk(
+        "traefik",
+        "Route",
+        "ResolvedRefs",
+        "False/RefNotPermitted",
+        "True/ResolvedRefs",
+        "specs",
+        "Traefik tells of a BackendTLSPolicy that it cannot apply as a reference of the route not permitted.",
+    ),
+    *(
+        Quirk(
+            "traefik",
+            "BackendTLSPolicy",
+            condition,
+            f"True/{condition}",
+            f"False/{reason}",
+            "specs",
+            "Traefik takes whatever stands in ca.crt, certificate or not.",
+        )
+        for condition, reason in (
+            ("Accepted", "NoValidCACertificate"),
+            ("ResolvedRefs", "InvalidCACertificateRef"),
+        )
+    ),
+    Quirk(
+        "traefik",
+        "BackendTLSPolicy",
+        "Accepted",
+        "False/NoValidCACertificate",
+        "True/Accepted",
+        "specs",
+        "Of several authorities Traefik takes none where one is missing; by the API the others hold.",
+    ),
+    Quirk(
+        "traefik",
+        "BackendTLSPolicy",
+        "ResolvedRefs",
+        "False/ResolvedRefs",
+        "True/ResolvedRefs",
+        "specs",
+        "Traefik says of a policy that lost to an older one that its references are not resolved, too.",
     ),
 )
 

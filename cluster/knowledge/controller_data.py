@@ -62,6 +62,16 @@ class Controller:
     overlap_drops_http2: bool = False
     # a redirect with a scheme and no port keeps a port that is neither 80 nor 443
     keeps_redirect_port: bool = False
+    # TLS with a name of no listener is answered all the same, by a certificate of its own and the Host header
+    answers_any_sni: bool = False
+    # which of two matches wins is told by one sum over all that they name, and not step by step
+    weighs_by_sum: bool = False
+    # types of HTTPRoute filters that it answers with 500, and accepts
+    unserved_filters: tuple[str, ...] = ()
+    # it reads no Gateway.spec.tls.frontend
+    asks_no_client: bool = False
+    # the status where every backend of a rule has the weight 0, if it is not the API's 500
+    without_weight: int = 0
     passthrough_hides_client: bool = False
     one_layer_per_gateway: bool = False
     # its requests come from no pod: NetworkPolicies that admit pods alone keep them out
@@ -184,6 +194,12 @@ CONTROLLERS: tuple[Controller, ...] = (
         gates=(Gate("TCPRoute", "experimentalchannel", "providers.kubernetesgateway"),),
         no_certificate="clients are shown TRAEFIK DEFAULT CERT (there is one certificate store for all)",
         entry_points=True,
+        # all seen in 3.7.13
+        answers_any_sni=True,
+        weighs_by_sum=True,
+        unserved_filters=("RequestMirror", "CORS", "ExternalAuth"),
+        asks_no_client=True,
+        without_weight=503,
     ),
     Controller(
         "kong-kic",

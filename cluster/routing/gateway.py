@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..knowledge.controllers import controller_of
 from ..objects import PathMatch, Route
 from ..refs import ObjectRef
 from ..rules.references import Endpoints, backend_faults
@@ -12,6 +11,7 @@ from ..rules.topology import BoundListener, Topology
 from ..text import clean
 from .backends import route_shares, shares_outcome
 from .filters import apply_filters
+from .habits import habits_of, name_doubts, rule_doubts
 from .http import Candidate, attached_routes, candidates, lose_to, ordering_doubts
 from .listeners import (
     choose_listener,
@@ -42,14 +42,18 @@ def trace_gateway(topology: Topology, gateway: ObjectRef, request: Request, endp
     An unknown Gateway has no listeners, so the connection is refused.
     """
     draft = Draft()
+    controller = habits_of(topology, gateway)
     taken = choose_listener(topology, gateway, request, draft)
     if taken.bound is None:
         assert taken.outcome is not None
+        if any(one.reason == "hostname" for one in draft.losses):
+            draft.doubts += name_doubts(controller, request)
         return _trace(gateway, None, draft, _Rule(taken.outcome), None)
     bound = taken.bound
     draft.claims += listener_claims(topology, bound)
     stopped = handshake_fault(topology, bound, draft) or misdirected(topology, bound, request)
     if stopped is not None:
+        draft.doubts += name_doubts(controller, request)
         return _trace(gateway, bound, draft, _Rule(stopped), None)
     kinds, host = _kinds(bound, request)
     found = attached_routes(topology, bound, kinds, host, draft)
@@ -60,7 +64,7 @@ def trace_gateway(topology: Topology, gateway: ObjectRef, request: Request, endp
     lose_to(winner, matched[1:], draft)
     ordering_doubts(winner, matched[1:], found, draft)
     rule = _work(topology, endpoints, winner, request, draft)
-    _kept_port(topology, gateway, winner, request, draft)
+    draft.doubts += rule_doubts(controller, bound, matched, request)
     _claims_of_route(topology, bound, winner.route, endpoints, draft)
     return _trace(gateway, bound, draft, rule, winner)
 
@@ -113,25 +117,6 @@ def _work(
     shares = route_shares(topology, endpoints, route, winner.rule, request, matched)
     draft.judge_health(shares, offline=offline)
     return _Rule(shares_outcome(shares, route.kind), filtered.steps, shares, timeouts)
-
-
-def _kept_port(
-    topology: Topology, gateway: ObjectRef, winner: Candidate, request: Request, draft: Draft
-) -> None:
-    """A redirect that a controller may answer otherwise than by HTTPRequestRedirectFilter.port."""
-    if winner.route.kind != "HTTPRoute" or request.port in (80, 443):
-        return
-    filters = winner.route.spec.rules[winner.rule].filters
-    spec = next((one.request_redirect for one in filters if one.request_redirect), None)
-    found = topology.snapshot.gateways.get(gateway)
-    if not spec or not spec.get("scheme") or spec.get("port") or found is None:
-        return
-    controller = controller_of(topology.controller_of(found) or "")
-    if controller is not None and controller.keeps_redirect_port:
-        draft.doubts.append(
-            f"the redirect names a scheme and no port: {controller.title} keeps {request.port}, where by the "
-            "API it is the scheme's own"
-        )
 
 
 def _path_match(winner: Candidate) -> PathMatch | None:

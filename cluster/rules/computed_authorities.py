@@ -38,7 +38,11 @@ class Authorities:
 def judge_authorities(
     topology: Topology, owner: ObjectRef, references: Iterable[object], words: Words
 ) -> Authorities:
-    """The fate of each CA reference (API: caCertificateRefs; support Core: a ConfigMap with ``ca.crt``)."""
+    """The fate of each CA reference.
+
+    API: caCertificateRefs. Support Core: a ConfigMap with ``ca.crt``; whether a Secret serves is each
+    controller's own affair, and of what is inside nothing is read here.
+    """
     found = [_one(topology, owner, one, words) for one in references if isinstance(one, Mapping)]
     doubts = tuple(one for one in found if one is not None)
     return Authorities(
@@ -64,7 +68,7 @@ def _one(topology: Topology, owner: ObjectRef, reference: Mapping[str, Any], wor
     if kind == "Secret":
         # asked for by type kubernetes.io/tls alone, so one that is not there may still exist
         if target in snapshot.secrets:
-            return None
+            return Doubt(words.missing, f"{shown}: only its controller can say what it holds", certain=False)
         surely = snapshot.offline and snapshot.state_of("Secret").knows(namespace)
         return Doubt(words.missing, f"{shown}: not found", certain=surely, absent=True)
     authority = snapshot.config_maps.get(target)

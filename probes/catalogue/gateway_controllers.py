@@ -32,6 +32,14 @@ CONTROLLER_RULES: tuple[Rule, ...] = (
         "https://docs.cilium.io/en/stable/network/servicemesh/gateway-api/gateway-api/",
     ),
     Rule(
+        "GW149",
+        "filter-not-served",
+        "The rule has a filter that the parent's controller does not know",
+        "The route is accepted, and every request that the rule takes gets 500.",
+        "Leave the filter out, or do the same with the controller's own means (Traefik: a Middleware).",
+        "https://gateway-api.sigs.k8s.io/reference/spec/#httproutefilter",
+    ),
+    Rule(
         "GW230",
         "controller-down",
         "The controller behind the class does not run",
@@ -77,6 +85,14 @@ CONTROLLER_RULES: tuple[Rule, ...] = (
         "Allow-lists, rate limits and logs behind it see the proxy.",
         "Terminate TLS at the Gateway where the client's address matters, or have the backend do without it.",
         "https://docs.cilium.io/en/stable/network/servicemesh/gateway-api/gateway-api/",
+    ),
+    Rule(
+        "GW323",
+        "client-validation-not-served",
+        "The Gateway wants certificates of clients, and its controller asks for none",
+        "Whoever reaches the port gets in, with a certificate or without, and no status says so.",
+        "Use the controller's own means (Traefik: a TLSOption), or a controller that reads the field.",
+        "https://gateway-api.sigs.k8s.io/geps/gep-91/",
     ),
     Rule(
         "GW505",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ...cluster.knowledge.controller_data import Controller
 from ...cluster.knowledge.controllers import controller_of
 from ...cluster.objects import Gateway, ListenerSet, Route
+from ...cluster.rules.computed_authorities import frontend_validation
 from ...cluster.rules.topology import Attachment, BoundListener
 from ...cluster.text import clean
 from ..verdict import Finding, Verdict, finding
@@ -31,7 +32,7 @@ def controller_for(world: World, gateway: Gateway) -> tuple[Controller | None, s
 
 
 def route_quirk_findings(world: World, route: Route) -> Iterator[Finding]:
-    """Kinds that a parent's controller does not serve, and fields that it ignores."""
+    """Kinds and filters that a parent's controller does not serve, and fields that it ignores."""
     told: set[tuple[str, str]] = set()
     for attachment in world.topology.attachments(route):
         name = (world.topology.controller_at(attachment.gateway) or "") if attachment.gateway else ""
@@ -39,6 +40,8 @@ def route_quirk_findings(world: World, route: Route) -> Iterator[Finding]:
         if controller is None:
             continue
         yield from _unserved(world, route, attachment, controller, name)
+        where = f"{parent_words(attachment)} is of {clean(name, 160)}"
+        yield from _unserved_filters(route, controller, where, told)
         for index, field in _ignored_fields(route, controller):
             if (controller.id, f"{index} {field}") in told:
                 continue
@@ -48,10 +51,25 @@ def route_quirk_findings(world: World, route: Route) -> Iterator[Finding]:
                 Verdict.WARN,
                 route_of_rule(route, index),
                 f"{field} is set, and {controller.title} ignores it",
-                evidence=[
-                    f"spec.rules[{index}].{field}",
-                    f"{parent_words(attachment)} is of {clean(name, 160)}",
-                ],
+                evidence=[f"spec.rules[{index}].{field}", where],
+                reproduce=kubectl_get(route.ref),
+            )
+
+
+def _unserved_filters(
+    route: Route, controller: Controller, where: str, told: set[tuple[str, str]]
+) -> Iterator[Finding]:
+    for index, rule in enumerate(route.spec.rules if route.kind == "HTTPRoute" else ()):
+        for kind in dict.fromkeys(one.type for one in rule.filters):
+            if kind not in controller.unserved_filters or (controller.id, f"{index} {kind}") in told:
+                continue
+            told.add((controller.id, f"{index} {kind}"))
+            yield finding(
+                "GW149",
+                Verdict.FAIL,
+                route_of_rule(route, index),
+                f"{controller.title} knows no filter {kind}, and answers 500 for the whole rule",
+                evidence=[where],
                 reproduce=kubectl_get(route.ref),
             )
 
@@ -132,6 +150,17 @@ def gateway_quirk_findings(world: World, gateway: Gateway) -> Iterator[Finding]:
         )
     for bound in world.topology.listeners(gateway.ref):
         yield from _listener_quirks(world, controller, bound)
+        if controller.asks_no_client and (wanted := frontend_validation(gateway.spec.tls, bound.listener)):
+            # without one, or with a bad one, a client is let in there by the API, too
+            lenient = wanted.get("mode") == "AllowInsecureFallback"
+            yield finding(
+                "GW323",
+                Verdict.WARN if lenient else Verdict.FAIL,
+                bound.ref,
+                f"the Gateway's spec.tls.frontend wants clients' certificates on port {bound.listener.port}; "
+                f"{controller.title} does not read it, and asks for none",
+                reproduce=kubectl_get(gateway.ref),
+            )
 
 
 def _listener_quirks(world: World, controller: Controller, bound: BoundListener) -> Iterator[Finding]:

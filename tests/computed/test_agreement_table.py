@@ -45,7 +45,15 @@ def test_the_document_is_what_the_script_writes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("controller", "least"), [("istio", 0.98), ("cilium", 0.975), ("envoy-gateway", 0.99)]
+    ("controller", "least"),
+    [
+        ("istio", 0.98),
+        ("cilium", 0.975),
+        ("envoy-gateway", 0.99),
+        ("envoy-gateway-v1.9.1", 0.975),
+        # it never looks at spec.tls.frontend, nor for listeners of several protocols on one port
+        ("traefik-v3.7.13", 0.87),
+    ],
 )
 def test_each_controller_reaches_its_rate(controller: str, least: float) -> None:
     assert rate(tallies()[controller]) >= least
@@ -53,6 +61,12 @@ def test_each_controller_reaches_its_rate(controller: str, least: float) -> None
 
 def test_all_together_agree_in_more_than_97_percent() -> None:
     total = script()._sum(tallies())
+    assert rate(total) >= 0.97
+
+
+def test_all_together_but_traefik_agree_in_more_than_98_percent() -> None:
+    """Traefik's own ways alone must not hide that the others come to agree less."""
+    total = script()._sum({name: one for name, one in tallies().items() if not name.startswith("traefik")})
     assert total.total("agree") + total.total("disagree") > 3000
     assert rate(total) >= 0.985
     # where either side calls something bad, agreement is no matter of course

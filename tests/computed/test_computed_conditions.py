@@ -348,6 +348,16 @@ def test_authorities_of_policies() -> None:
     )
 
 
+def test_what_an_authority_in_a_secret_holds_is_left_to_its_controller() -> None:
+    """Support Core is a ConfigMap alone, and of Secrets only the metadata are read."""
+    unknown = ("Unknown", "InvalidCACertificateRef")
+    found = policy_conditions(policy("p", authority={"kind": "Secret", "name": "cert"}))["p"]
+    assert found == (("Unknown", "NoValidCACertificate"), unknown)
+    conditions = listener_conditions(with_validation({"kind": "Secret", "name": "cert"}))
+    assert said(conditions["ResolvedRefs"]) == unknown
+    assert said(conditions["Accepted"]) == ("Unknown", "NoValidCACertificate")
+
+
 # --- ListenerSets --------------------------------------------------------------------------------
 
 

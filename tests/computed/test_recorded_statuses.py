@@ -5,6 +5,7 @@ The manifests and how they were recorded: tests/live/cases, tests/live/record_st
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ def documents(name: str) -> tuple[dict[str, Any], ...]:
 
 @cache
 def comparisons(name: str) -> tuple[Comparison, ...]:
-    return tuple(all_comparisons(World(Scene(read_documents(documents(name))))))
+    # a recording is a whole cluster: what is not in it was not there
+    whole = replace(read_documents(documents(name)), offline=False)
+    return tuple(all_comparisons(World(Scene(whole))))
 
 
 @cache

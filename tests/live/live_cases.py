@@ -131,7 +131,7 @@ def _fill(secret: Json, authority: PracticeCa) -> None:
 
 def _has_endpoints(document: Json) -> bool:
     spec = document.get("spec", {})
-    return document["kind"] == "Service" and not spec.get("selector") and spec.get("type") != "ExternalName"
+    return document["kind"] == "Service" and spec.get("type") != "ExternalName"
 
 
 def _endpoints(service: Json, address: str, port: int | None) -> Json:
@@ -146,7 +146,10 @@ def _endpoints(service: Json, address: str, port: int | None) -> Json:
             "labels": {"kubernetes.io/service-name": metadata["name"]},
         },
         "addressType": "IPv4",
-        "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+        # a selector is of nobody: there are no pods here
+        "endpoints": []
+        if service["spec"].get("selector")
+        else [{"addresses": [address], "conditions": {"ready": True}}],
         "ports": [
             {"name": one["name"], "port": port or one["port"], "protocol": one.get("protocol", "TCP")}
             for one in service["spec"]["ports"]

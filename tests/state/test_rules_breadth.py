@@ -66,6 +66,11 @@ def uses(grpc: str | None = None, **port: Any) -> Change:
     return change
 
 
+MIRROR = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "web", "port": 80}}}
+CLIENTS = {
+    "frontend": {"default": {"validation": {"caCertificateRefs": [{"kind": "ConfigMap", "name": "ca"}]}}}
+}
+
 LISTENERS = changed()["gateway"]["spec"]["listeners"]
 tls_policy = policy_of(GROUP, "BackendTLSPolicy", WEB)
 local_service = service(
@@ -177,6 +182,20 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
         "admits only",
         [of(CILIUM), setting("service.spec.selector", {"app": "web"}), adding(pods=pods_alone)],
         [setting("pods.spec.podSelector", {"matchLabels": {"app": "other"}})],
+    ),
+    (
+        "GW149",
+        F,
+        "Traefik knows no filter RequestMirror, and answers 500",
+        [of(TRAEFIK), setting(f"{RULE}.filters", [MIRROR])],
+        [of(NGF)],
+    ),
+    (
+        "GW149",
+        F,
+        "RequestMirror",
+        [of(TRAEFIK), setting(f"{RULE}.filters", [MIRROR])],
+        [setting(f"{RULE}.filters", [{"type": "RequestHeaderModifier"}])],
     ),
     (
         "GW230",
@@ -291,6 +310,31 @@ CASES: tuple[tuple[str, Verdict, str, list[Change], list[Change]], ...] = (
             ),
         ],
         [of(NGF)],
+    ),
+    (
+        "GW323",
+        F,
+        "wants clients' certificates on port 443; Traefik does not read it",
+        [of(TRAEFIK), setting("gateway.spec.tls", CLIENTS)],
+        [of(ENVOY)],
+    ),
+    (
+        "GW323",
+        F,
+        "asks for none",
+        [of(TRAEFIK), setting("gateway.spec.tls", CLIENTS)],
+        [setting("gateway.spec.tls", {"frontend": {"default": {}}})],
+    ),
+    (
+        "GW323",
+        W,
+        "asks for none",
+        [
+            of(TRAEFIK),
+            setting("gateway.spec.tls", CLIENTS),
+            setting("gateway.spec.tls.frontend.default.validation.mode", "AllowInsecureFallback"),
+        ],
+        [of(ENVOY)],
     ),
     ("GW322", W, "behind Cilium", [of(CILIUM), passthrough], [of(ENVOY)]),
     (
