@@ -220,7 +220,8 @@ def session(terminal: Terminal, rounds: int, cutovers: int) -> list[Part]:
     sitting.press(b"p", b"PLANS")
     terminal.read_for(_PAUSE_S)
     what = f"{cutovers} cutover screens"
-    done.append(part(sitting, what, cutovers, _OF_CUTOVERS, lambda number: sitting.cutover()))
+    every = min(_OF_CUTOVERS, max(1, cutovers // 5))
+    done.append(part(sitting, what, cutovers, every, lambda number: sitting.cutover()))
     print(f"{sitting.keys} keys were pressed")
     for marker, times in sitting.unseen.items():
         print(f"not seen within {_LONGEST_S:g} s, {times} times: {marker.decode()!r}")
