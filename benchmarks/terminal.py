@@ -37,6 +37,8 @@ class Terminal:
             stderr=slave,
             env={**base, **(environment or {})},
             start_new_session=True,
+            # k9s opens /dev/tty; and who loses this terminal hears of it
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - one ioctl, which takes no lock
         )
         os.close(slave)
         self.seen = b""
@@ -117,6 +119,10 @@ class Terminal:
         self.seen += data
         self.arrivals.append((time.perf_counter() - self.started, data))
         return bool(data)
+
+
+def _take_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def _set_size(descriptor: int, columns: int, lines: int) -> None:
