@@ -21,7 +21,7 @@ k9s:
   ui:
     splashless: true
 """
-_K9S_COUNT = re.compile(r"httproutes[^\[\n]*\[(\d+)\]", re.IGNORECASE)
+_K9S_COUNT = re.compile(r"httproutes[^\[\n]*\[([\d,]+)\]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def k9s(kubeconfig: str, folder: Path) -> Peer | None:
         [found, "--kubeconfig", kubeconfig, "--readonly", "--splashless", "-A", "-c", "httproutes"],
         environment=environment | {"K9S_CONFIG_DIR": str(settings), "HOME": str(folder)},
         counts=lambda rows, routes: any(
-            int(found[1]) == routes for row in rows if (found := _K9S_COUNT.search(row))
+            int(found[1].replace(",", "")) == routes for row in rows if (found := _K9S_COUNT.search(row))
         ),
         keys=b"j",
     )
