@@ -249,23 +249,21 @@ def many_routes(count: int) -> Iterator[Cluster]:
         file = Path(folder) / "world.json"
         # written in a child: the memory of a parent counts in the peak of its children
         subprocess.run([sys.executable, __file__, str(count), str(file)], check=True)
-        child = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("practice_cluster.py")), str(file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            yield Cluster(child)
-        finally:
-            child.communicate(timeout=30)
+        with _served("practice_cluster.py", str(file), ends_within_s=30) as cluster:
+            yield cluster
 
 
 @contextmanager
 def many_real_routes(count: int) -> Iterator[Cluster]:
     """The same on a real kube-apiserver (see real_cluster.py, whose ``why_not`` says where there is none)."""
+    with _served("real_cluster.py", str(count), ends_within_s=60) as cluster:
+        yield cluster
+
+
+@contextmanager
+def _served(script: str, argument: str, ends_within_s: float) -> Iterator[Cluster]:
     child = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("real_cluster.py")), str(count)],
+        [sys.executable, str(Path(__file__).with_name(script)), argument],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -273,7 +271,7 @@ def many_real_routes(count: int) -> Iterator[Cluster]:
     try:
         yield Cluster(child)
     finally:
-        child.communicate(timeout=60)
+        child.communicate(timeout=ends_within_s)
 
 
 def change_hostname(kubeconfig: str, namespace: str, name: str, hostname: str) -> None:
