@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 # a cluster that never repeats itself must not fill the memory with what is kept in case that it does
-_MOST = 20_000
+_MOST = 5_000
 _LONGEST = 200
 _kept: dict[str, str] = {}
 

@@ -69,6 +69,10 @@ class Bridge:
         self._narrowing = threading.Lock()
         self.first_rows: Callable[[], object] = lambda: None
         """Called on the bridge's thread when the picture holds the first rows."""
+        self.loaded: Callable[[], object] = lambda: None
+        """The same when a cluster has been read and judged whole for the first time."""
+        self.left: Callable[[], object] = lambda: None
+        """The same when a cluster is left for another one."""
         self.picture = Picture()
         self.connection: Connection | None = None
         self.problem: UserError | None = None
@@ -129,6 +133,7 @@ class Bridge:
         self.problem, self.trouble, self.fatal = None, "", False
         self.context = context
         self._switched = True
+        self.left()
 
     def snapshot(self) -> Snapshot:
         """The newest snapshot, judged or not: what a checklist asks."""
@@ -165,7 +170,7 @@ class Bridge:
 
         self.problem, self.trouble = None, ""
         seen: tuple[object, ...] = ()
-        pace, any_route = Pace(), False
+        pace, any_route, whole = Pace(), False, False
         judge, self._judged = LiveJudge(), 0
         while not self._stop.is_set() and not self._next:
             began = time.monotonic()
@@ -187,6 +192,9 @@ class Bridge:
                 if first and not glanced:
                     self.first_rows()
                 pace.judged(began, time.monotonic(), loading=loading)
+                if snapshot.kinds and not (loading or whole):
+                    whole = True
+                    self.loaded()
             pause_s = _INTERVAL_S if any_route or not loading else _EAGER_S
             self._stop.wait(max(pause_s - (time.monotonic() - began), 0.02))
         if self._next:

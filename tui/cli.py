@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import sys
 from dataclasses import replace
@@ -16,6 +15,7 @@ import click
 
 from ..cluster.errors import UserError
 from ..cluster.text import clean
+from . import garbage
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
 from .settings import Settings
 from .streams import open_what_is_closed, refused, write_no_more
@@ -139,7 +139,9 @@ def browse(settings: Settings) -> int:
 
         return connect(settings.kubeconfig, settings.context)
 
-    app = PointsmanApp(settings, Bridge(connect_now, settings.namespaces), plans)  # type: ignore[arg-type]
+    bridge = Bridge(connect_now, settings.namespaces)  # type: ignore[arg-type]
+    bridge.loaded, bridge.left = garbage.look_often, garbage.look_seldom
+    app = PointsmanApp(settings, bridge, plans)
     app.run()
     if app.exit_line:
         _complain(app.exit_line)
@@ -169,9 +171,7 @@ def _complain(text: str) -> None:
 
 def main() -> None:
     """Run, and turn every error that is meant for a person into one line and an exit code."""
-    # what is read of a cluster holds no cycles: looking through a million of it again and again took half of
-    # the time until everything was judged
-    gc.set_threshold(50_000, 20, 100)
+    garbage.look_seldom()
     open_what_is_closed()
     try:
         code = cli.main(prog_name=_own_name(), standalone_mode=False)

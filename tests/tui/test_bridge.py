@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,31 @@ async def test_the_first_rows_are_told_once_and_are_there(tmp_path: Path) -> Non
         finally:
             await asyncio.to_thread(bridge.stop)
     assert told == [3]
+
+
+async def test_a_cluster_is_told_to_be_loaded_once_and_to_be_left(tmp_path: Path) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def tell(bridge: Bridge, what: str) -> None:
+        states = {state.state for state in bridge.picture.snapshot.kinds.values()}
+        said = f"{what}, {len(bridge.picture.overview.routes)} routes, {'loading' in states}"
+        loop.call_soon_threadsafe(told.put_nowait, said)
+
+    async with slow_world(tmp_path, 3, 0.02) as kubeconfig:
+        bridge = Bridge(lambda: connect(kubeconfig), None)
+        bridge.loaded, bridge.left = partial(tell, bridge, "loaded"), partial(tell, bridge, "left")
+        bridge.start()
+        try:
+            async with asyncio.timeout(30):
+                first = await told.get()
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(told.get(), 0.5)
+                bridge.switch(lambda: connect(kubeconfig), None, "the same again")
+                second, third = await told.get(), await told.get()
+        finally:
+            await asyncio.to_thread(bridge.stop)
+    assert (first, second, third) == ("loaded, 3 routes, False", "left, 0 routes, False", first)
 
 
 async def test_asked_again_a_live_cluster_is_looked_at_now(

@@ -32,6 +32,7 @@ from pointsman.probes.verdict import Verdict
 from pointsman.tui.onlooker import OnlookerApp
 from pointsman.tui.screens.cutover import CutoverScreen
 from syrupy.assertion import SnapshotAssertion
+from textual._styles_cache import StylesCache
 from textual.timer import Timer
 from textual.widget import Widget
 
@@ -331,9 +332,11 @@ async def test_hostile_names_are_text() -> None:
 
 
 def _alive() -> Counter[str]:
-    """Widgets (screens too) and timers that something still holds, by class."""
+    """Widgets (screens too), what was drawn of them, and timers that something still holds, by class."""
     gc.collect()
-    return Counter(type(one).__name__ for one in gc.get_objects() if isinstance(one, Widget | Timer))
+    return Counter(
+        type(one).__name__ for one in gc.get_objects() if isinstance(one, Widget | StylesCache | Timer)
+    )
 
 
 async def test_cutover_screens_that_were_left_are_gone() -> None:

@@ -16,6 +16,7 @@ from ..host import Host
 from ..lines import Line, Span, Tone, line
 from ..widgets.bars import Bar, KeyBar
 from ..widgets.prompt import Completer, Prompt
+from .drawn import forget_drawn_lines
 
 
 class FrameScreen(Screen[None]):
@@ -86,6 +87,10 @@ class FrameScreen(Screen[None]):
     def on_mount(self) -> None:
         """Fill the frame before the first paint."""
         self.show_frame()
+
+    def on_unmount(self) -> None:
+        """Leave nothing behind."""
+        forget_drawn_lines()
 
     def on_screen_resume(self) -> None:
         """Something may have changed while another screen was in front."""
