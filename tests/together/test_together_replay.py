@@ -161,6 +161,10 @@ async def test_by_keys_on_the_screen(state_dir: Path, snapshot: SnapshotAssertio
         assert "event 23 of" in text
         assert "20 requests" in text
         assert text.replace(str(state_dir), "STATE") == snapshot
+        for size in ((1, 1), (2, 50), (300, 1), (100, 40)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause(0.15)
+        assert shown(app) == text
         # the keys that would write say what this is
         await press(pilot, "z")
         assert "nothing is changed" in shown(app)

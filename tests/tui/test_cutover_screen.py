@@ -313,6 +313,29 @@ async def test_very_many_waves_at_every_size() -> None:
             assert all(len(row) <= size[0] for row in desk.text().splitlines())
 
 
+ODD_SIZES = ((1, 1), (2, 40), (300, 1), (7, 7), (59, 15), (40, 200))
+
+
+@pytest.mark.parametrize("asking", [False, True], ids=["running", "asking"])
+async def test_the_smallest_terminal_ends_nothing_and_forgets_nothing(asking: bool) -> None:
+    first = replace(FIRST, waiting_for=ASKED, message="") if asking else FIRST
+    async with still((80, 24), first, SECOND) as (desk, (run, _)):
+        if asking:
+            await desk.press("z")
+            await desk.until_shown("type ")
+            await desk.press("s", "h")
+        before = desk.text()
+        for size in ODD_SIZES:
+            await desk.pilot.resize_terminal(*size)
+            await desk.pilot.pause(0.15)
+            rows = desk.text().splitlines()
+            assert len(rows) <= size[1]
+            assert all(len(row) <= size[0] for row in rows), size
+        await desk.pilot.resize_terminal(80, 24)
+        await desk.until(lambda: desk.text() == before)
+        assert run.asked == []
+
+
 async def test_hostile_names_are_text() -> None:
     words = tuple(word for word in EVERYTHING if word not in SURROGATES)
     hostile = replace(
