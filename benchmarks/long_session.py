@@ -40,6 +40,7 @@ _LONGEST_S = 10.0
 _SIZES = ((80, 24), (200, 60), (COLUMNS, LINES))
 _SWITCH_EVERY = 4
 _PAUSE_S = 0.55
+_LOOK_S = 0.06
 _OF_CUTOVERS = 50
 # a screen for each key, and what its last line but one says
 _PLACES = (
@@ -106,8 +107,8 @@ class Sitting:
         """The program's memory now."""
         return surroundings.rss_mib(self.terminal.child.pid)
 
-    def press(self, keys: bytes, until: bytes = b"") -> None:
-        """Press keys, and wait for ``until``; without one for a moment.
+    def press(self, keys: bytes, until: bytes = b"") -> bool:
+        """Press keys, and wait for ``until``; without one for a moment. Whether it came.
 
         Only what differs is sent, so ``until`` must be something that was not there before. What does not
         come is counted, and the session goes on: whether each key works is for the tests to say.
@@ -115,6 +116,7 @@ class Sitting:
         self.terminal.forget()
         self.keys += len(keys)
         self.terminal.send(keys)
+        came = True
         if until:
             try:
                 self.terminal.wait_for(until, _LONGEST_S)
@@ -122,8 +124,10 @@ class Sitting:
                 if self.terminal.child.returncode is not None:
                     raise
                 self.unseen[until] += 1
+                came = False
                 note(f"not seen: {until.decode()!r}")
         self.terminal.read_for(0.02)
+        return came
 
     def enter(self, text: bytes, until: bytes) -> None:
         """Type a line, look at it, and press enter."""
@@ -165,7 +169,11 @@ class Sitting:
 
     def cutover(self) -> None:
         """Open the cutover of the plan under the cursor, and leave it."""
-        self.press(b"s", b"cutover >")
+        # a key that comes before anybody can have seen the list is refused
+        self.terminal.read_for(_LOOK_S)
+        if not self.press(b"s", b"cutover >"):
+            # on a machine that is too busy; a q would leave the list of plans, and the next one the program
+            return
         # what is typed behind it is not taken, so that nobody answers a question that they have not seen
         self.terminal.read_for(_PAUSE_S)
         self.press(b"q", b"PLANS")
