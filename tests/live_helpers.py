@@ -36,7 +36,7 @@ class Practice:
 
 
 async def eventually(
-    condition: Callable[[], Any], within_s: float = 15.0, told: Callable[[], object] | None = None
+    condition: Callable[[], Any], within_s: float = 30.0, told: Callable[[], object] | None = None
 ) -> Any:
     """Wait until ``condition`` gives something true, looking often; fails with its last word or ``told``."""
     deadline = monotonic() + within_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from api_worlds import World
@@ -37,19 +38,14 @@ async def test_a_lease_is_held_by_one(world: World) -> None:
 
 async def test_a_lease_that_ran_out_may_be_taken(world: World) -> None:
     connection = await asyncio.to_thread(connect, str(world.kubeconfig))
-    await world.apply(
-        {
-            "apiVersion": "coordination.k8s.io/v1",
-            "kind": "Lease",
-            "metadata": {"name": "cutover", "namespace": "default"},
-            "spec": {
-                "holderIdentity": "gone",
-                "leaseDurationSeconds": 10,
-                "renewTime": "2020-01-01T00:00:00.000000Z",
-            },
-        }
-    )
-    lease = await asyncio.to_thread(acquire_lease, connection, "default", "cutover", "ana")
+    take = partial(acquire_lease, connection, "default", "cutover")
+    first = await asyncio.to_thread(take, "gone", duration_s=2)
+    assert first.mine
+    refused = await asyncio.to_thread(take, "ana")
+    assert (refused.mine, refused.holder) == (False, "gone")
+    # the server notes whole seconds
+    await asyncio.sleep(3.1)
+    lease = await asyncio.to_thread(take, "ana")
     assert lease.mine
     await asyncio.to_thread(connection.close)
 

@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from live_build import NEEDED, find_go
+from live_build import CACHES, NEEDED, find_go
 
 # it asks for a fork that no proxy serves; passwords have no part in what is tested either
 _AUTH, _AUTH_VERSION = "github.com/abbot/go-http-auth", "v0.4.0"
@@ -84,8 +84,7 @@ PROGRAMS = {
 def _folder(program: Program) -> Path:
     if named := os.environ.get("POINTSMAN_CONTROLLERS"):
         return Path(named)
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "pointsman" / "controllers" / f"{program.name}-{program.version}"
+    return CACHES / "pointsman" / "controllers" / f"{program.name}-{program.version}"
 
 
 def controller_program(name: str) -> Path:

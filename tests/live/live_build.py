@@ -19,7 +19,7 @@ SOURCE = Path(__file__).resolve().parent / "server"
 NEEDED = "Go 1.26 or newer"
 _LINKED = "-s -w"
 # where it is before any test moves HOME away
-_CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+CACHES = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 _VERSION_AT = "k8s.io/component-base/version"
 
 
@@ -30,7 +30,7 @@ def program() -> Path:
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum", "main.go"):
         digest.update((SOURCE / name).read_bytes())
-    return _CACHES / "pointsman" / "live" / digest.hexdigest()[:16] / "pointsman-live"
+    return CACHES / "pointsman" / "live" / digest.hexdigest()[:16] / "pointsman-live"
 
 
 def why_not() -> str:

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import yaml
@@ -31,6 +31,8 @@ from live_admin import Admin
 from live_apiserver import LiveServer
 from live_cases import CLASS, GATEWAY_API, Ports
 from real_envoy import find_envoy
+
+T = TypeVar("T")
 
 Json = dict[str, Any]
 SYSTEM = "envoy-gateway-system"
@@ -382,6 +384,17 @@ def settled(admin: Admin, quiet_s: float = 4.0, within_s: float = 120.0) -> None
         if time.monotonic() > deadline:
             raise RuntimeError(f"not quiet within {within_s} s")
         time.sleep(0.3)
+
+
+def comes_to(wanted: T, look: Callable[[], T], within_s: float = 60.0) -> T:
+    """What ``look`` sees, as soon as it is ``wanted``; else what it sees at the end.
+
+    A controller on a busy machine can rest in the middle of its work.
+    """
+    deadline = time.monotonic() + within_s
+    while (now := look()) != wanted and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return now
 
 
 def _is_taken(admin: Admin) -> bool:

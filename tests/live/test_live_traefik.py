@@ -17,7 +17,7 @@ from live_answers import GATEWAY, Json, apply_wire, differing, recorded, snapsho
 from live_apiserver import live_server
 from live_build import why_not
 from live_cases import Ports
-from live_controllers import case_ports, own_address, settled, traefik
+from live_controllers import case_ports, comes_to, own_address, settled, traefik
 from live_wire import ask, certificate_names, servers
 from pointsman.cluster.routing.request import parse_line
 from pointsman.cluster.routing.trace import trace
@@ -152,5 +152,5 @@ def test_the_recording_is_what_it_says_today(tmp_path: Path, shared: Path) -> No
         given = apply_cases(admin, NAME, Ports(), PracticeCa())
         with traefik(admin.server, tmp_path / "cases", Ports(), *TRAEFIK_OPTIONS):
             settled(admin)
-            now = statuses(collected(admin, given))
-    assert now == statuses(recorded(NAME, PROGRAMS[NAME].version))
+            then = statuses(recorded(NAME, PROGRAMS[NAME].version))
+            assert comes_to(then, lambda: statuses(collected(admin, given))) == then
