@@ -43,7 +43,7 @@ test-real: $(VENV)/.installed-real  ## the tests that talk to other programs (ku
 live: $(VENV)/.installed-real  ## the tests against a real kube-apiserver, Envoy Gateway and Traefik, built once (needs Go; half an hour)
 	$(BIN)/python tests/live/live_build.py
 	$(BIN)/python tests/live/controllers_build.py
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m live $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m live $(ARGS)
 
 check: $(VENV)/.installed-dev  ## lint, types and layers
 	$(BIN)/ruff check .

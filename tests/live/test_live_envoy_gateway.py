@@ -1,6 +1,6 @@
 """Envoy Gateway for real: its statuses beside ours, its proxy beside `pointsman route`, its counters.
 
-One worker runs all of this (xdist_group); its ports are fixed, so that a second run on the machine waits.
+One worker runs all of this (--dist loadfile); its ports are fixed, so that a second run on the machine waits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pointsman.sandbox.pki import PracticeCa
 from real_envoy import find_envoy
 from record_statuses import apply_cases, collected
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("envoy-gateway")]
+pytestmark = pytest.mark.live
 NAME = "envoy-gateway"
 
 

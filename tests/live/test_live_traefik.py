@@ -25,7 +25,7 @@ from pointsman.probes.watching.traffic.families import families_of, measure
 from pointsman.sandbox.pki import PracticeCa
 from record_statuses import TRAEFIK_OPTIONS, apply_cases, collected
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("traefik")]
+pytestmark = pytest.mark.live
 NAME = "traefik"
 
 

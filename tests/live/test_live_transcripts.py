@@ -13,8 +13,8 @@ from transcript_sides import Side, fill, practice_side, real_side, the_shop
 from transcript_stories import ALLOWED, STORIES
 from transcripts_kit import Compared, play, unexplained
 
-# one worker plays all stories, so that the last test sees what all of them met
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("transcripts")]
+# one worker plays all stories (--dist loadfile), so that the last test sees what all of them met
+pytestmark = pytest.mark.live
 BUNDLE = "v1.6.1-experimental"
 
 
