@@ -42,6 +42,8 @@ class FaultProxy:
         await self.refuse()
         for link in list(self._links):
             await link.end()
+        # what was aborted is closed by the loop's next turn
+        await asyncio.sleep(0)
 
     async def refuse(self) -> None:
         """Nobody listens any more, and what was open is reset."""
@@ -78,7 +80,7 @@ class FaultProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        link = _Link(writer)
+        link = _Link(writer, asyncio.current_task())
         link.dead = self._dead_line
         self._links.add(link)
         try:
@@ -131,8 +133,9 @@ class FaultProxy:
 
 
 class _Link:
-    def __init__(self, client: asyncio.StreamWriter) -> None:
+    def __init__(self, client: asyncio.StreamWriter, task: asyncio.Task[None] | None) -> None:
         self.client = client
+        self.task = task
         self.upstream: asyncio.StreamWriter | None = None
         self.dead = False
         self.pumps: list[asyncio.Future[None]] = []
@@ -146,4 +149,8 @@ class _Link:
 
     async def end(self) -> None:
         self.reset()
+        if self.task is not None:
+            # it may still be on its way to the server
+            self.task.cancel()
+            await asyncio.wait([self.task])
         await asyncio.gather(*self.pumps, return_exceptions=True)
