@@ -15,8 +15,8 @@ import click
 
 from ..cluster.errors import UserError
 from ..cluster.text import clean
-from . import garbage
 from .commands.options import INCONCLUSIVE, USAGE, cluster_options
+from .garbage import Collector
 from .settings import Settings
 from .streams import open_what_is_closed, refused, write_no_more
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..checklists.plans.model import Plan
 
 _LEAST_COLUMNS, _LEAST_LINES = 60, 16
+_COLLECTOR = Collector()
 
 
 class _Commands(click.Group):
@@ -140,7 +141,7 @@ def browse(settings: Settings) -> int:
         return connect(settings.kubeconfig, settings.context)
 
     bridge = Bridge(connect_now, settings.namespaces)  # type: ignore[arg-type]
-    bridge.loaded, bridge.left = garbage.look_often, garbage.look_seldom
+    bridge.loaded, bridge.left = _COLLECTOR.look_often, _COLLECTOR.leave
     app = PointsmanApp(settings, bridge, plans)
     app.run()
     if app.exit_line:
@@ -171,7 +172,7 @@ def _complain(text: str) -> None:
 
 def main() -> None:
     """Run, and turn every error that is meant for a person into one line and an exit code."""
-    garbage.look_seldom()
+    _COLLECTOR.look_seldom()
     open_what_is_closed()
     try:
         code = cli.main(prog_name=_own_name(), standalone_mode=False)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Iterator
 
 import pytest
-from pointsman.tui import garbage
+from pointsman.tui.garbage import Collector
 
 
 class Ring:
@@ -40,9 +40,10 @@ def _work(steps: int) -> list[list[int]]:
 
 @pytest.mark.parametrize(("settled", "gone"), [(True, True), (False, False)])
 def test_what_was_left_goes_soon_once_a_cluster_was_read(settled: bool, gone: bool) -> None:
-    garbage.look_seldom()
+    collector = Collector()
+    collector.look_seldom()
     if settled:
-        garbage.look_often()
+        collector.look_often()
     ring = Ring()
     left = _older(ring)
     del ring
@@ -51,18 +52,30 @@ def test_what_was_left_goes_soon_once_a_cluster_was_read(settled: bool, gone: bo
     assert kept
 
 
-def test_what_was_read_is_not_looked_through_again() -> None:
-    garbage.look_seldom()
+def test_what_was_read_is_not_looked_through_again_until_it_is_left_for_another() -> None:
+    collector = Collector()
+    collector.look_seldom()
     read = Ring()
-    garbage.look_often()
+    collector.look_often()
     assert gc.get_freeze_count() > 1_000
     left = weakref.ref(read)
     del read
     gc.collect()
     assert left() is not None
-    garbage.look_seldom()
-    gc.collect()
+    collector.leave()
+    assert gc.get_threshold() == (50_000, 20, 100)
+    collector.look_often()
     assert left() is None
+
+
+def test_nothing_is_looked_through_while_somebody_waits_for_the_first_cluster() -> None:
+    collector = Collector()
+    collector.look_seldom()
+    ring = Ring()
+    left = weakref.ref(ring)
+    del ring
+    collector.look_often()
+    assert left() is not None
 
 
 def test_every_command_starts_by_looking_seldom() -> None:
