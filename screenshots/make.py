@@ -36,6 +36,8 @@ SIZES = ((120, 40), (80, 24))
 # as wide as a cell of Textual's picture, in pixels; where a text begins there, and how long it is
 _CELL_PX = 12.2
 _TEXT = re.compile(r' x="([\d.]+)"( y="[\d.]+") textLength="([\d.]+)"')
+# patterns of dots, which the monospace font has not
+_DOTS = re.compile("<text ([^<>]*>[^<>]*[\u2800-\u28ff])")
 # as in `pointsman demo`, so that the pictures show what somebody who follows the README sees
 PACE = Pace()
 
@@ -57,6 +59,7 @@ class Camera:
         # the font is taken from this machine, not from the network
         svg = re.sub(r"@font-face\s*{[^}]*}", "", svg).replace("Fira Code", "DejaVu Sans Mono")
         svg = _TEXT.sub(_on_the_grid, svg)
+        svg = _DOTS.sub(r'<text font-family="DejaVu Sans" \1', svg)
         target = FOLDER / f"{name}{self._suffix}.png"
         png = cairosvg.svg2png(bytestring=svg.encode(), scale=1.0)
         # a terminal has few colours: a palette makes a picture a quarter as large

@@ -93,7 +93,7 @@ def _listener_line(listener: ListenerRow, width: int) -> Line:
     port = f":{listener.port}"
     state = {Verdict.FAIL: "FAIL", Verdict.UNKNOWN: "unknown"}.get(listener.worst)
     tail = Span(state, Tone.BAD if state == "FAIL" else Tone.DOUBT) if state else Span("")
-    text = fit(clean(listener.ref.section), max(width - 25, 6))
+    text = fit(clean(listener.ref.section), max(width - 26, 6))
     counted = f" {port:<6} {listener.attached_routes:>4}  "
     return (mark(listener.worst), Span("    " + text + counted), tail)
 
