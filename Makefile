@@ -58,7 +58,7 @@ format: $(VENV)/.installed-dev  ## put the code in order
 screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, from the practice world
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (a quarter of an hour; ARGS='--routes 1000' is shorter)
+bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (45 minutes, 20 of them a long session)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/browse.py $(ARGS)
 	$(BIN)/python benchmarks/under_load.py
