@@ -14,6 +14,8 @@ from typing import Any
 Json = dict[str, Any]
 _JSON = "application/json"
 MERGE = "application/merge-patch+json"
+# an API server ends a connection on which nothing was asked for 90 s
+_LONGEST_IDLE_S = 30.0
 
 
 class ApiWriter:
@@ -26,19 +28,27 @@ class ApiWriter:
 
     def send(self, method: str, path: str, body: Json | bytes, content_type: str = _JSON) -> bytes:
         """The answer's body. RuntimeError with the server's words where it refuses."""
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port, timeout=60, context=self._context
-            )
+        connection = self._kept()
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": content_type, "Accept": _JSON}
         connection.request(method, path, data, headers)
         answer = connection.getresponse()
         text: bytes = answer.read()
+        self._local.used = time.monotonic()
         if answer.status >= 400:
             raise RuntimeError(f"{method} {path}: {answer.status} {text[:1000]!r}")
         return text
+
+    def _kept(self) -> http.client.HTTPSConnection:
+        connection: http.client.HTTPSConnection | None = getattr(self._local, "connection", None)
+        if connection is not None and time.monotonic() - self._local.used > _LONGEST_IDLE_S:
+            connection.close()
+            connection = None
+        if connection is None:
+            connection = self._local.connection = http.client.HTTPSConnection(
+                "127.0.0.1", self._port, timeout=60, context=self._context
+            )
+        return connection
 
 
 def all_of(work: Callable[[Json], None], documents: Iterable[Json], threads: int) -> int:
