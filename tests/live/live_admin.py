@@ -28,6 +28,8 @@ _SWEPT_CORE = ("services", "endpoints", "pods", "secrets", "configmaps", "servic
 _KEPT_CLUSTER = frozenset({"servicecidrs", "ipaddresses", "clusterroles", "clusterrolebindings"})
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# of which the API server has objects in its own namespaces
+_GROUPS_OF_THE_SERVER = ("", "coordination.k8s.io", "rbac.authorization.k8s.io")
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 _OWN_WORDS = frozenset({"resourceVersion", "uid", "generation", "creationTimestamp", "managedFields"})
 _PATIENCE_S = 60.0
@@ -192,7 +194,7 @@ class Admin:
                 self.client.delete(f"{root}/{plural}")
             return
         listed = self.ask("GET", f"{root}/{plural}", headers={"Accept": _METADATA})["items"] or ()
-        kept = _KEPT_NAMESPACES - {"default"}
+        kept = _KEPT_NAMESPACES - {"default"} if group in _GROUPS_OF_THE_SERVER else frozenset()
         for namespace in {one["metadata"].get("namespace", "") for one in listed} - kept:
             # the API server's own `kubernetes` Service comes back by itself
             self.client.delete(f"{root}/namespaces/{namespace}/{plural}")
