@@ -21,7 +21,8 @@ QUICK = Pace(old_ttl=3, low_ttl=1, watch=3, soak=1, pause=1)
 _REFUSED = ("Gateway edge:",)
 
 
-@pytest.fixture(scope="session")
+# a file each: a cutover changes the shop
+@pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Iterator[Scene]:
     if reason := why_not():
         pytest.skip(reason)

@@ -43,7 +43,7 @@ LOOKED_AT = ObjectRef("Ingress", "shop", "store", group="networking.k8s.io")
 NEVER_WHOLE = frozenset({"Secret", "Namespace", "EndpointSlice", "IngressClass", "NetworkPolicy", "Pod"})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def whole(scene: Scene) -> Json:
     """A user with all of it: what each part of a session says, and what the session asked."""
     user = "user-0"
