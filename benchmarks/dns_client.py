@@ -6,11 +6,12 @@ Run: python benchmarks/dns_client.py PORT NAMES
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 
+from pointsman.tui.garbage import Collector
+
 # as the program itself does
-gc.set_threshold(50_000, 20, 100)
+Collector().look_seldom()
 
 from pointsman.probes.wire.dns.facts import DnsTarget  # noqa: E402 - the collector is set before all else
 from pointsman.probes.wire.dns.observe import observe_many  # noqa: E402

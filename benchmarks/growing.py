@@ -13,8 +13,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from pointsman.tui.garbage import Collector
+
 # as the program itself does
-gc.set_threshold(50_000, 20, 100)
+Collector().look_seldom()
 
 import msgspec  # noqa: E402 - the collector is set before all else
 from many_routes import documents  # noqa: E402

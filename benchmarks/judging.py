@@ -9,7 +9,6 @@ The objects are those of benchmarks/many_routes.py, in memory. CPU seconds of th
 from __future__ import annotations
 
 import argparse
-import gc
 import statistics
 import time
 
@@ -23,6 +22,7 @@ from pointsman.cluster.store import KindState, Store
 from pointsman.probes.state.diagnose import diagnose
 from pointsman.probes.state.live import LiveJudge
 from pointsman.probes.state.overview import overview
+from pointsman.tui.garbage import Collector
 
 _CHANGES = 50
 
@@ -83,7 +83,7 @@ def main() -> None:
     options = parser.parse_args()
     surroundings.say(packages=["msgspec"], takes="half a minute")
     # as the program itself does
-    gc.set_threshold(50_000, 20, 100)
+    Collector().look_seldom()
     for size in map(int, options.routes.split(",")):
         measure(size)
 
