@@ -103,7 +103,7 @@ def test_what_a_look_costs(world: WorldFacts, patch: Patch) -> None:
         assert len(terminal.seen) - before < 9 * CURSOR_MOVE // 2
 
 
-@pytest.mark.parametrize("size", [(120, 40)])
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
 def test_what_typing_and_sorting_cost(world: WorldFacts, size: tuple[int, int]) -> None:
     columns, lines = size
     with Pty("--kubeconfig", world["kubeconfig"], columns=columns, lines=lines) as terminal:
@@ -150,7 +150,7 @@ def test_the_terminal_is_left_in_order(small_world: WorldFacts, how: str) -> Non
         in_order(terminal, before)
 
 
-@pytest.mark.parametrize("keys", [b"c", b"dy", b":gate", b"/x"])
+@pytest.mark.parametrize("keys", [b"c", b"p", b"?", b"dy", b"F", b":gate", b"/x", b"x"])
 def test_ctrl_c_leaves_at_once_from_anywhere(small_world: WorldFacts, keys: bytes) -> None:
     with Pty("--kubeconfig", small_world["kubeconfig"]) as terminal:
         terminal.until_loaded()
