@@ -72,7 +72,7 @@ bench-wire: $(VENV)/.installed-dev  ## the same for the wire, beside curl, opens
 	$(BIN)/python benchmarks/dns_checks.py
 	$(BIN)/python benchmarks/check_hosts.py --script-hosts 50
 	$(BIN)/python benchmarks/article_script.py
-	$(BIN)/python benchmarks/tls_hosts.py
+	$(BIN)/python benchmarks/tls_hosts.py $(if $(SSLYZE),--sslyze $(SSLYZE))
 
 bench-watch: $(VENV)/.installed-dev  ## simulate the watch: false alarms, requests to an alarm
 	$(BIN)/python benchmarks/watch_simulation.py $(ARGS)

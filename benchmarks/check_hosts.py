@@ -34,6 +34,7 @@ import surroundings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from ports import free_port
 
 OLD, NEW = "127.0.0.2", "127.0.0.3"
 SERVERS = ("127.0.0.4", "127.0.0.5")
@@ -99,22 +100,6 @@ def tool(name: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """A port that is free for TCP and UDP on every address used here."""
-    while True:
-        with contextlib.ExitStack() as stack:
-            first = stack.enter_context(socket.socket())
-            first.bind((OLD, 0))
-            port = int(first.getsockname()[1])
-            try:
-                for address in (NEW, *SERVERS):
-                    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                        stack.enter_context(socket.socket(socket.AF_INET, kind)).bind((address, port))
-            except OSError:
-                continue
-            return port
-
-
 @contextlib.contextmanager
 def world(count: int) -> Iterator[World]:
     """nginx and knot with ``count`` hosts, until the block ends."""
@@ -127,7 +112,7 @@ def world(count: int) -> Iterator[World]:
         step = max(2, count // 60)
         kinds = ("no-path", "no-intermediate", "other-name", "expires", "long-ttl")
         broken = {hosts[min(count - 1, (number + 1) * step // 2)]: kind for number, kind in enumerate(kinds)}
-        port, dns_port = free_port(), free_port()
+        port, dns_port = (free_port(OLD, NEW, *SERVERS) for _ in range(2))
         certificates(folder, hosts, broken)
         stack.enter_context(nginx(folder, hosts, broken, port))
         stack.enter_context(knot(folder, hosts, broken, dns_port))

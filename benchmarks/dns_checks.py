@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import surroundings
+from ports import free_port
 
 TYPES = ("A", "AAAA", "CNAME", "HTTPS")
 ZONE = "shop.test"
@@ -99,13 +100,6 @@ zone:
     zonefile-sync: -1
     journal-content: none
 """
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
