@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real live check format screenshots bench bench-wire bench-watch constraints clean
+.PHONY: help demo test test-real live check format screenshots bench bench-cluster bench-wire bench-watch constraints clean
 
 help:  ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -58,7 +58,9 @@ format: $(VENV)/.installed-dev  ## put the code in order
 screenshots: $(VENV)/.installed-dev  ## make the pictures of the README anew, from the practice world
 	$(BIN)/python screenshots/make.py
 
-bench: $(VENV)/.installed-dev  ## measure, each figure as a ratio in one run (45 minutes, 20 of them a long session)
+bench: bench-cluster bench-wire  ## measure, each figure as a ratio in one run (45 minutes, 20 of them a long session)
+
+bench-cluster: $(VENV)/.installed-dev  ## start-up, browsing, load, growth, a long session, beside kubectl and k9s (and Go)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/browse.py $(ARGS)
 	$(BIN)/python benchmarks/under_load.py
