@@ -92,20 +92,21 @@ def browse(argv: list[str], kubeconfig: str, size: int) -> Browse:
         terminal.read_for(5.0)
         idle = len(terminal.seen) - settled
         log = ScreenLog(terminal.arrivals, COLUMNS, LINES)
+        first_row_s, first_paint = log.first_row()
+        counted_s, judged_s = log.counted_s(size), log.judged_s()
         namespace, name = log.route_in_row(5)
         before = len(terminal.seen)
         # short, because the column is; never twice the same, or nothing would change
         label = f"c{time.time_ns() % 10**9}"
         change_hostname(kubeconfig, namespace, name, f"{label}.test")
-        terminal.wait_for(label.encode(), 10)
+        until_on_screen(terminal, log, label)
         terminal.read_until_quiet(1.0)
         one_change = len(terminal.seen) - before
-    first_row_s, first_paint = log.first_row()
     assert terminal.usage is not None
     return Browse(
         first_row_s=first_row_s,
-        counted_s=log.counted_s(size),
-        judged_s=log.judged_s(),
+        counted_s=counted_s,
+        judged_s=judged_s,
         cpu_s=terminal.usage.ru_utime + terminal.usage.ru_stime,
         peak_mib=mib(terminal.usage.ru_maxrss),
         first_paint=first_paint,
@@ -113,6 +114,21 @@ def browse(argv: list[str], kubeconfig: str, size: int) -> Browse:
         one_change=one_change,
         idle=idle,
     )
+
+
+def until_on_screen(terminal: Terminal, log: ScreenLog, text: str) -> None:
+    """Until the screen shows it. TimeoutError after ten seconds.
+
+    The bytes do not tell: of a row only what differs is sent, and the text may share characters with the one
+    before it.
+    """
+    played, end = len(terminal.arrivals), time.perf_counter() + 10
+    while not any(text in row for row in log.rows):
+        if time.perf_counter() > end:
+            raise TimeoutError(f"{text} was never shown:\n" + "\n".join(log.rows))
+        terminal.read_for(0.1)
+        log.play(terminal.arrivals[played:])
+        played = len(terminal.arrivals)
 
 
 def keys_while_loading(argv: list[str]) -> list[float]:
