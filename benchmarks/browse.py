@@ -122,13 +122,12 @@ def until_on_screen(terminal: Terminal, log: ScreenLog, text: str) -> None:
     The bytes do not tell: of a row only what differs is sent, and the text may share characters with the one
     before it.
     """
-    played, end = len(terminal.arrivals), time.perf_counter() + 10
-    while not any(text in row for row in log.rows):
-        if time.perf_counter() > end:
-            raise TimeoutError(f"{text} was never shown:\n" + "\n".join(log.rows))
-        terminal.read_for(0.1)
-        log.play(terminal.arrivals[played:])
-        played = len(terminal.arrivals)
+
+    def shown(_sent: bytes) -> bool:
+        log.follow(terminal.arrivals)
+        return any(text in row for row in log.rows)
+
+    terminal.wait_until(shown, 10, text)
 
 
 def keys_while_loading(argv: list[str]) -> list[float]:

@@ -12,12 +12,11 @@ def free_port(*addresses: str) -> int:
     Both are asked: a benchmark that ran before leaves thousands of TCP ports in TIME_WAIT, which are free for
     UDP, and knot ends on one of them because it sets no SO_REUSEADDR.
     """
-    first, *others = addresses or ("127.0.0.1",)
     while True:
         with contextlib.ExitStack() as stack:
             port = 0
             try:
-                for address in (first, *others):
+                for address in addresses or ("127.0.0.1",):
                     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
                         bound = stack.enter_context(socket.socket(socket.AF_INET, kind))
                         bound.bind((address, port))

@@ -28,6 +28,10 @@ class ScreenLog:
             self._sent += len(data)
             self._moments.append((at, self._sent, tuple(self._screen.display)))
 
+    def follow(self, arrivals: list[tuple[float, bytes]]) -> None:
+        """What came later, of all that came: as many as were played before are left out."""
+        self.play(arrivals[len(self._moments) :])
+
     @property
     def rows(self) -> tuple[str, ...]:
         """The screen now, line by line."""
