@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 from dataclasses import replace
 
 import msgspec
-from cryptography import x509
 
 from ...cluster.text import clean
 from ...probes.state.ingress import ingress_findings
@@ -17,6 +14,7 @@ from ...probes.wire.address import endpoint
 from ...probes.wire.dns.facts import CAA, CHAIN, DnsFacts, DnsPolicy, DnsTarget
 from ...probes.wire.dns.observe import observe_many
 from ...probes.wire.dns.ownership import caa_findings
+from ...probes.wire.tls.certificate import parsed_or_none
 from ...probes.wire.tls.facts import TlsFacts, TlsTarget
 from ...probes.wire.tls.issuers import caa_domains, issuer_organisation
 from ...probes.wire.tls.many import observe_many as observe_chains
@@ -94,8 +92,5 @@ def _judged(plan: Plan, facts: DnsFacts, chain: TlsFacts) -> tuple[Finding, ...]
 
 def _organisation(chain: TlsFacts) -> str:
     served = next((one.chain for one in chain.named if one.chain), ())
-    # whatever stands in a certificate is anybody's
-    with contextlib.suppress(ValueError):
-        for raw in served[:1]:
-            return issuer_organisation(x509.load_der_x509_certificate(base64.b64decode(raw)))
-    return ""
+    leaf = parsed_or_none(served[0]) if served else None
+    return issuer_organisation(leaf) if leaf is not None else ""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from cryptography import x509
 
 from ...probes.engine import each, in_turns
 from ...probes.verdict import Endpoint, Finding, Verdict, finding, worst
@@ -20,6 +18,7 @@ from ...probes.wire.address import endpoint
 from ...probes.wire.http.facts import HttpExpectation, HttpFacts, HttpRequest
 from ...probes.wire.http.judge import judge as judge_http
 from ...probes.wire.http.observe import Session
+from ...probes.wire.tls.certificate import parsed_or_none
 from ...probes.wire.tls.facts import TlsFacts, TlsTarget
 from ...probes.wire.tls.judge import judge as judge_tls
 from ...probes.wire.tls.many import observe_many as observe_many_chains
@@ -142,7 +141,9 @@ def _leaf_words(facts: TlsFacts) -> tuple[int, str]:
     handshake = next((item for item in facts.named if item.chain), None)
     if handshake is None:
         return -1, "no chain was served"
-    leaf = x509.load_der_x509_certificate(base64.b64decode(handshake.chain[0]))
+    leaf = parsed_or_none(handshake.chain[0])
+    if leaf is None:
+        return -1, "a leaf that cannot be read"
     days = (leaf.not_valid_after_utc - datetime.now(UTC)).days
     between = len(handshake.chain) - 1
     noun = "intermediate" if between == 1 else "intermediates"

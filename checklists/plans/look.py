@@ -18,6 +18,7 @@ from ...probes.wire.dns.observe import observe_many
 from ...probes.wire.dns.servers import system_resolvers
 from ...probes.wire.http.facts import HttpFacts, HttpRequest
 from ...probes.wire.http.observe import Session
+from ...probes.wire.tls.certificate import parsed_or_none
 from ...probes.wire.tls.facts import TlsFacts, TlsTarget
 from ...probes.wire.tls.observe import observe as observe_chain
 from .derive_dns import addresses_now
@@ -177,13 +178,12 @@ def _certificate(facts: TlsFacts) -> tuple[str, tuple[str, ...], bool | None, st
         return "", (), None, why
     raw = base64.b64decode(shake.chain[0])
     names: tuple[str, ...] = ()
-    # whatever stands in a certificate is anybody's
-    with contextlib.suppress(ValueError, x509.ExtensionNotFound):
-        extension = x509.load_der_x509_certificate(raw).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-        found = extension.value.get_values_for_type(x509.DNSName)
-        names = tuple(sorted({name.lower() for name in found})[:_NAMES_AT_MOST])
+    leaf = parsed_or_none(shake.chain[0])
+    if leaf is not None:
+        with contextlib.suppress(x509.ExtensionNotFound):
+            extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            found = extension.value.get_values_for_type(x509.DNSName)
+            names = tuple(sorted({name.lower() for name in found})[:_NAMES_AT_MOST])
     trusted = not shake.verify_errors and not shake.error
     why = "; ".join(error.text for error in shake.verify_errors) or shake.error_detail or shake.error
     return hashlib.sha256(raw).hexdigest(), names, trusted, why

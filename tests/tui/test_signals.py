@@ -33,7 +33,7 @@ def test_ctrl_z_and_back(small_world: WorldFacts) -> None:
         before = len(terminal.seen)
         terminal.child.send_signal(signal.SIGTSTP)
         terminal.until(lambda: LEFT_ALTERNATE_SCREEN in terminal.seen[before:])
-        assert CURSOR_ON in terminal.seen[before:]
+        terminal.until(lambda: CURSOR_ON in terminal.seen[before:])
         away = len(terminal.seen)
         terminal.child.send_signal(signal.SIGCONT)
         terminal.until(lambda: ENTERED_ALTERNATE_SCREEN in terminal.seen[away:])

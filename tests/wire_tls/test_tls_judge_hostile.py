@@ -125,6 +125,21 @@ def test_any_file_is_judged(chain: tuple[str, ...], host: str, policy: TlsPolicy
     assert_sound(judge_pem(PemChain("tls.crt", chain, "/x/tls.crt", key, "tls.pub line 1"), host, policy))
 
 
+@pytest.mark.parametrize("version", [1, 3, 9, 0x7F])
+def test_a_version_that_does_not_exist_makes_it_unreadable(version: int) -> None:
+    der = bytearray(base64.b64decode(der64(world().leaf())))
+    # RFC 5280, 4.1: [0] { INTEGER }, the first field of the certificate
+    at = der.index(b"\xa0\x03\x02\x01\x02") + 4
+    der[at] = version
+    chain = (base64.b64encode(der).decode(),)
+    policy = TlsPolicy(now=datetime.now(UTC))
+    of_file = judge_pem(PemChain("tls.crt", chain, "/x/tls.crt", "", ""), HOST, policy)
+    served = judge(facts(Handshake(HOST, chain, version="TLSv1.3")), policy)
+    for findings in (of_file, served):
+        assert_sound(findings)
+        assert worst(one.verdict for one in findings) is Verdict.FAIL
+
+
 @given(st.sampled_from(fixtures()), st.data())
 @EXAMPLES
 def test_order_and_copies_change_no_verdict_on_trust(fixture: Fixture, data: st.DataObject) -> None:

@@ -24,6 +24,7 @@ UNREADABLE = (
     ValueError,
     TypeError,
     UnsupportedAlgorithm,
+    x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
 )
@@ -54,6 +55,12 @@ def parse_chain(chain: Sequence[str]) -> tuple[x509.Certificate, ...]:
             raise UnreadableChainError(words, isinstance(certificate, UnsupportedAlgorithm))
         parsed.append(certificate)
     return tuple(parsed)
+
+
+def parsed_or_none(text: str) -> x509.Certificate | None:
+    """The certificate of a base64 DER text, where it can be read."""
+    certificate = _parsed(text)
+    return None if isinstance(certificate, Exception) else certificate
 
 
 @lru_cache(maxsize=4096)
