@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
+# where it is set, each of the hundreds of programs that the tests start would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-real live check format screenshots bench bench-cluster bench-wire bench-watch constraints clean
 
