@@ -50,7 +50,7 @@ def versions(*asked: str, packages: Sequence[str] = (), sslyze: str = "") -> str
     """
     found = [f"Python {sys.version.split()[0]}"]
     if sys.dont_write_bytecode:
-        found[0] += " (PYTHONDONTWRITEBYTECODE is set: each start compiles what an installed program has compiled)"
+        found[0] += " (each start compiles all anew: PYTHONDONTWRITEBYTECODE is set)"
     found += [f"{name} {importlib.metadata.version(name)}" for name in packages]
     found += [f"{name} {version_of(name) or 'is not installed'}" for name in asked]
     if sslyze:
