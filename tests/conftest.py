@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ import pytest
 # the real API server, for whatever test is marked `live`
 pytest_plugins = ("live_fixtures",)
 _REPOSITORY = Path(__file__).resolve().parent.parent
+
+# `nohup make test &` ignores these; the programs started here would inherit that, and some are ended by them.
+# What is ignored stays ignored behind exec; what has a handler does not.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda _number, _frame: None)
 
 
 @pytest.fixture(autouse=True)
