@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
@@ -34,6 +35,8 @@ def test_ctrl_z_and_back(small_world: WorldFacts) -> None:
         terminal.child.send_signal(signal.SIGTSTP)
         terminal.until(lambda: LEFT_ALTERNATE_SCREEN in terminal.seen[before:])
         terminal.until(lambda: CURSOR_ON in terminal.seen[before:])
+        # the terminal is left a moment before the process stops, and a shell sees to what has stopped only
+        terminal.until(lambda: is_stopped(terminal.child.pid))
         away = len(terminal.seen)
         terminal.child.send_signal(signal.SIGCONT)
         terminal.until(lambda: ENTERED_ALTERNATE_SCREEN in terminal.seen[away:])
@@ -41,3 +44,8 @@ def test_ctrl_z_and_back(small_world: WorldFacts) -> None:
         terminal.read_until_quiet(0.5)
         terminal.send(b"q")
         assert terminal.ended() == 0
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether it stopped since this was asked last."""
+    return os.waitpid(pid, os.WUNTRACED | os.WNOHANG)[0] == pid
