@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-# where it is set, each of the hundreds of programs that the tests start would compile every module anew
+# where it is set, every program that the tests and the benchmarks start would compile all of its modules anew
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -261,11 +261,6 @@ def ours(known: World) -> Run:
     command = [sys.executable, "-m", "pointsman.tui", "check", str(known.folder / "plan.yaml"), "-o", "json"]
     command += ["--only", "requests", "--only", "tls-chain", "--only", "dns-ttl"]
     environment = {**os.environ, "KUBECONFIG": str(known.folder / "none"), "HOME": str(known.folder)}
-    # as installed: Python keeps what it has compiled
-    environment["PYTHONPYCACHEPREFIX"] = str(known.folder / "compiled")
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    used = "pointsman.tui.commands.check, pointsman.checklists.checks.checklist, pointsman.probes.output"
-    subprocess.run([sys.executable, "-c", f"import {used}"], env=environment, check=True)
     output, wall_s, cpu_s = timed(command, environment)
     named = set()
     for check in json.loads(output)["facts"]["checks"]:

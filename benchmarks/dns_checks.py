@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import resource
 import shutil
 import signal
@@ -136,12 +135,10 @@ def serve(port: int, zone_file: str) -> None:
     asyncio.run(run())
 
 
-def measured(argv: list[str], environment: dict[str, str]) -> tuple[Cost, str]:
+def measured(argv: list[str]) -> tuple[Cost, str]:
     """One run of a program, and what it printed."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    ended = subprocess.run(
-        argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    )
+    ended = subprocess.run(argv, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Cost(wall, cpu), ended.stdout
@@ -180,9 +177,6 @@ def compare(folder: Path, count: int, runs: int, distinct: bool) -> int:
     listed, names = folder / "questions", folder / "names"
     listed.write_text("\n".join(questions) + "\n")
     names.write_text("".join(f"h{number}.{ZONE}\n" for number in range(count)))
-    # an installed program has its bytecode beside it
-    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with server(folder, records(count, distinct)) as (name, port):
         where = ["@127.0.0.1", "-p", str(port)]
         clients = {
@@ -201,7 +195,7 @@ def compare(folder: Path, count: int, runs: int, distinct: bool) -> int:
         costs: dict[str, list[Cost]] = {client_name: [] for client_name in clients}
         for run in range(runs + 1):
             for client_name, argv in clients.items():
-                cost, printed = measured(argv, environment)
+                cost, printed = measured(argv)
                 if client_name == "ours":
                     check(printed, count)
                 if run:  # the first round warms the caches
